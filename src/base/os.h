@@ -1,0 +1,38 @@
+/* All that differs between operating systems stands behind this header: os_posix.c implements it for Linux and macOS. */
+#ifndef TRIT_BASE_OS_H
+#define TRIT_BASE_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trit/status.h"
+
+/* A file mapped for reading. Owner: whoever called map; data is NULL for an empty file. */
+typedef struct trit_file_map {
+    const uint8_t *data; /* [n] */
+    size_t n;
+} trit_file_map;
+
+/* Errors: io (with the system's reason), memory. Folders and other non-files are refused. */
+TRIT_MUST_CHECK trit_status trit_os_map(trit_file_map *out, const char *path, trit_error *err);
+void trit_os_unmap(trit_file_map *map);
+
+/* Will-need and not-needed hints for part of a map; they may do nothing. */
+void trit_os_map_drop(const void *p, size_t n);
+void trit_os_advise_huge(void *p, size_t n);
+
+bool trit_os_is_dir(const char *path);
+bool trit_os_is_file(const char *path);
+
+uint64_t trit_os_clock_ns(void); /* monotonic */
+unsigned trit_os_n_cores(void);  /* physical cores this process may use, at least 1 */
+unsigned trit_os_n_cpus(void);   /* logical ones */
+uint64_t trit_os_memory_bytes(void);   /* of the machine or the cgroup, 0 if unknown */
+uint64_t trit_os_resident_bytes(void); /* of this process now, 0 if unknown */
+bool trit_os_is_terminal(int fd);
+
+/* Replaces `path` by data[0..n) at once: written beside it, flushed, renamed. Errors: io. */
+TRIT_MUST_CHECK trit_status trit_os_write_file(const char *path, const void *data, size_t n, trit_error *err);
+
+#endif
