@@ -1,0 +1,2 @@
+# Installation: headers, libraries, program, pkg-config and CMake package.
+include(GNUInstallDirs)

@@ -1,0 +1,39 @@
+# libtrit: the sources of src/, compiled once and linked twice (static and shared).
+file(GLOB_RECURSE TRIT_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.c)
+
+# Kernels for one instruction set stand in src/kernel/x86 and src/kernel/arm; a file's last name says what the compiler may
+# use. Nothing else is compiled with such flags, so the program starts on the oldest chip and chooses at run time.
+set(TRIT_ISA_sse41 -msse4.1)
+set(TRIT_ISA_avx2 -mavx2 -mf16c)
+set(TRIT_ISA_avxvnni -mavx2 -mf16c -mavxvnni)
+set(TRIT_ISA_avx512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mf16c)
+set(TRIT_ISA_avx512vnni ${TRIT_ISA_avx512} -mavx512vnni)
+set(TRIT_ISA_neon "")
+set(TRIT_ISA_dotprod -march=armv8.2-a+dotprod)
+set(TRIT_ISA_i8mm -march=armv8.2-a+dotprod+i8mm)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/kernel/arm/")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/kernel/x86/")
+else()
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/kernel/(x86|arm)/")
+endif()
+foreach(source IN LISTS TRIT_SOURCES)
+  if(source MATCHES "/src/kernel/(x86|arm)/.*_([a-z0-9]+)\\.c$")
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${TRIT_ISA_${CMAKE_MATCH_2}}")
+  endif()
+endforeach()
+
+add_library(trit_objects OBJECT ${TRIT_SOURCES})
+set_target_properties(trit_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
+target_link_libraries(trit_objects PUBLIC trit_flags PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::JANSSON Threads::Threads m)
+
+add_library(trit_static STATIC $<TARGET_OBJECTS:trit_objects>)
+set_target_properties(trit_static PROPERTIES OUTPUT_NAME trit)
+add_library(trit_shared SHARED $<TARGET_OBJECTS:trit_objects>)
+set_target_properties(trit_shared PROPERTIES OUTPUT_NAME trit VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+foreach(target trit_static trit_shared)
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:trit_flags> PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::JANSSON
+                                          Threads::Threads m)
+endforeach()

@@ -1,0 +1,6 @@
+# The program: cli/ over the public header.
+file(GLOB TRIT_CLI_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.c)
+if(TRIT_CLI_SOURCES)
+  add_executable(trit ${TRIT_CLI_SOURCES})
+  target_link_libraries(trit PRIVATE trit_static trit_flags)
+endif()

@@ -1,0 +1,54 @@
+/* What the other rooms see of the text room: how a tokenizer is built from parts that a model file holds. */
+#ifndef TRIT_TEXT_TEXT_H
+#define TRIT_TEXT_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "trit/tokenizer.h"
+
+/* tokenizer.ggml.token_type of GGUF, which SentencePiece numbers alike. */
+typedef enum trit_token_type {
+    trit_token_normal = 1,
+    trit_token_unknown = 2,
+    trit_token_control = 3,
+    trit_token_user_defined = 4,
+    trit_token_unused = 5,
+    trit_token_byte = 6
+} trit_token_type;
+
+typedef enum trit_tristate { trit_unset = -1, trit_no = 0, trit_yes = 1 } trit_tristate;
+
+/* A vocabulary as GGUF files hold it; everything is borrowed for the call. Ids are -1 where the file is silent. */
+typedef struct trit_vocab_desc {
+    const char *model;     /* "gpt2": byte-level BPE; "llama": SentencePiece BPE */
+    const char *pre;       /* name of the pre-tokenizer, NULL for "default" */
+    uint32_t n_tokens;
+    const trit_str *token; /* [n_tokens] */
+    const int32_t *type;   /* [n_tokens] trit_token_type, or NULL: all normal */
+    const float *score;    /* [n_tokens], or NULL: all 0 */
+    uint32_t n_merges;
+    const trit_str *merge; /* [n_merges] "left right" */
+    int32_t bos, eos, eot, eom, unk, pad;
+    const int32_t *eog;    /* [n_eog] further end tokens (generation_config.json), may be NULL */
+    uint32_t n_eog;
+    trit_tristate add_bos, add_eos, add_space_prefix, ignore_merges;
+} trit_vocab_desc;
+
+/* Errors: format (names the token and the value), unsupported (model or pre-tokenizer), memory. */
+TRIT_MUST_CHECK trit_status trit_tokenizer_from_vocab(trit_tokenizer **out, const trit_vocab_desc *desc, trit_error *err);
+
+/* From the text of a tokenizer.json. `config` is the text of tokenizer_config.json or NULL (bos/eos and their flags);
+ * `what` names the document in errors. */
+TRIT_MUST_CHECK trit_status trit_tokenizer_from_json(trit_tokenizer **out, trit_str json, trit_str config, const char *what,
+                                                     trit_error *err);
+
+/* From the bytes of a SentencePiece tokenizer.model (a protobuf). */
+TRIT_MUST_CHECK trit_status trit_tokenizer_from_spm(trit_tokenizer **out, trit_str model, const char *what, trit_error *err);
+
+/* Adds ids at which generation ends (from generation_config.json or config.json); out-of-range ids are an error. Only
+ * before the tokenizer is shared. */
+TRIT_MUST_CHECK trit_status trit_tokenizer_add_eog(trit_tokenizer *tokenizer, const int32_t *ids, size_t n, trit_error *err);
+
+#endif
