@@ -1,0 +1,117 @@
+/* Model files: containers of named tensors and metadata. Their bytes are hostile: every count, size and offset is checked
+ * against the file before it is used, and nothing is allocated in proportion to a number that the file merely claims. */
+#ifndef TRIT_IO_IO_H
+#define TRIT_IO_IO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/os.h"
+#include "base/str.h"
+#include "tensor/tensor.h"
+#include "trit/status.h"
+
+/* ---- GGUF (v2, v3) ---------------------------------------------------------------------------------------------------- */
+
+typedef enum trit_gguf_type {
+    trit_gguf_u8, trit_gguf_i8, trit_gguf_u16, trit_gguf_i16, trit_gguf_u32, trit_gguf_i32, trit_gguf_f32, trit_gguf_bool,
+    trit_gguf_string, trit_gguf_array, trit_gguf_u64, trit_gguf_i64, trit_gguf_f64
+} trit_gguf_type;
+
+typedef struct trit_gguf_kv {
+    trit_str key;
+    trit_gguf_type type;      /* of the value */
+    trit_gguf_type item_type; /* of an array's items */
+    uint64_t n;               /* items of an array, 1 for a scalar */
+    const uint8_t *data;      /* first item, unaligned; strings are u64 length + bytes */
+} trit_gguf_kv;
+
+/* Immutable after open: shared freely by threads. */
+typedef struct trit_gguf trit_gguf;
+
+/* Maps and checks the whole file. The caller closes it. Errors: io, format, unsupported (v1, big-endian, a type that is not
+ * in dtypes.def), memory. */
+TRIT_MUST_CHECK trit_status trit_gguf_open(trit_gguf **out, const char *path, trit_error *err);
+
+/* The same over bytes in memory that outlive the file object (the model inside the program). `what` names it in errors. */
+TRIT_MUST_CHECK trit_status trit_gguf_open_memory(trit_gguf **out, const void *data, size_t n, const char *what, trit_error *err);
+void trit_gguf_close(trit_gguf *g);
+
+uint32_t trit_gguf_version(const trit_gguf *g);
+uint64_t trit_gguf_n_kv(const trit_gguf *g);
+const trit_gguf_kv *trit_gguf_kv_at(const trit_gguf *g, uint64_t i);
+const trit_gguf_kv *trit_gguf_find(const trit_gguf *g, const char *key); /* NULL: absent */
+
+/* Scalars, lenient about widths: any integer type answers for any integer key, f32 and f64 for each other. False: absent or
+ * of another kind, or (int) out of the range of int64_t. Items of arrays by index. */
+bool trit_gguf_int(const trit_gguf_kv *kv, uint64_t i, int64_t *out);
+bool trit_gguf_real(const trit_gguf_kv *kv, uint64_t i, double *out); /* integers count as well */
+bool trit_gguf_bool_value(const trit_gguf_kv *kv, bool *out);
+bool trit_gguf_str(const trit_gguf_kv *kv, trit_str *out); /* scalars only */
+
+/* Fills out[0..kv->n) with the strings of an array of strings. False: another type. */
+bool trit_gguf_strs(const trit_gguf_kv *kv, trit_str *out);
+
+uint64_t trit_gguf_n_tensors(const trit_gguf *g);
+const trit_tensor *trit_gguf_tensor_at(const trit_gguf *g, uint64_t i); /* in file order */
+const trit_tensor *trit_gguf_tensor(const trit_gguf *g, const char *name); /* NULL: absent; O(1) */
+
+/* Writing: collects keys and tensors, then writes beside and renames. Owner: the caller frees. */
+typedef struct trit_gguf_writer trit_gguf_writer;
+
+TRIT_MUST_CHECK trit_status trit_gguf_writer_new(trit_gguf_writer **out, trit_error *err);
+void trit_gguf_writer_free(trit_gguf_writer *w);
+TRIT_MUST_CHECK trit_status trit_gguf_put_u32(trit_gguf_writer *w, const char *key, uint32_t v, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_put_f32(trit_gguf_writer *w, const char *key, float v, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_put_bool(trit_gguf_writer *w, const char *key, bool v, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_put_str(trit_gguf_writer *w, const char *key, trit_str v, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_put_strs(trit_gguf_writer *w, const char *key, const trit_str *v, uint64_t n, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_put_i32s(trit_gguf_writer *w, const char *key, const int32_t *v, uint64_t n, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_put_f32s(trit_gguf_writer *w, const char *key, const float *v, uint64_t n, trit_error *err);
+/* `tensor` is copied, its data is borrowed until the file is written. */
+TRIT_MUST_CHECK trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_tensor *tensor, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_write(trit_gguf_writer *w, const char *path, trit_error *err);
+
+/* ---- safetensors ------------------------------------------------------------------------------------------------------ */
+
+/* One file or the shards of an index, seen as one set of tensors. Immutable after open. Tensors of a dtype that is not in
+ * dtypes.def are an `unsupported` error that names it. */
+typedef struct trit_safetensors trit_safetensors;
+
+/* `path`: a .safetensors file, a model.safetensors.index.json, or a folder that holds either. */
+TRIT_MUST_CHECK trit_status trit_safetensors_open(trit_safetensors **out, const char *path, trit_error *err);
+/* One file already in memory, which outlives the object (fuzzing, tests). */
+TRIT_MUST_CHECK trit_status trit_safetensors_open_memory(trit_safetensors **out, const void *data, size_t n, const char *what,
+                                                         trit_error *err);
+void trit_safetensors_close(trit_safetensors *s);
+uint64_t trit_safetensors_n_tensors(const trit_safetensors *s);
+const trit_tensor *trit_safetensors_tensor_at(const trit_safetensors *s, uint64_t i);
+const trit_tensor *trit_safetensors_tensor(const trit_safetensors *s, const char *name); /* NULL: absent; O(1) */
+
+/* ---- Hugging Face configuration --------------------------------------------------------------------------------------- */
+
+/* How a release of packed or master weights means its scales (quantization_config of config.json). */
+typedef enum trit_hf_quant {
+    trit_hf_quant_none,       /* no quantization_config, and no field that says BitNet */
+    trit_hf_quant_divide,     /* linear_class "bitlinear": y = acc / (s_act * weight_scale) */
+    trit_hf_quant_multiply,   /* "autobitlinear", offline: y = acc / s_act * weight_scale */
+    trit_hf_quant_online      /* "autobitlinear", online, or the b1.58 masters of 1bitLLM (weight_bits 1): quantize at load */
+} trit_hf_quant;
+
+typedef struct trit_hf_config {
+    trit_json *json;      /* the parsed config.json, owned */
+    char *architecture;   /* architectures[0], owned; "" if absent */
+    char *model_type;     /* owned; "" if absent */
+    trit_hf_quant quant;
+    int32_t eos[16];      /* eos_token_id of config.json and generation_config.json together */
+    uint32_t n_eos;
+    int32_t bos;          /* -1: absent */
+} trit_hf_config;
+
+/* Reads config.json (and generation_config.json when present) of a folder, or beside a .safetensors file. Errors: io (no
+ * config.json: names the path), format, memory. */
+TRIT_MUST_CHECK trit_status trit_hf_config_open(trit_hf_config *out, const char *path, trit_error *err);
+void trit_hf_config_fini(trit_hf_config *c);
+
+#endif

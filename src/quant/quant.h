@@ -1,0 +1,50 @@
+/* What the bytes of each weight type mean, in portable C: one file per format, one row of a table each. Everything works
+ * on whole rows, so that conversion streams and any two formats meet through floats or through trits and scales. */
+#ifndef TRIT_QUANT_QUANT_H
+#define TRIT_QUANT_QUANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tensor/tensor.h"
+#include "trit/status.h"
+
+/* A weight matrix in a file form. Borrowed: `data` belongs to the file. */
+typedef struct trit_quant_matrix {
+    trit_dtype dtype;
+    const uint8_t *data; /* [n_bytes] */
+    uint64_t n_bytes;
+    uint64_t n_rows, n_cols; /* logical: W is [n_rows, n_cols] */
+    float scale;             /* multiplier that stands outside the bytes (HF_TERNARY; 1 elsewhere) */
+    uint32_t i2_s_block;     /* I2_S only: 128 (0 means 128), or 64 for files of some ARM builds */
+} trit_quant_matrix;
+
+typedef struct trit_quant_format {
+    trit_dtype dtype;
+
+    /* dst[0..n_cols) = row `row` as floats. */
+    void (*unpack)(const trit_quant_matrix *m, uint64_t row, float *dst);
+
+    /* Ternary formats only, else NULL: trits[0..n_cols) of -1, 0, +1, and scales[0..n_cols / scale_group rounded up), so that
+     * W[row][c] = trits[c] * scales[c / scale_group]. False: the row holds a code that is no trit. */
+    bool (*trits)(const trit_quant_matrix *m, uint64_t row, int8_t *trits, float *scales);
+    uint32_t scale_group; /* elements that share a scale inside a row; 0: the whole row */
+
+    /* One row of floats to bytes (row-wise formats), or NULL where the format cannot be written row by row. */
+    void (*pack)(const float *src, uint64_t n_cols, uint8_t *dst);
+} trit_quant_format;
+
+/* NULL where the type is no weight format (integers, memory forms). */
+const trit_quant_format *trit_quant_format_of(trit_dtype dtype);
+
+/* Rows of trits and scales to bytes of a ternary row-wise format; see trit_quant_format.trits for the arguments. */
+
+/* absmean of the b1.58 paper (arXiv:2402.17764 eq. 1-3): g = max(mean|W|, 1e-5), trit = clamp(RNE(w / g), -1, 1). The mean
+ * is taken in double in a fixed order. */
+float trit_absmean(const float *w, uint64_t n);                                    /* of n values */
+void trit_absmean_trits(const float *w, uint64_t n, float scale, int8_t *trits);   /* trits for a given g */
+
+/* Pseudo-quantized weights: does every |w| of w[0..n) equal 0 or one value? Then that value is *scale (1 for all zeros). */
+bool trit_is_ternary(const float *w, uint64_t n, float *scale);
+
+#endif
