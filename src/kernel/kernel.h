@@ -1,0 +1,117 @@
+/* The fast loops: raw pointers and ranges, no memory, no threads, no errors. One table of function pointers per instruction-set
+ * tier, filled from kernels.def; the scalar twin of each (kernel/ref) is the specification, and every other variant gives
+ * the same bits.
+ *
+ * How floats stay the same bits everywhere. A sum over n values uses 16 lanes: lane l adds values l, l + 16, l + 32, ... in
+ * this order (missing ones at the end count as +0.0f), each product rounded before it is added; then the lanes fold by halves:
+ * lane l += lane l + 8, then 4, 2, 1. One AVX-512 register, two AVX ones, four SSE or NEON ones hold the 16 lanes. The
+ * compiler may not contract (-ffp-contract=off). A maximum needs no order. exp is our own polynomial, the same steps in
+ * every variant. */
+#ifndef TRIT_KERNEL_KERNEL_H
+#define TRIT_KERNEL_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cpu.h"
+
+/* Ternary weights by int8 activations (layouts T2 and A8 of quant/layout.h), rows [row0, row1) of the result:
+ *
+ *   group == 0:  y[t][r] = ((float)acc * w_scale[r]) * x_scale[t],   acc = sum_k q[t][k] * trit[r][k] in int32
+ *   else:        y[t][r] = (sum over groups g in rising order of (float)acc_g * w_scale[r][g]) * x_scale[t], starting at 0.0f
+ *
+ * |acc| <= 127 K < 2^31 for K < 16.9 million; (float)acc rounds to nearest even (exact below 2^24). */
+typedef struct trit_t2_mul {
+    const uint8_t *w;     /* T2 [n_rows, w_stride bytes], 64-byte aligned */
+    size_t w_stride;
+    const float *w_scale; /* [n_rows, n_groups] */
+    uint32_t k;           /* inputs */
+    uint32_t group;       /* 0, 64, 128 or 256 */
+    const int8_t *x;      /* A8 [n_tokens, x_stride bytes], 64-byte aligned */
+    size_t x_stride;
+    uint32_t n_tokens;
+    float *y;             /* [n_tokens, y_stride floats] */
+    size_t y_stride;
+} trit_t2_mul;
+
+/* Float weights by float activations: y[t][r] = 16-lane sum of w[r][k] * x[t][k], w widened to float exactly. */
+typedef struct trit_float_mul {
+    const void *w; /* f32, f16 or bf16 [n_rows, w_stride bytes], element-aligned only */
+    size_t w_stride;
+    uint32_t k;
+    const float *x; /* [n_tokens, x_stride floats] */
+    size_t x_stride;
+    uint32_t n_tokens;
+    float *y; /* [n_tokens, y_stride floats] */
+    size_t y_stride;
+} trit_float_mul;
+
+/* Scores of one query vector against n positions of the key cache, and the weighted sum of values. Positions lie
+ * kv_stride bytes apart. q8 rows are: int8 [d], then one float scale at byte (d + 3) / 4 * 4; x = q * scale. */
+typedef struct trit_kv_span {
+    const void *rows; /* n rows of d elements */
+    size_t stride;    /* bytes */
+    uint32_t n, d;
+} trit_kv_span;
+
+typedef struct trit_kernels {
+    /* Rows [row0, row1) of a product. */
+    void (*t2_mul)(const trit_t2_mul *a, uint32_t row0, uint32_t row1);
+    void (*f32_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1);
+    void (*f16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1);
+    void (*bf16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1);
+
+    /* A8 row of x[0..k): a = max(max|x|, 1e-5f); s = 127.0f / a; q = RNE(x * s) clamped to -128..127; scale = a / 127.0f.
+     * NaN becomes 0. */
+    void (*a8_quantize)(int8_t *row, const float *x, uint32_t k);
+
+    /* y = (x * r) * w, r = 1.0f / sqrtf(sum(x * x) / (float)n + eps), the sum in 16 lanes. y may be x; w NULL means ones. */
+    void (*rms_norm)(float *y, const float *x, const float *w, uint32_t n, float eps);
+
+    void (*add)(float *y, const float *a, const float *b, size_t n);   /* y = a + b; y may be a or b */
+    void (*mul)(float *y, const float *a, const float *b, size_t n);   /* y = a * b; y may be a or b */
+    void (*scale)(float *y, const float *a, float s, size_t n);        /* y = a * s; y may be a */
+    void (*silu_mul)(float *y, const float *g, const float *u, size_t n);  /* y = (g / (1 + exp(-g))) * u; y may be g or u */
+    void (*relu2_mul)(float *y, const float *g, const float *u, size_t n); /* y = (max(g, 0) * max(g, 0)) * u */
+    void (*gelu_mul)(float *y, const float *g, const float *u, size_t n);  /* tanh form: 0.5 g (1 + tanh(0.7978845608 (g + 0.044715 g^3))) * u,
+                                                                              with tanh(z) = 1 - 2 / (exp(2 z) + 1) */
+
+    /* Rotates one head in place by tables cos, sin [d / 2]: pairs (i, i + d/2) (neox) or (2i, 2i + 1) (norm):
+     * a' = a * cos - b * sin, b' = b * cos + a * sin, each product rounded. */
+    void (*rope_neox)(float *x, const float *cos, const float *sin, uint32_t d);
+    void (*rope_norm)(float *x, const float *cos, const float *sin, uint32_t d);
+
+    /* score[i] = (16-lane sum of q * k_i) * s (q8: the products q[d] * (float)k[d], summed, times k's scale, then times s). */
+    void (*kv_scores_f32)(float *score, const float *q, const trit_kv_span *keys, float s);
+    void (*kv_scores_f16)(float *score, const float *q, const trit_kv_span *keys, float s);
+    void (*kv_scores_q8)(float *score, const float *q, const trit_kv_span *keys, float s);
+
+    /* In place: p = exp(x - max x) for x[0..n); returns the 16-lane sum. n > 0. exp(x) is 0 below -87.3. */
+    float (*softmax_exp)(float *x, size_t n);
+
+    /* y[0..d) += p[i] * v_i, positions in rising order (q8: v = (float)q * scale first). */
+    void (*kv_mix_f32)(float *y, const float *p, const trit_kv_span *values);
+    void (*kv_mix_f16)(float *y, const float *p, const trit_kv_span *values);
+    void (*kv_mix_q8)(float *y, const float *p, const trit_kv_span *values);
+
+    /* One row of a key or value into the cache. f16 rounds to nearest even; q8: scale = max|x| / 127.0f, q = RNE(x / scale) with
+     * x / scale computed as x * (127.0f / max|x|), all zeros for max|x| == 0. */
+    void (*kv_store_f32)(void *row, const float *x, uint32_t d);
+    void (*kv_store_f16)(void *row, const float *x, uint32_t d);
+    void (*kv_store_q8)(void *row, const float *x, uint32_t d);
+} trit_kernels;
+
+/* The table of a tier: for each slot the best variant at or below it. Any thread; the tables are constant after the first call. */
+const trit_kernels *trit_kernels_for(trit_cpu_tier tier);
+
+/* Every variant that was compiled in, for tests, benchmarks and `trit info`. */
+typedef struct trit_kernel_row {
+    const char *slot; /* "t2_mul" */
+    trit_cpu_tier tier;
+    size_t offset;    /* of the slot in trit_kernels */
+    void (*fn)(void); /* cast to the slot's type */
+} trit_kernel_row;
+
+const trit_kernel_row *trit_kernel_rows(size_t *n);
+
+#endif
