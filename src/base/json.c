@@ -25,6 +25,8 @@ static const trit_json *outer(const json_t *v) {
 
 trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const char *what, trit_error *err) {
     json_error_t error;
+    /* No JSON text holds a bare NUL, but jansson takes one outside of strings for the end. */
+    if (n && memchr(data, '\0', n)) return trit_error_set(err, trit_format, "%s: NUL byte in the text", what);
     /* jansson reports some failed allocations as syntax errors; errno tells them apart. */
     int saved = errno;
     errno = 0;
