@@ -1,0 +1,81 @@
+/* Models: a file or folder opened for running. Immutable after open and shared freely by threads and engines. */
+#ifndef TRIT_MODEL_H
+#define TRIT_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trit/device.h"
+#include "trit/memory.h"
+#include "trit/status.h"
+#include "trit/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct trit_model trit_model;
+
+typedef struct trit_model_opts {
+    trit_device *device;     /* borrowed, must outlive the model; NULL: the model opens and owns the CPU */
+    const char *tokenizer;   /* another tokenizer (file or folder); NULL: the model's own */
+    const char *activation;  /* "relu2", "silu" or "gelu" instead of what the file says; NULL: by the file */
+    const char *activations; /* "int8" or "float" inputs of ternary projections; NULL: as the model was trained */
+    uint32_t i2_s_block;     /* 64 for I2_S files of some ARM builds; 0: 128 */
+    bool no_weights;         /* read the description only: the model can tell, not run */
+    /* Called now and then while opening, from the calling thread; false stops (status cancelled). May be NULL. */
+    bool (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);
+    void *user;
+} trit_model_opts;
+
+/* `ref`: a .gguf or .safetensors file, a Hugging Face folder, "synthetic:SHAPE" (random weights of a published shape, see
+ * trit_synthetic_at), or NULL/"" for the model inside the program. `opts` may be NULL. The caller closes.
+ * Errors: io, format (names tensor or key, and the value), unsupported, numeric (a NaN in the weights), memory, cancelled. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_model_open(trit_model **out, const char *ref, const trit_model_opts *opts, trit_error *err);
+TRIT_API void trit_model_close(trit_model *model); /* NULL is fine */
+
+/* Shapes for "synthetic:": name and what it is; NULL beyond the last. */
+TRIT_API const char *trit_synthetic_at(size_t i, const char **what);
+
+/* What a model is. Texts live as long as the model. */
+typedef struct trit_model_info {
+    const char *format;          /* "GGUF v3", "safetensors", "synthetic" */
+    const char *arch;            /* name of the graph: "bitnet", "llama" */
+    const char *file_arch;       /* as the file spells it: "bitnet-b1.58", "LlamaForCausalLM" */
+    const char *name;            /* general.name, or "" */
+    const char *activation;      /* "relu2", "silu", "gelu" */
+    const char *activation_why;  /* how that was decided */
+    const char *activations;     /* "int8" or "float": inputs of ternary projections */
+    const char *scale_sense;     /* what the stored scales mean, "" where there is one way only */
+    uint64_t n_params;           /* weights of all tensors */
+    uint64_t weight_bytes;       /* in memory form, mapped file parts included */
+    uint32_t n_layers, dim, ff_dim, n_heads, n_kv_heads, head_dim, vocab_size, context_length;
+    float norm_eps, rope_theta;
+    bool tied_embeddings;
+    const char *chat_template;   /* as the file has it, or NULL */
+} trit_model_info;
+
+TRIT_API void trit_model_describe(const trit_model *model, trit_model_info *out);
+
+/* Tensors as the file has them, in file order; false beyond the last. */
+typedef struct trit_tensor_info {
+    const char *name; /* as the file spells it */
+    const char *type; /* "I2_S" */
+    uint32_t n_dims;
+    uint64_t shape[4]; /* slowest first: [outputs, inputs] */
+    uint64_t n_bytes;
+} trit_tensor_info;
+
+TRIT_API bool trit_model_tensor_at(const trit_model *model, size_t i, trit_tensor_info *out);
+
+/* Decodes every block of tensor i and looks for values that are not finite. Errors: format, numeric, memory. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_model_check_tensor(const trit_model *model, size_t i, trit_error *err);
+
+/* Borrowed from the model; NULL where the file has none (weights alone). */
+TRIT_API const trit_tokenizer *trit_model_tokenizer(const trit_model *model);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,25 @@
+/* trit: ternary (BitNet, 1.58-bit) language models in C. The whole public API. */
+#ifndef TRIT_TRIT_H
+#define TRIT_TRIT_H
+
+#include "trit/device.h"
+#include "trit/engine.h"
+#include "trit/memory.h"
+#include "trit/model.h"
+#include "trit/status.h"
+#include "trit/tokenizer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "0.1.0". */
+TRIT_API const char *trit_version(void);
+
+/* Environment variables that the library and the program read: name and meaning. NULL beyond the last. */
+TRIT_API const char *trit_env_at(size_t i, const char **meaning);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
