@@ -8,10 +8,11 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "tensor/half.h"
 #include "trit/status.h"
 
 typedef enum trit_dtype {
-#define TRIT_DTYPE(name, label, block, bytes, gguf, safetensors) trit_dtype_##name,
+#define TRIT_DTYPE(name, label, block, bytes, gguf, safetensors, role) trit_dtype_##name,
 #include "tensor/dtypes.def"
 #undef TRIT_DTYPE
     trit_n_dtypes
@@ -32,8 +33,9 @@ trit_dtype trit_dtype_from_gguf(uint32_t id);
 trit_dtype trit_dtype_from_safetensors(trit_str name);
 trit_dtype trit_dtype_from_label(const char *label); /* any case */
 
-/* Bytes that [n_rows, n_cols] elements take as a file has them, with the 32-byte tail of I2_S. False where n_cols is not a
- * whole number of blocks (formats that pack the flat tensor, like I2_S and HF_TERNARY, take any) or the size does not fit. */
+/* Bytes that [n_rows, n_cols] elements take as a file has them. Two formats pack the tensor and not the row, so they take any
+ * n_cols: I2_S, n / 4 + 32 bytes for all n elements (n a multiple of 4), and HF_TERNARY, [ceil(n_rows / 4), n_cols] bytes.
+ * False where a row (or I2_S's n) is not a whole number of blocks, or the size does not fit 64 bits. */
 bool trit_dtype_n_bytes(trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes);
 
 enum { trit_max_dims = 4 };
@@ -52,11 +54,5 @@ typedef struct trit_tensor {
 uint64_t trit_tensor_n_rows(const trit_tensor *t);
 uint64_t trit_tensor_n_cols(const trit_tensor *t);
 uint64_t trit_tensor_n_elements(const trit_tensor *t);
-
-/* IEEE half and bfloat16, exact both ways up to rounding to nearest even. */
-float trit_f32_from_f16(uint16_t h);
-uint16_t trit_f16_from_f32(float x);
-float trit_f32_from_bf16(uint16_t h);
-uint16_t trit_bf16_from_f32(float x);
 
 #endif
