@@ -1,0 +1,82 @@
+/* Elementary functions by argument reduction and Taylor series; plain and slow, used for tables and sampling. */
+#include "base/math.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* ln 2 and pi/2 in two parts: the first has its low bits zero, so that a product with a small integer is exact. */
+static const double ln2_hi = 6.93147180369123816490e-01, ln2_lo = 1.90821492927058770002e-10;
+static const double half_pi_1 = 1.57079632673412561417e+00, half_pi_2 = 6.07710050630396597660e-11,
+                    half_pi_3 = 2.02226624879595063154e-21;
+
+/* 2^n for -1022 <= n <= 1023. */
+static double power_of_two(int n) {
+    uint64_t bits = (uint64_t)(n + 1023) << 52;
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* Nearest integer; |x| < 2^51. */
+static double nearest(double x) {
+    const double shift = 6755399441055744.0; /* 1.5 * 2^52: adding it leaves no fraction bits */
+    volatile double y = x + shift;           /* volatile: the two steps may not cancel */
+    return y - shift;
+}
+
+double trit_exp(double x) {
+    if (x != x) return x;
+    if (x > 709.78) return x > 709.79 ? HUGE_VAL : trit_exp(x - 1.0) * 2.718281828459045235;
+    if (x < -745.0) return 0.0;
+    double k = nearest(x * 1.44269504088896340736);
+    double r = (x - k * ln2_hi) - k * ln2_lo; /* |r| <= ln2 / 2 = 0.347 */
+    double sum = 1.0;
+    for (int i = 13; i >= 1; i--) sum = 1.0 + r * sum / i; /* 0.347^14 / 14! = 4e-18 */
+    int n = (int)k;
+    return n < -1000 ? sum * power_of_two(n + 100) * power_of_two(-100) : sum * power_of_two(n - 1) * 2.0;
+}
+
+double trit_log(double x) {
+    if (x != x || x < 0) return NAN;
+    if (x == 0) return -HUGE_VAL;
+    if (x > 1.7976931348623157e308) return x;
+    int n = 0;
+    if (x < 2.2250738585072014e-308) { /* subnormal */
+        x *= power_of_two(60);
+        n = -60;
+    }
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    n += (int)(bits >> 52) - 1023;
+    bits = (bits & 0x000fffffffffffffu) | (uint64_t)1023 << 52;
+    double m;
+    memcpy(&m, &bits, sizeof m);
+    if (m > 1.41421356237309505) {
+        m *= 0.5;
+        n++;
+    }
+    /* log m = 2 atanh((m - 1) / (m + 1)), |s| <= 0.1716, s^23 / 23 = 1e-19 */
+    double s = (m - 1.0) / (m + 1.0), s2 = s * s, sum = 0.0;
+    for (int i = 23; i >= 1; i -= 2) sum = sum * s2 + 1.0 / i;
+    return (double)n * ln2_hi + ((double)n * ln2_lo + 2.0 * s * sum);
+}
+
+double trit_pow(double base, double exponent) {
+    return trit_exp(exponent * trit_log(base));
+}
+
+void trit_sincos(double x, double *sin, double *cos) {
+    double k = nearest(x * 0.63661977236758134308);
+    double r = ((x - k * half_pi_1) - k * half_pi_2) - k * half_pi_3; /* |r| <= pi / 4 */
+    double r2 = r * r, s = 1.0, c = 1.0;
+    for (int i = 10; i >= 1; i--) s = 1.0 - r2 * s / ((2.0 * i) * (2.0 * i + 1.0)); /* sin r / r */
+    for (int i = 10; i >= 1; i--) c = 1.0 - r2 * c / ((2.0 * i - 1.0) * (2.0 * i)); /* cos r */
+    s *= r;
+    switch ((int64_t)k & 3) {
+    case 0: *sin = s, *cos = c; break;
+    case 1: *sin = c, *cos = -s; break;
+    case 2: *sin = -s, *cos = -c; break;
+    default: *sin = -c, *cos = s; break;
+    }
+}

@@ -1,0 +1,12 @@
+/* exp, log, sin, cos and powers of our own in double: the same bits on every machine, which libm's are not. Only sums,
+ * products, quotients and bit operations, each rounded by itself. Errors stay below 1e-15 relative (absolute for sin and cos)
+ * in the ranges that the library uses; the tests measure them. */
+#ifndef TRIT_BASE_MATH_H
+#define TRIT_BASE_MATH_H
+
+double trit_exp(double x);                      /* 0 below -745, infinity above 709.79 */
+double trit_log(double x);                      /* -infinity at 0, NaN below */
+double trit_pow(double base, double exponent);  /* exp(exponent log base), base > 0 */
+void trit_sincos(double x, double *sin, double *cos); /* |x| < 1e9 */
+
+#endif

@@ -1,0 +1,193 @@
+/* Linux and macOS behind os.h. */
+#if defined(__linux__)
+#define _GNU_SOURCE /* sched_getaffinity, MADV_HUGEPAGE */
+#elif defined(__APPLE__)
+#define _DARWIN_C_SOURCE
+#endif
+#include "base/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sched.h>
+#elif defined(__APPLE__)
+#include <mach/mach.h>
+#include <sys/sysctl.h>
+#endif
+
+#include "base/error.h"
+
+trit_status trit_os_map(trit_file_map *out, const char *path, trit_error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return trit_error_set(err, trit_io, "%s: %s", path, strerror(errno));
+    struct stat st;
+    trit_status status = trit_ok;
+    if (fstat(fd, &st) != 0) {
+        status = trit_error_set(err, trit_io, "%s: %s", path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        status = trit_error_set(err, trit_io, "%s: not a file", path);
+    } else if (st.st_size == 0) {
+        *out = (trit_file_map){NULL, 0};
+    } else {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+            status = trit_error_set(err, errno == ENOMEM ? trit_memory : trit_io, "%s: cannot map %lld bytes: %s", path,
+                                    (long long)st.st_size, strerror(errno));
+        else
+            *out = (trit_file_map){p, (size_t)st.st_size};
+    }
+    close(fd);
+    return status;
+}
+
+void trit_os_unmap(trit_file_map *map) {
+    if (map->data) munmap((void *)(uintptr_t)map->data, map->n);
+    *map = (trit_file_map){0};
+}
+
+void trit_os_map_drop(const void *p, size_t n) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)p + page - 1) / page * page, last = ((uintptr_t)p + n) / page * page;
+    if (last > first) (void)madvise((void *)first, last - first, MADV_DONTNEED);
+}
+
+void trit_os_advise_huge(void *p, size_t n) {
+#if defined(MADV_HUGEPAGE)
+    (void)madvise(p, n, MADV_HUGEPAGE);
+#else
+    (void)p;
+    (void)n;
+#endif
+}
+
+static bool mode_is(const char *path, mode_t kind) {
+    struct stat st;
+    return stat(path, &st) == 0 && (st.st_mode & S_IFMT) == kind;
+}
+
+bool trit_os_is_dir(const char *path) {
+    return mode_is(path, S_IFDIR);
+}
+
+bool trit_os_is_file(const char *path) {
+    return mode_is(path, S_IFREG);
+}
+
+uint64_t trit_os_clock_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+unsigned trit_os_n_cpus(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return (unsigned)CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (unsigned)n : 1;
+}
+
+#if defined(__linux__)
+/* The lowest-numbered hardware thread of a core stands first in its list of siblings ("0,8" or "0-1"). */
+static bool is_first_sibling(unsigned cpu) {
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu);
+    FILE *f = fopen(path, "re");
+    if (!f) return true;
+    unsigned first = cpu;
+    int n = fscanf(f, "%u", &first);
+    fclose(f);
+    return n != 1 || first == cpu;
+}
+#endif
+
+unsigned trit_os_n_cores(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        unsigned n = 0;
+        for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+            if (CPU_ISSET(cpu, &set) && is_first_sibling(cpu)) n++;
+        if (n) return n;
+    }
+#elif defined(__APPLE__)
+    int n = 0;
+    size_t size = sizeof n;
+    if (sysctlbyname("hw.physicalcpu", &n, &size, NULL, 0) == 0 && n > 0) return (unsigned)n;
+#endif
+    return trit_os_n_cpus();
+}
+
+uint64_t trit_os_memory_bytes(void) {
+#if defined(__APPLE__)
+    uint64_t n = 0;
+    size_t size = sizeof n;
+    return sysctlbyname("hw.memsize", &n, &size, NULL, 0) == 0 ? n : 0;
+#else
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    uint64_t total = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
+    if (f) {
+        unsigned long long limit;
+        if (fscanf(f, "%llu", &limit) == 1 && limit && (!total || limit < total)) total = limit;
+        fclose(f);
+    }
+    return total;
+#endif
+}
+
+uint64_t trit_os_resident_bytes(void) {
+#if defined(__APPLE__)
+    struct mach_task_basic_info info;
+    mach_msg_type_number_t count = MACH_TASK_BASIC_INFO_COUNT;
+    return task_info(mach_task_self(), MACH_TASK_BASIC_INFO, (task_info_t)&info, &count) == KERN_SUCCESS ? info.resident_size : 0;
+#else
+    unsigned long long size = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f) return 0;
+    if (fscanf(f, "%llu %llu", &size, &resident) != 2) resident = 0;
+    fclose(f);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+#endif
+}
+
+bool trit_os_is_terminal(int fd) {
+    return isatty(fd) == 1;
+}
+
+static bool write_all(int fd, const char *p, size_t n) {
+    while (n) {
+        ssize_t done = write(fd, p, n);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return false;
+        p += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+trit_status trit_os_write_file(const char *path, const void *data, size_t n, trit_error *err) {
+    char beside[4096];
+    int len = snprintf(beside, sizeof beside, "%s.%ld.part", path, (long)getpid());
+    if (len < 0 || (size_t)len >= sizeof beside) return trit_error_set(err, trit_io, "%s: the path is too long", path);
+    int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) return trit_error_set(err, trit_io, "%s: %s", beside, strerror(errno));
+    bool written = write_all(fd, data, n) && fsync(fd) == 0;
+    int reason = errno;
+    if (close(fd) != 0 && written) {
+        reason = errno;
+        written = false;
+    }
+    if (written && rename(beside, path) == 0) return trit_ok;
+    if (written) reason = errno;
+    unlink(beside);
+    return trit_error_set(err, trit_io, "%s: %s", path, strerror(reason));
+}
