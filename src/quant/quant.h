@@ -22,7 +22,8 @@ typedef struct trit_quant_matrix {
 typedef struct trit_quant_format {
     trit_dtype dtype;
 
-    /* dst[0..n_cols) = row `row` as floats. */
+    /* dst[0..n_cols) = row `row` as floats; what is no trit in a ternary format reads as 0. m is whole: n_bytes are what
+     * trit_dtype_n_bytes says, and row < n_rows. */
     void (*unpack)(const trit_quant_matrix *m, uint64_t row, float *dst);
 
     /* Ternary formats only, else NULL: trits[0..n_cols) of -1, 0, +1, and scales[0..n_cols / scale_group rounded up), so that
@@ -30,14 +31,22 @@ typedef struct trit_quant_format {
     bool (*trits)(const trit_quant_matrix *m, uint64_t row, int8_t *trits, float *scales);
     uint32_t scale_group; /* elements that share a scale inside a row; 0: the whole row */
 
-    /* One row of floats to bytes (row-wise formats), or NULL where the format cannot be written row by row. */
+    /* One row of floats to the bytes of trit_dtype_n_bytes(dtype, 1, n_cols), or NULL where the format cannot be written row by
+     * row (I2_S, HF_TERNARY) or is only read (F64, Q5_K...). Ternary data survive up to the rounding of their scale to half. */
     void (*pack)(const float *src, uint64_t n_cols, uint8_t *dst);
 } trit_quant_format;
 
 /* NULL where the type is no weight format (integers, memory forms). */
 const trit_quant_format *trit_quant_format_of(trit_dtype dtype);
 
-/* Rows of trits and scales to bytes of a ternary row-wise format; see trit_quant_format.trits for the arguments. */
+/* The matrix that a file's tensor holds, borrowed like it: scale 1, I2_S in blocks of 128. A packed U8 tensor of a Hugging Face
+ * release becomes HF_TERNARY in the hands of its reader, who knows the scale and the number of rows. */
+trit_quant_matrix trit_quant_matrix_of(const trit_tensor *t);
+
+/* The two formats that pack the whole tensor: trits[0..n_rows * n_cols), row after row, to the n_bytes of trit_dtype_n_bytes.
+ * I2_S is false where the number of elements is no multiple of 128: n / 4 bytes could not hold its last block. */
+bool trit_i2_s_pack(const int8_t *trits, uint64_t n_elements, float scale, uint8_t *dst);
+void trit_hf_ternary_pack(const int8_t *trits, uint64_t n_rows, uint64_t n_cols, uint8_t *dst);
 
 /* absmean of the b1.58 paper (arXiv:2402.17764 eq. 1-3): g = max(mean|W|, 1e-5), trit = clamp(RNE(w / g), -1, 1). The mean
  * is taken in double in a fixed order. */

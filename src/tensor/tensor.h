@@ -26,7 +26,7 @@ typedef struct trit_dtype_traits {
     const char *safetensors; /* "": safetensors has no such type */
 } trit_dtype_traits;
 
-const trit_dtype_traits *trit_dtype_info(trit_dtype dtype);
+const trit_dtype_traits *trit_dtype_info(trit_dtype dtype); /* NULL for trit_n_dtypes and above */
 
 /* trit_n_dtypes where there is none. */
 trit_dtype trit_dtype_from_gguf(uint32_t id);

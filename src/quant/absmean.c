@@ -1,0 +1,39 @@
+/* The quantizer of BitNet b1.58 (arXiv:2402.17764 eq. 1-3) and its inverse question: is this tensor ternary already? */
+#include <math.h>
+
+#include "quant/quant.h"
+
+/* Eight sums, so that the additions do not wait for each other, joined in one order: the same bits on every machine. */
+static double sum_abs(const float *w, uint64_t n) {
+    double sums[8] = {0};
+    uint64_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int lane = 0; lane < 8; lane++) sums[lane] += fabs((double)w[i + (unsigned)lane]);
+    for (int lane = 0; i < n; i++, lane++) sums[lane] += fabs((double)w[i]);
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+}
+
+float trit_absmean(const float *w, uint64_t n) {
+    const float mean = n ? (float)(sum_abs(w, n) / (double)n) : 0;
+    return mean < 1e-5f ? 1e-5f : mean; /* a NaN stays one, for the caller to see */
+}
+
+/* Round to nearest even puts exactly +-0.5 on 0, so of all x = w / g only those with |x| > 0.5 become +-1. */
+void trit_absmean_trits(const float *w, uint64_t n, float scale, int8_t *trits) {
+    for (uint64_t i = 0; i < n; i++) {
+        const float x = w[i] / scale;
+        trits[i] = (int8_t)((x > 0.5f) - (x < -0.5f));
+    }
+}
+
+bool trit_is_ternary(const float *w, uint64_t n, float *scale) {
+    float value = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        const float a = fabsf(w[i]);
+        if (a == 0) continue;
+        if (value == 0) value = a;
+        if (a != value || isinf(a)) return false; /* a NaN equals nothing */
+    }
+    *scale = value != 0 ? value : 1;
+    return true;
+}

@@ -1,0 +1,40 @@
+/* What the files of the formats share with the table that lists them. */
+#ifndef TRIT_QUANT_FORMATS_H
+#define TRIT_QUANT_FORMATS_H
+
+#include <assert.h>
+#include <math.h>
+
+#include "quant/quant.h"
+#include "tensor/bytes.h"
+
+/* Every row of dtypes.def whose role is `weight` declares `extern const trit_quant_format trit_quant_<name>`. */
+#define TRIT_FORMAT_weight(name) extern const trit_quant_format trit_quant_##name;
+#define TRIT_FORMAT_number(name)
+#define TRIT_FORMAT_memory(name)
+#define TRIT_DTYPE(name, label, block, bytes, gguf, safetensors, role) TRIT_FORMAT_##role(name)
+#include "tensor/dtypes.def"
+#undef TRIT_DTYPE
+#undef TRIT_FORMAT_weight
+#undef TRIT_FORMAT_number
+#undef TRIT_FORMAT_memory
+
+/* First block of a row of a format that packs row by row. */
+static inline const uint8_t *trit_quant_row(const trit_quant_matrix *m, uint64_t row) {
+    const trit_dtype_traits *t = trit_dtype_info(m->dtype);
+    assert(row < m->n_rows && m->n_cols % t->block == 0);
+    return m->data + row * (m->n_cols / t->block) * t->block_bytes;
+}
+
+/* x cut to lo..hi and to an integer. A NaN gives lo, and so never reaches a conversion that C leaves undefined. */
+static inline int trit_quant_level(float x, int lo, int hi) {
+    return x >= (float)hi ? hi : x > (float)lo ? (int)x : lo;
+}
+
+static inline float trit_quant_absmax(const float *x, int n) {
+    float amax = 0;
+    for (int i = 0; i < n; i++) amax = fmaxf(amax, fabsf(x[i]));
+    return amax;
+}
+
+#endif
