@@ -1,7 +1,7 @@
 /* JSON over jansson. Nothing outside this file knows which library reads the documents.
  *
  * A trit_json is a json_t under another name: no wrapper is allocated, so a document costs what jansson makes it cost.
- * jansson itself refuses nesting beyond 2048 levels, text that is not UTF-8 and numbers that do not fit. */
+ * jansson itself refuses nesting beyond 2048 levels, text that is not UTF-8, NUL in keys and numbers that do not fit. */
 #include "base/json.h"
 
 #include <errno.h>
@@ -98,11 +98,7 @@ bool trit_json_next(const trit_json *object, void **iter, trit_str *key, const t
     *iter = *iter ? json_object_iter_next(o, *iter) : json_object_iter(o);
     if (!*iter) return false;
     key->p = json_object_iter_key(*iter);
-#if JANSSON_VERSION_HEX >= 0x020e00
-    key->n = json_object_iter_key_len(*iter);
-#else
-    key->n = strlen(key->p); /* before 2.14 a NUL in a key is a parse error */
-#endif
+    key->n = strlen(key->p); /* to jansson a NUL in a key is a parse error */
     *value = outer(json_object_iter_value(*iter));
     return true;
 }
