@@ -1,0 +1,65 @@
+/* A device: what runs op lists. The table below grows with machines, never with models.
+ *
+ * A device is opened once and shared by the models on it. Runs of one device follow each other: the caller (an engine) makes
+ * sure that two threads do not run on one device at a time; everything else may be called from any thread. */
+#ifndef TRIT_DEVICE_DEVICE_H
+#define TRIT_DEVICE_DEVICE_H
+
+#include <stdbool.h>
+
+#include "op/op.h"
+#include "quant/quant.h"
+#include "trit/device.h"
+
+/* Ternary weights on their way into a device's memory form, row by row. `row` may be called from several threads at once, each
+ * with its own scratch of n_cols floats; false: the row is broken (the caller of upload knows why). */
+typedef struct trit_ternary_source {
+    uint32_t n_rows, n_cols;
+    uint32_t group; /* inputs that share a scale: 64, 128 or 256; 0: the whole row */
+    bool (*row)(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch);
+    const void *ctx;
+} trit_ternary_source;
+
+/* What one engine owns on a device: storage of a program's values, and the cache. */
+typedef struct trit_exec trit_exec;
+
+typedef struct trit_exec_opts {
+    const trit_program *program; /* borrowed */
+    trit_kv_shape kv;
+    uint32_t max_tokens, max_outputs; /* of one run */
+    uint32_t context;                 /* positions of a sequence at most */
+} trit_exec_opts;
+
+/* Called after each op of a run: the op's label and layer, and its output as [rows, cols] floats, or A8 rows. */
+typedef void (*trit_trace_fn)(void *user, const trit_op *op, const trit_value_desc *value, const void *rows, uint32_t n_rows);
+
+typedef struct trit_device_vtable {
+    const char *name;
+    trit_status (*open)(trit_device **out, const trit_device_opts *opts, trit_error *err);
+    void (*close)(trit_device *d);
+    void (*describe)(const trit_device *d, trit_device_info *out);
+
+    /* Weights: ternary ones are repacked into the form that the device prefers, others are used where they lie if they may. The
+     * device fills *out with storage of its own, released by weight_free. */
+    trit_status (*upload_ternary)(trit_device *d, trit_weight *out, const trit_ternary_source *source, trit_error *err);
+    trit_status (*upload)(trit_device *d, trit_weight *out, const trit_quant_matrix *matrix, trit_error *err);
+    void (*weight_free)(trit_device *d, trit_weight *w);
+
+    trit_status (*exec_new)(trit_device *d, trit_exec **out, const trit_exec_opts *opts, trit_error *err);
+    void (*exec_free)(trit_exec *e);
+    size_t (*exec_bytes)(const trit_exec *e, size_t *kv_bytes);
+    void (*exec_trace)(trit_exec *e, trit_trace_fn fn, void *user); /* NULL: none */
+
+    /* Runs the program; *logits [n_outputs, logits_stride floats] is borrowed until the next run. Allocates nothing. */
+    trit_status (*run)(trit_exec *e, const trit_batch *batch, const float **logits, size_t *logits_stride, trit_error *err);
+} trit_device_vtable;
+
+struct trit_device {
+    const trit_device_vtable *vt; /* first member of every device */
+};
+
+#define TRIT_DEVICE(name) extern const trit_device_vtable trit_device_##name;
+#include "device/devices.def"
+#undef TRIT_DEVICE
+
+#endif

@@ -1,0 +1,36 @@
+/* Which devices there are, and opening one by name. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "device/device.h"
+
+static const trit_device_vtable *const devices[] = {
+#define TRIT_DEVICE(name) &trit_device_##name,
+#include "device/devices.def"
+#undef TRIT_DEVICE
+};
+
+enum { n_devices = sizeof devices / sizeof devices[0] };
+
+const char *trit_device_name_at(size_t i) {
+    return i < n_devices ? devices[i]->name : NULL;
+}
+
+trit_status trit_device_open(trit_device **out, const char *name, const trit_device_opts *opts, trit_error *err) {
+    static const trit_device_opts defaults = {0};
+    if (!opts) opts = &defaults;
+    if (!name || !*name) name = getenv("TRIT_DEVICE");
+    if (!name || !*name || strcmp(name, "auto") == 0) name = devices[0]->name;
+    for (size_t i = 0; i < n_devices; i++)
+        if (strcmp(devices[i]->name, name) == 0) return devices[i]->open(out, opts, err);
+    return trit_error_set(err, trit_device_error, "device: \"%s\" is not in this build (it has: cpu)", name);
+}
+
+void trit_device_close(trit_device *device) {
+    if (device) device->vt->close(device);
+}
+
+void trit_device_describe(const trit_device *device, trit_device_info *out) {
+    device->vt->describe(device, out);
+}
