@@ -1,0 +1,164 @@
+/* The CPU device: a thread team, the kernels of one instruction-set tier, and runs of op lists. */
+#include "device/cpu/cpu.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/os.h"
+
+static trit_status n_threads_of(unsigned *out, const trit_device_opts *opts, trit_error *err) {
+    *out = opts->n_threads;
+    if (*out) return trit_ok;
+    const char *text = getenv("TRIT_THREADS");
+    if (!text || !*text) {
+        *out = trit_os_n_cores();
+        return trit_ok;
+    }
+    char *end;
+    errno = 0;
+    unsigned long n = strtoul(text, &end, 10);
+    if (errno || *end || n < 1 || n > 1024)
+        return trit_error_set(err, trit_arg, "TRIT_THREADS: \"%s\" is not a number between 1 and 1024", text);
+    *out = (unsigned)n;
+    return trit_ok;
+}
+
+static void cpu_close(trit_device *d) {
+    cpu_device *cpu = (cpu_device *)d;
+    trit_team_free(cpu->team);
+    trit_free(cpu);
+}
+
+static trit_status cpu_open(trit_device **out, const trit_device_opts *opts, trit_error *err) {
+    unsigned n_threads;
+    trit_status status = n_threads_of(&n_threads, opts, err);
+    if (status != trit_ok) return status;
+    cpu_device *cpu = trit_alloc_zero(1, sizeof *cpu);
+    if (!cpu) return trit_error_memory(err, sizeof *cpu, "the CPU device");
+    cpu->base.vt = &trit_device_cpu;
+    status = trit_cpu_best(&cpu->tier, opts->cpu_tier ? opts->cpu_tier : getenv("TRIT_CPU"), err);
+    if (status == trit_ok) status = trit_team_new(&cpu->team, n_threads, err);
+    if (status != trit_ok) {
+        cpu_close(&cpu->base);
+        return status;
+    }
+    cpu->kernels = trit_kernels_for(cpu->tier);
+    *out = &cpu->base;
+    return trit_ok;
+}
+
+static void cpu_describe(const trit_device *d, trit_device_info *out) {
+    const cpu_device *cpu = (const cpu_device *)d;
+    *out = (trit_device_info){.n_threads = trit_team_size(cpu->team), .memory_bytes = trit_os_memory_bytes()};
+    snprintf(out->name, sizeof out->name, "%s", trit_device_cpu.name);
+    snprintf(out->description, sizeof out->description, "%s", trit_cpu_name());
+    snprintf(out->tier, sizeof out->tier, "%s", trit_cpu_tier_name(cpu->tier));
+}
+
+static void cpu_exec_free(trit_exec *e) {
+    if (!e) return;
+    trit_free(e->values);
+    trit_free(e->offset);
+    trit_free(e->cache);
+    trit_free(e->scratch);
+    trit_free(e);
+}
+
+/* The widest need of one thread: a row of a weight as floats, a head's output, or the scores of a head. */
+static size_t scratch_floats_of(const trit_program *p, uint32_t context) {
+    size_t n = context;
+    for (size_t i = 0; i < p->n_ops; i++)
+        if (p->ops[i].weight && p->ops[i].weight->n_cols > n) n = p->ops[i].weight->n_cols;
+    return (n + 15) / 16 * 16;
+}
+
+static bool place_slots(trit_exec *e) {
+    size_t total = 0;
+    for (size_t i = 0; i < e->program->n_slots; i++) {
+        const trit_slot *s = &e->program->slots[i];
+        size_t bytes;
+        e->offset[i] = total;
+        if (!trit_mul_size(s->row_bytes, s->rows == trit_rows_tokens ? e->max_tokens : e->max_outputs, &bytes)) return false;
+        if (!trit_add_size(total, bytes, &total)) return false;
+    }
+    e->values_bytes = total;
+    return true;
+}
+
+static trit_status cpu_exec_new(trit_device *d, trit_exec **out, const trit_exec_opts *o, trit_error *err) {
+    trit_exec *e = trit_alloc_zero(1, sizeof *e);
+    if (!e) return trit_error_memory(err, sizeof *e, "the engine's storage");
+    *e = (trit_exec){.device = (cpu_device *)d, .program = o->program, .kv = o->kv, .max_tokens = o->max_tokens,
+                     .max_outputs = o->max_outputs, .context = o->context};
+    e->scratch_floats = scratch_floats_of(o->program, o->context);
+    e->offset = trit_alloc(o->program->n_slots, sizeof *e->offset);
+    bool fits = e->offset && place_slots(e) && trit_kv_n_bytes(&e->kv, &e->cache_bytes);
+    if (fits) {
+        e->values = trit_alloc_aligned(e->values_bytes, 1);
+        e->cache = trit_alloc_aligned(e->cache_bytes, 1);
+        e->scratch = trit_alloc_aligned(trit_team_size(e->device->team) * e->scratch_floats, sizeof(float));
+    }
+    if (!fits || !e->values || !e->cache || !e->scratch) {
+        size_t bytes = e->values_bytes + e->cache_bytes;
+        cpu_exec_free(e);
+        return trit_error_memory(err, bytes, "the key-value cache and the engine's storage");
+    }
+    *out = e;
+    return trit_ok;
+}
+
+static size_t cpu_exec_bytes(const trit_exec *e, size_t *kv_bytes) {
+    *kv_bytes = e->cache_bytes;
+    return e->values_bytes + trit_team_size(e->device->team) * e->scratch_floats * sizeof(float);
+}
+
+static void cpu_exec_trace(trit_exec *e, trit_trace_fn fn, void *user) {
+    e->trace = fn;
+    e->trace_user = user;
+}
+
+/* Every member walks the whole list; the barrier between two ops is all the order there is. */
+static void run_member(void *arg, unsigned i, unsigned n) {
+    trit_exec *e = arg;
+    const trit_program *p = e->program;
+    for (size_t k = 0; k < p->n_ops; k++) {
+        const trit_op *op = &p->ops[k];
+        trit_cpu_ops[op->kind](&(cpu_task){e, op, i, n});
+        trit_team_barrier(e->device->team);
+        if (e->trace && op->out >= 0) {
+            if (i == 0) e->trace(e->trace_user, op, &p->values[op->out], cpu_value(e, op->out), cpu_value_rows(e, op->out));
+            trit_team_barrier(e->device->team);
+        }
+    }
+}
+
+static trit_status cpu_run(trit_exec *e, const trit_batch *batch, const float **logits, size_t *logits_stride, trit_error *err) {
+    if (batch->n_tokens > e->max_tokens || batch->n_outputs > e->max_outputs)
+        return trit_error_set(err, trit_arg, "a batch of %u tokens and %u outputs is beyond the engine's %u and %u", batch->n_tokens,
+                              batch->n_outputs, e->max_tokens, e->max_outputs);
+    e->batch = batch;
+    trit_team_run(e->device->team, run_member, e);
+    e->batch = NULL;
+    *logits = cpu_value(e, e->program->logits);
+    *logits_stride = cpu_value_stride(e, e->program->logits) / sizeof(float);
+    return trit_ok;
+}
+
+const trit_device_vtable trit_device_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .describe = cpu_describe,
+    .upload_ternary = trit_cpu_upload_ternary,
+    .upload = trit_cpu_upload,
+    .weight_free = trit_cpu_weight_free,
+    .exec_new = cpu_exec_new,
+    .exec_free = cpu_exec_free,
+    .exec_bytes = cpu_exec_bytes,
+    .exec_trace = cpu_exec_trace,
+    .run = cpu_run,
+};

@@ -1,0 +1,267 @@
+/* The CPU's version of every op: which part of the work a member of the team takes, and the kernel that does it.
+ *
+ * Each output element is computed by one member in one order, whatever the number of members and whatever stands beside it in
+ * the batch. */
+#include <string.h>
+
+#include "device/cpu/cpu.h"
+#include "quant/layout.h"
+
+/* The rows of the op's output that are this member's. */
+static void my_rows(const cpu_task *t, uint32_t n_rows, uint32_t *first, uint32_t *last) {
+    uint64_t a, b;
+    trit_team_split(n_rows, 1, t->i, t->n, &a, &b);
+    *first = (uint32_t)a;
+    *last = (uint32_t)b;
+}
+
+/* A file form's matrix, as the quant room sees it. */
+static trit_quant_matrix matrix_of(const trit_weight *w) {
+    return (trit_quant_matrix){.dtype = w->dtype, .data = w->data, .n_bytes = w->n_bytes, .n_rows = w->n_rows, .n_cols = w->n_cols,
+                               .scale = w->factor};
+}
+
+static void op_embed(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    const trit_weight *w = t->op->weight;
+    trit_quant_matrix m = matrix_of(w);
+    const trit_quant_format *format = trit_quant_format_of(w->dtype);
+    uint32_t first, last;
+    my_rows(t, e->batch->n_tokens, &first, &last);
+    for (uint32_t r = first; r < last; r++) {
+        float *y = cpu_value_row(e, t->op->out, r);
+        format->unpack(&m, (uint64_t)e->batch->token[r], y);
+        if (t->op->factor != 1.0f) e->device->kernels->scale(y, y, t->op->factor, w->n_cols);
+    }
+}
+
+static void op_rms_norm(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    const trit_op *op = t->op;
+    uint32_t first, last, width = op->weight->n_cols;
+    my_rows(t, cpu_value_rows(e, op->out), &first, &last);
+    for (uint32_t r = first; r < last; r++) {
+        const float *x = cpu_value_row(e, op->in[0], r);
+        float *y = cpu_value_row(e, op->out, r);
+        for (uint32_t h = 0; h < op->n_heads; h++)
+            e->device->kernels->rms_norm(y + (size_t)h * width, x + (size_t)h * width, op->weight->data, width, op->eps);
+    }
+}
+
+static void op_quantize(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    uint32_t first, last;
+    my_rows(t, cpu_value_rows(e, t->op->out), &first, &last);
+    for (uint32_t r = first; r < last; r++)
+        e->device->kernels->a8_quantize(cpu_value_row(e, t->op->out, r), cpu_value_row(e, t->op->in[0], r),
+                                        e->program->values[t->op->out].cols);
+}
+
+static void linear_ternary(const cpu_task *t, uint32_t row0, uint32_t row1) {
+    const trit_exec *e = t->exec;
+    const trit_weight *w = t->op->weight;
+    trit_t2_mul a = {
+        .w = w->data, .w_stride = w->stride, .w_scale = w->scale, .k = w->n_cols, .group = w->group,
+        .x = cpu_value(e, t->op->in[0]), .x_stride = cpu_value_stride(e, t->op->in[0]), .n_tokens = cpu_value_rows(e, t->op->out),
+        .y = cpu_value(e, t->op->out), .y_stride = cpu_value_stride(e, t->op->out) / sizeof(float),
+    };
+    e->device->kernels->t2_mul(&a, row0, row1);
+}
+
+static void linear_float(const cpu_task *t, uint32_t row0, uint32_t row1) {
+    const trit_exec *e = t->exec;
+    const trit_kernels *k = e->device->kernels;
+    const trit_weight *w = t->op->weight;
+    trit_float_mul a = {
+        .w = w->data, .w_stride = w->stride, .k = w->n_cols,
+        .x = cpu_value(e, t->op->in[0]), .x_stride = cpu_value_stride(e, t->op->in[0]) / sizeof(float),
+        .n_tokens = cpu_value_rows(e, t->op->out),
+        .y = cpu_value(e, t->op->out), .y_stride = cpu_value_stride(e, t->op->out) / sizeof(float),
+    };
+    switch (w->dtype) {
+    case trit_dtype_f32: k->f32_mul(&a, row0, row1); return;
+    case trit_dtype_f16: k->f16_mul(&a, row0, row1); return;
+    case trit_dtype_bf16: k->bf16_mul(&a, row0, row1); return;
+    default: break;
+    }
+    /* Any other type: a row of weights becomes floats once and meets all tokens. */
+    trit_quant_matrix m = matrix_of(w);
+    const trit_quant_format *format = trit_quant_format_of(w->dtype);
+    float *y = a.y;
+    a.w = cpu_scratch(t);
+    for (uint32_t r = row0; r < row1; r++) {
+        format->unpack(&m, r, cpu_scratch(t));
+        a.y = y + r;
+        k->f32_mul(&a, 0, 1);
+    }
+}
+
+static void op_linear(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    const trit_weight *w = t->op->weight;
+    uint64_t row0, row1;
+    trit_team_split(w->n_rows, 16, t->i, t->n, &row0, &row1);
+    if (row0 >= row1) return;
+    if (w->dtype == trit_dtype_t2)
+        linear_ternary(t, (uint32_t)row0, (uint32_t)row1);
+    else
+        linear_float(t, (uint32_t)row0, (uint32_t)row1);
+    if (!w->bias) return;
+    for (uint32_t r = 0; r < cpu_value_rows(e, t->op->out); r++) {
+        float *y = (float *)cpu_value_row(e, t->op->out, r) + row0;
+        e->device->kernels->add(y, y, w->bias + row0, row1 - row0);
+    }
+}
+
+static void op_rope(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    const trit_op *op = t->op;
+    const trit_rope_table *table = op->rope;
+    uint32_t first, last;
+    my_rows(t, e->batch->n_tokens, &first, &last);
+    for (uint32_t r = first; r < last; r++) {
+        float *y = cpu_value_row(e, op->out, r);
+        size_t at = (size_t)e->batch->position[r] * table->half;
+        memcpy(y, cpu_value_row(e, op->in[0], r), (size_t)op->n_heads * op->head_dim * sizeof *y);
+        for (uint32_t h = 0; h < op->n_heads; h++) {
+            float *head = y + (size_t)h * op->head_dim;
+            if (table->neox)
+                e->device->kernels->rope_neox(head, table->cos + at, table->sin + at, 2 * table->half);
+            else
+                e->device->kernels->rope_norm(head, table->cos + at, table->sin + at, 2 * table->half);
+        }
+    }
+}
+
+static uint32_t page_of(const trit_batch *b, uint32_t row, uint32_t position) {
+    return b->page_table[(size_t)b->sequence[row] * b->max_pages + position / trit_page_tokens];
+}
+
+static void op_kv_store(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    const trit_op *op = t->op;
+    const trit_kernels *k = e->device->kernels;
+    void (*store)(void *, const float *, uint32_t) = e->kv.form == trit_kv_form_f32   ? k->kv_store_f32
+                                                     : e->kv.form == trit_kv_form_f16 ? k->kv_store_f16
+                                                                                      : k->kv_store_q8;
+    uint32_t first, last;
+    my_rows(t, e->batch->n_tokens * op->n_heads, &first, &last);
+    for (uint32_t i = first; i < last; i++) {
+        uint32_t r = i / op->n_heads, h = i % op->n_heads, position = e->batch->position[r];
+        uint32_t page = page_of(e->batch, r, position);
+        for (uint32_t is_value = 0; is_value < 2; is_value++) {
+            const float *x = cpu_value_row(e, op->in[is_value], r);
+            store(e->cache + trit_kv_offset(&e->kv, page, op->layer, is_value, h, position % trit_page_tokens),
+                  x + (size_t)h * op->head_dim, op->head_dim);
+        }
+    }
+}
+
+/* The positions of one page that a token at `position` may see. */
+static trit_kv_span page_span(const trit_exec *e, const trit_op *op, uint32_t row, uint32_t page_index, uint32_t is_value, uint32_t kv_head) {
+    uint32_t first = page_index * trit_page_tokens, seen = e->batch->position[row] + 1;
+    uint32_t page = page_of(e->batch, row, first);
+    return (trit_kv_span){
+        .rows = e->cache + trit_kv_offset(&e->kv, page, op->layer, is_value, kv_head, 0),
+        .stride = trit_kv_row_bytes(&e->kv),
+        .n = seen - first < trit_page_tokens ? seen - first : trit_page_tokens,
+        .d = op->head_dim,
+    };
+}
+
+/* One head of one token: scores of all positions, softmax, mix. The order of positions is their own, whatever the pages. */
+static void attend(const cpu_task *t, uint32_t row, uint32_t head) {
+    const trit_exec *e = t->exec;
+    const trit_op *op = t->op;
+    const trit_kernels *k = e->device->kernels;
+    const float *q = (const float *)cpu_value_row(e, op->in[0], row) + (size_t)head * op->head_dim;
+    float *y = (float *)cpu_value_row(e, op->out, row) + (size_t)head * op->head_dim;
+    float *score = cpu_scratch(t);
+    uint32_t kv_head = head / (op->n_heads / e->kv.n_kv_heads), n = e->batch->position[row] + 1;
+    uint32_t n_pages = (n + trit_page_tokens - 1) / trit_page_tokens;
+    for (uint32_t p = 0; p < n_pages; p++) {
+        trit_kv_span keys = page_span(e, op, row, p, 0, kv_head);
+        float *s = score + (size_t)p * trit_page_tokens;
+        switch (e->kv.form) {
+        case trit_kv_form_f32: k->kv_scores_f32(s, q, &keys, op->factor); break;
+        case trit_kv_form_f16: k->kv_scores_f16(s, q, &keys, op->factor); break;
+        default: k->kv_scores_q8(s, q, &keys, op->factor); break;
+        }
+    }
+    float sum = k->softmax_exp(score, n);
+    memset(y, 0, op->head_dim * sizeof *y);
+    for (uint32_t p = 0; p < n_pages; p++) {
+        trit_kv_span values = page_span(e, op, row, p, 1, kv_head);
+        const float *s = score + (size_t)p * trit_page_tokens;
+        switch (e->kv.form) {
+        case trit_kv_form_f32: k->kv_mix_f32(y, s, &values); break;
+        case trit_kv_form_f16: k->kv_mix_f16(y, s, &values); break;
+        default: k->kv_mix_q8(y, s, &values); break;
+        }
+    }
+    k->scale(y, y, 1.0f / sum, op->head_dim);
+}
+
+static void op_attention(const cpu_task *t) {
+    uint32_t first, last;
+    my_rows(t, t->exec->batch->n_tokens * t->op->n_heads, &first, &last);
+    for (uint32_t i = first; i < last; i++) attend(t, i / t->op->n_heads, i % t->op->n_heads);
+}
+
+/* Element-wise ops: whole rows where there are several, parts of the row in decode. */
+static void my_part(const cpu_task *t, uint32_t *row0, uint32_t *row1, uint32_t *col0, uint32_t *col1) {
+    uint32_t rows = cpu_value_rows(t->exec, t->op->out), cols = t->exec->program->values[t->op->out].cols;
+    *row0 = 0, *row1 = rows, *col0 = 0, *col1 = cols;
+    uint64_t a, b;
+    if (rows >= t->n) {
+        my_rows(t, rows, row0, row1);
+    } else {
+        trit_team_split(cols, 64, t->i, t->n, &a, &b);
+        *col0 = (uint32_t)a, *col1 = (uint32_t)b;
+    }
+}
+
+static void op_add(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    uint32_t row0, row1, col0, col1;
+    my_part(t, &row0, &row1, &col0, &col1);
+    for (uint32_t r = row0; r < row1; r++)
+        e->device->kernels->add((float *)cpu_value_row(e, t->op->out, r) + col0, (const float *)cpu_value_row(e, t->op->in[0], r) + col0,
+                                (const float *)cpu_value_row(e, t->op->in[1], r) + col0, col1 - col0);
+}
+
+static void op_glu(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    const trit_kernels *k = e->device->kernels;
+    void (*fn)(float *, const float *, const float *, size_t) = t->op->activation == trit_act_silu    ? k->silu_mul
+                                                                : t->op->activation == trit_act_relu2 ? k->relu2_mul
+                                                                                                      : k->gelu_mul;
+    uint32_t row0, row1, col0, col1;
+    my_part(t, &row0, &row1, &col0, &col1);
+    for (uint32_t r = row0; r < row1; r++)
+        fn((float *)cpu_value_row(e, t->op->out, r) + col0, (const float *)cpu_value_row(e, t->op->in[0], r) + col0,
+           (const float *)cpu_value_row(e, t->op->in[1], r) + col0, col1 - col0);
+}
+
+static void op_scale(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    uint32_t row0, row1, col0, col1;
+    my_part(t, &row0, &row1, &col0, &col1);
+    for (uint32_t r = row0; r < row1; r++)
+        e->device->kernels->scale((float *)cpu_value_row(e, t->op->out, r) + col0, (const float *)cpu_value_row(e, t->op->in[0], r) + col0,
+                                  t->op->factor, col1 - col0);
+}
+
+static void op_select(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    uint32_t first, last;
+    my_rows(t, e->batch->n_outputs, &first, &last);
+    for (uint32_t r = first; r < last; r++)
+        memcpy(cpu_value_row(e, t->op->out, r), cpu_value_row(e, t->op->in[0], e->batch->output[r]), cpu_value_stride(e, t->op->out));
+}
+
+const cpu_op_fn trit_cpu_ops[trit_n_op_kinds] = {
+#define TRIT_OP(name, n_in, meaning) op_##name,
+#include "op/ops.def"
+#undef TRIT_OP
+};

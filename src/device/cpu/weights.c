@@ -1,0 +1,99 @@
+/* Weights in the CPU's memory forms: ternary ones as T2, repacked once and in parallel; all others where they lie in the file. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "device/cpu/cpu.h"
+#include "quant/layout.h"
+
+/* One row of trits into blocks of 256, drawn in quant/layout.h. Codes beyond n_cols stand for trit 0. */
+static void pack_row(uint8_t *dst, const int8_t *trits, uint32_t n_cols) {
+    for (size_t block = 0; block < trit_k256(n_cols); block += trit_t2_block, dst += trit_t2_block_bytes) {
+        int8_t code[trit_t2_block];
+        for (size_t i = 0; i < trit_t2_block; i++) code[i] = (int8_t)(block + i < n_cols ? trits[block + i] + 1 : 1);
+        for (size_t j = 0; j < trit_t2_block_bytes; j++)
+            dst[j] = (uint8_t)(code[j] | code[j + 64] << 2 | code[j + 128] << 4 | code[j + 192] << 6);
+    }
+}
+
+typedef struct repack_job {
+    const trit_ternary_source *source;
+    uint8_t *data;
+    float *scale;
+    size_t stride, n_groups;
+    int8_t *trits;  /* [n_threads, n_cols] */
+    float *scratch; /* [n_threads, n_cols] */
+    atomic_bool broken;
+} repack_job;
+
+static void repack_member(void *arg, unsigned i, unsigned n) {
+    repack_job *job = arg;
+    const trit_ternary_source *s = job->source;
+    int8_t *trits = job->trits + (size_t)i * s->n_cols;
+    float *scratch = job->scratch + (size_t)i * s->n_cols;
+    uint64_t first, last;
+    trit_team_split(s->n_rows, 1, i, n, &first, &last);
+    for (uint64_t r = first; r < last; r++) {
+        if (!s->row(s->ctx, r, trits, job->scale + r * job->n_groups, scratch)) {
+            atomic_store(&job->broken, true);
+            return;
+        }
+        pack_row(job->data + r * job->stride, trits, s->n_cols);
+    }
+}
+
+trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit_ternary_source *source, trit_error *err) {
+    cpu_device *cpu = (cpu_device *)d;
+    unsigned n = trit_team_size(cpu->team);
+    repack_job job = {.source = source, .stride = trit_t2_row_bytes(source->n_cols)};
+    job.n_groups = source->group ? (source->n_cols + source->group - 1) / source->group : 1;
+    job.data = trit_alloc_aligned(source->n_rows, job.stride);
+    job.scale = trit_alloc_aligned((size_t)source->n_rows * job.n_groups, sizeof *job.scale);
+    job.trits = trit_alloc((size_t)n * source->n_cols, sizeof *job.trits);
+    job.scratch = trit_alloc((size_t)n * source->n_cols, sizeof *job.scratch);
+    trit_status status = trit_ok;
+    if (!job.data || !job.scale || !job.trits || !job.scratch)
+        status = trit_error_memory(err, source->n_rows * job.stride, "a weight");
+    else
+        trit_team_run(cpu->team, repack_member, &job);
+    trit_free(job.trits);
+    trit_free(job.scratch);
+    if (status == trit_ok && atomic_load(&job.broken)) status = trit_error_set(err, trit_format, "a code that is no trit");
+    if (status != trit_ok) {
+        trit_free(job.data);
+        trit_free(job.scale);
+        return status;
+    }
+    *out = (trit_weight){.dtype = trit_dtype_t2, .n_rows = source->n_rows, .n_cols = source->n_cols, .data = job.data,
+                         .stride = job.stride, .n_bytes = source->n_rows * job.stride, .scale = job.scale, .group = source->group,
+                         .factor = 1.0f, .owned = {job.data, job.scale, NULL}};
+    return trit_ok;
+}
+
+/* Bytes that an element must be aligned to for the kernels; 1 where rows are decoded byte by byte. */
+static size_t element_align(trit_dtype dtype) {
+    const trit_dtype_traits *t = trit_dtype_info(dtype);
+    return t->block == 1 ? t->block_bytes : 1;
+}
+
+trit_status trit_cpu_upload(trit_device *d, trit_weight *out, const trit_quant_matrix *m, trit_error *err) {
+    (void)d;
+    const trit_dtype_traits *traits = trit_dtype_info(m->dtype);
+    bool flat = m->dtype == trit_dtype_i2_s || m->dtype == trit_dtype_hf_ternary;
+    *out = (trit_weight){.dtype = m->dtype, .n_rows = (uint32_t)m->n_rows, .n_cols = (uint32_t)m->n_cols, .data = m->data,
+                         .n_bytes = (size_t)m->n_bytes, .factor = m->scale};
+    if (!flat) out->stride = (size_t)(m->n_cols / traits->block * traits->block_bytes);
+    if ((uintptr_t)m->data % element_align(m->dtype) == 0) return trit_ok;
+    void *copy = trit_alloc_aligned(out->n_bytes, 1);
+    if (!copy) return trit_error_memory(err, out->n_bytes, "a weight that is not aligned in its file");
+    memcpy(copy, m->data, out->n_bytes);
+    out->data = out->owned[0] = copy;
+    return trit_ok;
+}
+
+void trit_cpu_weight_free(trit_device *d, trit_weight *w) {
+    (void)d;
+    for (int i = 0; i < 3; i++) trit_free(w->owned[i]);
+    *w = (trit_weight){0};
+}
