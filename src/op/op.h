@@ -31,16 +31,17 @@ typedef struct trit_weight {
     const float *scale; /* T2: [n_rows, n_groups] (quant/layout.h); else NULL */
     uint32_t group;     /* T2: inputs that share a scale, 0: the row */
     float factor;       /* file forms: multiplier outside the bytes */
+    uint32_t i2_s_block; /* file form I2_S: 128 or 64 */
     const float *bias;  /* [n_rows] or NULL */
     void *owned[3];     /* device memory behind data, scale and bias; NULL where it is borrowed from the file */
 } trit_weight;
 
-/* Angles of RoPE: cos and sin of pos * theta_i, [n_positions, head_dim / 2] each. Owned by the model. */
-typedef struct trit_rope_table {
-    const float *cos, *sin;
-    uint32_t n_positions, half; /* half = rotated dims / 2 */
-    bool neox;                  /* pairs (i, i + half), else (2i, 2i + 1) */
-} trit_rope_table;
+/* Rotary position embedding: the angle of pair i at position pos is pos * inv_freq[i]. Owned by the model. */
+typedef struct trit_rope {
+    const double *inv_freq; /* [half] */
+    uint32_t half;          /* rotated dims of a head / 2 */
+    bool neox;              /* pairs (i, i + half), else (2i, 2i + 1) */
+} trit_rope;
 
 typedef enum trit_activation { trit_act_silu, trit_act_relu2, trit_act_gelu } trit_activation;
 
@@ -62,7 +63,7 @@ typedef struct trit_op {
     trit_op_kind kind;
     trit_value in[2], out; /* -1: none */
     const trit_weight *weight;
-    const trit_rope_table *rope;
+    const trit_rope *rope;
     uint32_t layer, n_heads, head_dim;
     float factor, eps;
     trit_activation activation;
@@ -95,7 +96,8 @@ trit_value trit_emit_embed(trit_program *p, const trit_weight *table, float fact
 trit_value trit_emit_rms_norm(trit_program *p, trit_value x, const trit_weight *w, uint32_t n_heads, float eps, const char *label);
 trit_value trit_emit_quantize(trit_program *p, trit_value x, const char *label);
 trit_value trit_emit_linear(trit_program *p, trit_value x, const trit_weight *w, const char *label);
-trit_value trit_emit_rope(trit_program *p, trit_value x, const trit_rope_table *table, uint32_t n_heads, const char *label);
+trit_value trit_emit_angles(trit_program *p, const trit_rope *rope);
+trit_value trit_emit_rope(trit_program *p, trit_value x, trit_value angles, const trit_rope *rope, uint32_t n_heads, const char *label);
 void trit_emit_kv_store(trit_program *p, trit_value k, trit_value v, uint32_t n_kv_heads);
 trit_value trit_emit_attention(trit_program *p, trit_value q, uint32_t n_heads, uint32_t head_dim, float factor);
 trit_value trit_emit_add(trit_program *p, trit_value a, trit_value b, const char *label);

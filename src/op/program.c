@@ -81,9 +81,14 @@ trit_value trit_emit_linear(trit_program *p, trit_value x, const trit_weight *w,
     return emit(p, op, trit_value_f32, d.rows, w->n_rows);
 }
 
-trit_value trit_emit_rope(trit_program *p, trit_value x, const trit_rope_table *table, uint32_t n_heads, const char *label) {
+trit_value trit_emit_angles(trit_program *p, const trit_rope *rope) {
+    trit_op op = {.kind = trit_op_angles, .in = {-1, -1}, .rope = rope, .label = "angles"};
+    return emit(p, op, trit_value_f32, trit_rows_tokens, 2 * rope->half);
+}
+
+trit_value trit_emit_rope(trit_program *p, trit_value x, trit_value angles, const trit_rope *rope, uint32_t n_heads, const char *label) {
     trit_value_desc d = *desc(p, x);
-    trit_op op = {.kind = trit_op_rope, .in = {x, -1}, .rope = table, .n_heads = n_heads, .head_dim = d.cols / n_heads, .label = label};
+    trit_op op = {.kind = trit_op_rope, .in = {x, angles}, .rope = rope, .n_heads = n_heads, .head_dim = d.cols / n_heads, .label = label};
     return emit(p, op, trit_value_f32, d.rows, d.cols);
 }
 

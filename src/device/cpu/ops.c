@@ -4,6 +4,7 @@
  * the batch. */
 #include <string.h>
 
+#include "base/math.h"
 #include "device/cpu/cpu.h"
 #include "quant/layout.h"
 
@@ -18,7 +19,7 @@ static void my_rows(const cpu_task *t, uint32_t n_rows, uint32_t *first, uint32_
 /* A file form's matrix, as the quant room sees it. */
 static trit_quant_matrix matrix_of(const trit_weight *w) {
     return (trit_quant_matrix){.dtype = w->dtype, .data = w->data, .n_bytes = w->n_bytes, .n_rows = w->n_rows, .n_cols = w->n_cols,
-                               .scale = w->factor};
+                               .scale = w->factor, .i2_s_block = w->i2_s_block};
 }
 
 static void op_embed(const cpu_task *t) {
@@ -113,23 +114,33 @@ static void op_linear(const cpu_task *t) {
     }
 }
 
-static void op_rope(const cpu_task *t) {
+static void op_angles(const cpu_task *t) {
     const trit_exec *e = t->exec;
-    const trit_op *op = t->op;
-    const trit_rope_table *table = op->rope;
+    const trit_rope *rope = t->op->rope;
     uint32_t first, last;
     my_rows(t, e->batch->n_tokens, &first, &last);
     for (uint32_t r = first; r < last; r++) {
-        float *y = cpu_value_row(e, op->out, r);
-        size_t at = (size_t)e->batch->position[r] * table->half;
-        memcpy(y, cpu_value_row(e, op->in[0], r), (size_t)op->n_heads * op->head_dim * sizeof *y);
-        for (uint32_t h = 0; h < op->n_heads; h++) {
-            float *head = y + (size_t)h * op->head_dim;
-            if (table->neox)
-                e->device->kernels->rope_neox(head, table->cos + at, table->sin + at, 2 * table->half);
-            else
-                e->device->kernels->rope_norm(head, table->cos + at, table->sin + at, 2 * table->half);
+        float *cosines = cpu_value_row(e, t->op->out, r), *sines = cosines + rope->half;
+        for (uint32_t i = 0; i < rope->half; i++) {
+            double s, c;
+            trit_sincos((double)e->batch->position[r] * rope->inv_freq[i], &s, &c);
+            cosines[i] = (float)c;
+            sines[i] = (float)s;
         }
+    }
+}
+
+static void op_rope(const cpu_task *t) {
+    const trit_exec *e = t->exec;
+    const trit_op *op = t->op;
+    uint32_t first, last, half = op->rope->half;
+    void (*rotate)(float *, const float *, const float *, uint32_t) = op->rope->neox ? e->device->kernels->rope_neox : e->device->kernels->rope_norm;
+    my_rows(t, e->batch->n_tokens, &first, &last);
+    for (uint32_t r = first; r < last; r++) {
+        float *y = cpu_value_row(e, op->out, r);
+        const float *cosines = cpu_value_row(e, op->in[1], r);
+        memcpy(y, cpu_value_row(e, op->in[0], r), (size_t)op->n_heads * op->head_dim * sizeof *y);
+        for (uint32_t h = 0; h < op->n_heads; h++) rotate(y + (size_t)h * op->head_dim, cosines, cosines + half, 2 * half);
     }
 }
 
