@@ -1,0 +1,29 @@
+/* Which element type a type number of a GGUF file means. Forks gave the same numbers to different types, so a number alone
+ * does not say; this is the one place that knows. */
+#ifndef TRIT_IO_GGUF_TYPE_H
+#define TRIT_IO_GGUF_TYPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "tensor/tensor.h"
+
+/* What a file tells about the meaning of its numbers. */
+typedef struct trit_gguf_signals {
+    int64_t file_type;     /* general.file_type; -1: absent */
+    trit_str architecture; /* general.architecture */
+    uint64_t alignment;
+} trit_gguf_signals;
+
+/* dtype == trit_n_dtypes: a type that trit does not read; then `name` says which ("TL1"), NULL where the number is unknown. */
+typedef struct trit_gguf_meaning {
+    trit_dtype dtype;
+    const char *name;
+} trit_gguf_meaning;
+
+/* `span`: bytes from the tensor's offset to the next one's or the end of the file. */
+trit_gguf_meaning trit_gguf_meaning_of(uint32_t id, uint64_t n_rows, uint64_t n_cols, uint64_t span,
+                                       const trit_gguf_signals *signals);
+
+#endif
