@@ -223,8 +223,8 @@ static trit_status resolve_type(cursor *c, trit_tensor *t, const raw_info *raw, 
     const uint64_t n_rows = trit_tensor_n_rows(t), n_cols = trit_tensor_n_cols(t);
     const trit_gguf_meaning meaning = trit_gguf_meaning_of(raw->type, n_rows, n_cols, span, signals);
     if (meaning.dtype == trit_n_dtypes)
-        return fail(c, trit_unsupported, meaning.name ? "type %u is %s, which is not supported" : "type %u is unknown%s", raw->type,
-                    meaning.name ? meaning.name : "");
+        return fail(c, trit_unsupported, "type %u is %s, which is not supported", raw->type,
+                    meaning.name ? meaning.name : "of an unknown kind");
     if (!trit_dtype_n_bytes(meaning.dtype, n_rows, n_cols, &t->n_bytes))
         return fail(c, trit_format, "%llu x %llu elements are not whole blocks of %s or too many", (unsigned long long)n_rows,
                     (unsigned long long)n_cols, meaning.name);

@@ -109,9 +109,12 @@ typedef struct trit_hf_config {
     int32_t bos;          /* -1: absent */
 } trit_hf_config;
 
-/* Reads config.json (and generation_config.json when present) of a folder, or beside a .safetensors file. Errors: io (no
- * config.json: names the path), format, memory. */
+/* Reads config.json (and generation_config.json when present) of a folder, or beside a .safetensors file or an index. Errors:
+ * io (no config.json: names the path), format, unsupported (another quantization than BitNet's), memory. */
 TRIT_MUST_CHECK trit_status trit_hf_config_open(trit_hf_config *out, const char *path, trit_error *err);
+/* The same over texts in memory, which need not outlive the call; generation may be NULL (fuzzing, tests). */
+TRIT_MUST_CHECK trit_status trit_hf_config_from_memory(trit_hf_config *out, trit_str config, const trit_str *generation,
+                                                       const char *what, trit_error *err);
 void trit_hf_config_fini(trit_hf_config *c);
 
 #endif
