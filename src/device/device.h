@@ -12,11 +12,11 @@
 #include "trit/device.h"
 
 /* Ternary weights on their way into a device's memory form, row by row. `row` may be called from several threads at once, each
- * with its own scratch of n_cols floats; false: the row is broken (the caller of upload knows why). */
+ * with its own scratch of n_cols floats; it answers ok, format (a code that is no trit) or numeric (a scale that is not finite). */
 typedef struct trit_ternary_source {
     uint32_t n_rows, n_cols;
     uint32_t group; /* inputs that share a scale: 64, 128 or 256; 0: the whole row */
-    bool (*row)(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch);
+    trit_status (*row)(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch);
     const void *ctx;
 } trit_ternary_source;
 

@@ -4,7 +4,7 @@
 #include "quant/quant.h"
 
 /* Eight sums, so that the additions do not wait for each other, joined in one order: the same bits on every machine. */
-static double sum_abs(const float *w, uint64_t n) {
+double trit_abs_sum(const float *w, uint64_t n) {
     double sums[8] = {0};
     uint64_t i = 0;
     for (; i + 8 <= n; i += 8)
@@ -14,7 +14,7 @@ static double sum_abs(const float *w, uint64_t n) {
 }
 
 float trit_absmean(const float *w, uint64_t n) {
-    const float mean = n ? (float)(sum_abs(w, n) / (double)n) : 0;
+    const float mean = n ? (float)(trit_abs_sum(w, n) / (double)n) : 0;
     return mean < 1e-5f ? 1e-5f : mean; /* a NaN stays one, for the caller to see */
 }
 

@@ -50,6 +50,7 @@ void trit_hf_ternary_pack(const int8_t *trits, uint64_t n_rows, uint64_t n_cols,
 
 /* absmean of the b1.58 paper (arXiv:2402.17764 eq. 1-3): g = max(mean|W|, 1e-5), trit = clamp(RNE(w / g), -1, 1). The mean
  * is taken in double in a fixed order. */
+double trit_abs_sum(const float *w, uint64_t n); /* sum of |w|, for tensors that are read row by row */
 float trit_absmean(const float *w, uint64_t n);                                    /* of n values */
 void trit_absmean_trits(const float *w, uint64_t n, float scale, int8_t *trits);   /* trits for a given g */
 

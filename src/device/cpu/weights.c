@@ -24,7 +24,7 @@ typedef struct repack_job {
     size_t stride, n_groups;
     int8_t *trits;  /* [n_threads, n_cols] */
     float *scratch; /* [n_threads, n_cols] */
-    atomic_bool broken;
+    atomic_int status; /* of the first row that failed */
 } repack_job;
 
 static void repack_member(void *arg, unsigned i, unsigned n) {
@@ -35,12 +35,22 @@ static void repack_member(void *arg, unsigned i, unsigned n) {
     uint64_t first, last;
     trit_team_split(s->n_rows, 1, i, n, &first, &last);
     for (uint64_t r = first; r < last; r++) {
-        if (!s->row(s->ctx, r, trits, job->scale + r * job->n_groups, scratch)) {
-            atomic_store(&job->broken, true);
+        trit_status status = s->row(s->ctx, r, trits, job->scale + r * job->n_groups, scratch);
+        if (status != trit_ok) {
+            atomic_store(&job->status, (int)status);
             return;
         }
         pack_row(job->data + r * job->stride, trits, s->n_cols);
     }
+}
+
+/* Many files repeat one scale for every block of a row. Then the row needs one only, which is the faster form. */
+static void join_equal_scales(trit_weight *w, float *scale, size_t n_groups) {
+    for (size_t r = 0; r < w->n_rows; r++)
+        for (size_t g = 1; g < n_groups; g++)
+            if (scale[r * n_groups + g] != scale[r * n_groups]) return;
+    for (size_t r = 0; r < w->n_rows; r++) scale[r] = scale[r * n_groups];
+    w->group = 0;
 }
 
 trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit_ternary_source *source, trit_error *err) {
@@ -59,7 +69,7 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
         trit_team_run(cpu->team, repack_member, &job);
     trit_free(job.trits);
     trit_free(job.scratch);
-    if (status == trit_ok && atomic_load(&job.broken)) status = trit_error_set(err, trit_format, "a code that is no trit");
+    if (status == trit_ok) status = (trit_status)atomic_load(&job.status);
     if (status != trit_ok) {
         trit_free(job.data);
         trit_free(job.scale);
@@ -68,6 +78,7 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
     *out = (trit_weight){.dtype = trit_dtype_t2, .n_rows = source->n_rows, .n_cols = source->n_cols, .data = job.data,
                          .stride = job.stride, .n_bytes = source->n_rows * job.stride, .scale = job.scale, .group = source->group,
                          .factor = 1.0f, .owned = {job.data, job.scale, NULL}};
+    if (out->group) join_equal_scales(out, job.scale, job.n_groups);
     return trit_ok;
 }
 

@@ -1,0 +1,199 @@
+/* What a projection is: the one place that decides how its weights become a device's.
+ *
+ *   ternary bytes (I2_S, TQ, HF packed)             -> trits and scales, int8 activations
+ *   floats of a model that was trained ternary      -> trits by absmean, or as they are where they are ternary already
+ *   all else (and `activations` = float)            -> used as the file has them, float activations */
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "model/model.h"
+
+trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
+    if (!trit_quant_format_of(t->dtype))
+        return trit_error_set(err, trit_unsupported, "tensor %.*s: type %s is no type of weights", TRIT_STR_ARG(t->name),
+                              trit_dtype_info(t->dtype)->label);
+    if (trit_tensor_n_rows(t) != n_rows || trit_tensor_n_cols(t) != n_cols)
+        return trit_error_set(err, trit_format, "tensor %.*s: shape [%llu, %llu], but the model's is [%u, %u]", TRIT_STR_ARG(t->name),
+                              (unsigned long long)trit_tensor_n_rows(t), (unsigned long long)trit_tensor_n_cols(t), n_rows, n_cols);
+    *out = (trit_quant_matrix){.dtype = t->dtype, .data = t->data, .n_bytes = t->n_bytes, .n_rows = n_rows, .n_cols = n_cols,
+                               .scale = 1.0f, .i2_s_block = m->i2_s_block};
+    return trit_ok;
+}
+
+/* The single float of a scale tensor. */
+static trit_status read_scalar(float *out, const trit_tensor *t, trit_error *err) {
+    const trit_quant_format *format = trit_quant_format_of(t->dtype);
+    if (!format || trit_dtype_info(t->dtype)->block != 1 || trit_tensor_n_elements(t) != 1)
+        return trit_error_set(err, trit_format, "tensor %.*s: a scale of one number was expected", TRIT_STR_ARG(t->name));
+    trit_quant_matrix one = {.dtype = t->dtype, .data = t->data, .n_bytes = t->n_bytes, .n_rows = 1, .n_cols = 1, .scale = 1.0f};
+    format->unpack(&one, 0, out);
+    if (isfinite(*out)) return trit_ok;
+    return trit_error_set(err, trit_numeric, "tensor %.*s: the scale is not finite", TRIT_STR_ARG(t->name));
+}
+
+/* Rows of a matrix as trits. */
+typedef struct ternary_rows {
+    trit_quant_matrix matrix;
+    const trit_quant_format *format;
+    float factor;  /* multiplies the stored scales */
+    float absmean; /* of float masters */
+} ternary_rows;
+
+/* A block whose scale is 0 holds zeros whatever its codes say: it takes the row's scale, so that equal scales can be joined. */
+static void mend_zero_scales(int8_t *trits, float *scales, uint64_t n_cols, uint32_t group) {
+    uint64_t n_groups = (n_cols + group - 1) / group;
+    float usual = 0;
+    for (uint64_t g = 0; g < n_groups && usual == 0; g++) usual = scales[g];
+    for (uint64_t g = 0; g < n_groups; g++) {
+        if (scales[g] != 0) continue;
+        scales[g] = usual;
+        uint64_t end = (g + 1) * group < n_cols ? (g + 1) * group : n_cols;
+        memset(trits + g * group, 0, end - g * group);
+    }
+}
+
+static trit_status row_of_trits(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch) {
+    const ternary_rows *r = ctx;
+    (void)scratch;
+    if (!r->format->trits(&r->matrix, row, trits, scales)) return trit_format;
+    uint32_t group = r->format->scale_group;
+    uint64_t n_groups = group ? (r->matrix.n_cols + group - 1) / group : 1;
+    for (uint64_t g = 0; g < n_groups; g++) {
+        scales[g] *= r->factor;
+        if (!isfinite(scales[g])) return trit_numeric;
+    }
+    if (group) mend_zero_scales(trits, scales, r->matrix.n_cols, group);
+    return trit_ok;
+}
+
+static trit_status row_of_masters(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch) {
+    const ternary_rows *r = ctx;
+    r->format->unpack(&r->matrix, row, scratch);
+    trit_absmean_trits(scratch, r->matrix.n_cols, r->absmean, trits);
+    *scales = r->absmean * r->factor;
+    return trit_ok;
+}
+
+/* The scale of float masters: the one value that ternary weights in floats have, or the absmean. */
+static trit_status find_absmean(ternary_rows *r, const trit_tensor *t, trit_error *err) {
+    const trit_quant_matrix *m = &r->matrix;
+    float *row = trit_alloc(m->n_cols, sizeof *row);
+    if (!row) return trit_error_memory(err, m->n_cols * sizeof *row, "a row of weights");
+    double sum = 0;
+    float value = 0;
+    bool ternary = true, any = false;
+    for (uint64_t i = 0; i < m->n_rows; i++) {
+        r->format->unpack(m, i, row);
+        double row_sum = trit_abs_sum(row, m->n_cols);
+        sum += row_sum;
+        if (!ternary || row_sum == 0) continue;
+        float v;
+        ternary = trit_is_ternary(row, m->n_cols, &v) && (!any || v == value);
+        value = v;
+        any = true;
+    }
+    trit_free(row);
+    double mean = sum / ((double)m->n_rows * (double)m->n_cols);
+    if (!isfinite(mean)) return trit_error_set(err, trit_numeric, "tensor %.*s: holds a value that is not finite", TRIT_STR_ARG(t->name));
+    r->absmean = ternary && any ? value : mean < 1e-5 ? 1e-5f : (float)mean;
+    return trit_ok;
+}
+
+static trit_status upload_ternary(trit_weight *out, trit_model *m, ternary_rows *r, const trit_tensor *t, trit_error *err) {
+    trit_ternary_source source = {.n_rows = (uint32_t)r->matrix.n_rows, .n_cols = (uint32_t)r->matrix.n_cols, .ctx = r};
+    if (r->format->trits) {
+        source.row = row_of_trits;
+        source.group = r->format->scale_group;
+    } else {
+        trit_status status = find_absmean(r, t, err);
+        if (status != trit_ok) return status;
+        source.row = row_of_masters;
+    }
+    trit_status status = m->device->vt->upload_ternary(m->device, out, &source, err);
+    if (status == trit_format) return trit_error_set(err, status, "tensor %.*s: a code that is no trit", TRIT_STR_ARG(t->name));
+    if (status == trit_numeric) return trit_error_set(err, status, "tensor %.*s: a scale is not finite", TRIT_STR_ARG(t->name));
+    return status;
+}
+
+/* Packed uint8 [ceil(n_rows / 4), n_cols] of a Hugging Face release, with its scale beside it. */
+static trit_status packed_matrix(trit_quant_matrix *out, const trit_model *m, const trit_projection *p, float scale, trit_error *err) {
+    const trit_tensor *t = p->weight;
+    uint64_t packed_rows = ((uint64_t)p->n_rows + 3) / 4;
+    if (trit_tensor_n_rows(t) != packed_rows || trit_tensor_n_cols(t) != p->n_cols)
+        return trit_error_set(err, trit_format, "tensor %.*s: packed shape [%llu, %llu], but the model's is [%llu, %u]", TRIT_STR_ARG(t->name),
+                              (unsigned long long)trit_tensor_n_rows(t), (unsigned long long)trit_tensor_n_cols(t),
+                              (unsigned long long)packed_rows, p->n_cols);
+    if (!p->scale)
+        return trit_error_set(err, trit_format, "tensor %.*s: packed, but there is no %.*s_scale beside it", TRIT_STR_ARG(t->name), TRIT_STR_ARG(t->name));
+    if (m->config.scale_sense == trit_scale_divide) {
+        if (scale == 0) return trit_error_set(err, trit_numeric, "tensor %.*s: the scale is 0", TRIT_STR_ARG(p->scale->name));
+        scale = 1.0f / scale;
+    }
+    *out = (trit_quant_matrix){.dtype = trit_dtype_hf_ternary, .data = t->data, .n_bytes = t->n_bytes, .n_rows = p->n_rows,
+                               .n_cols = p->n_cols, .scale = scale};
+    return trit_ok;
+}
+
+static trit_status bind_bias(trit_weight *out, trit_model *m, const trit_projection *p, trit_error *err) {
+    trit_weight bias;
+    trit_status status = trit_plain_bind(&bias, m, p->bias, 1, p->n_rows, true, err);
+    if (status != trit_ok) return status;
+    out->bias = bias.data;
+    out->owned[2] = bias.owned[0];
+    return trit_ok;
+}
+
+trit_status trit_linear_bind(trit_weight *out, trit_model *m, const trit_projection *p, trit_error *err) {
+    ternary_rows r = {.factor = 1.0f};
+    float scale = 1.0f;
+    trit_status status = p->scale ? read_scalar(&scale, p->scale, err) : trit_ok;
+    if (status != trit_ok) return status;
+    bool packed = p->weight->dtype == trit_dtype_u8;
+    if (packed) {
+        status = packed_matrix(&r.matrix, m, p, scale, err);
+    } else {
+        status = trit_matrix_of(&r.matrix, m, p->weight, p->n_rows, p->n_cols, err);
+        r.factor = scale;
+    }
+    if (status != trit_ok) return status;
+    r.format = trit_quant_format_of(r.matrix.dtype);
+    bool is_float = trit_dtype_info(r.matrix.dtype)->block == 1;
+    bool trained_ternary = m->config.arch->always_ternary || m->config.scale_sense == trit_scale_online;
+    if (m->config.act_int8 && (r.format->trits || (is_float && trained_ternary))) {
+        status = upload_ternary(out, m, &r, p->weight, err);
+    } else {
+        r.matrix.scale *= r.factor;
+        status = m->device->vt->upload(m->device, out, &r.matrix, err);
+    }
+    if (status == trit_ok && p->bias) {
+        status = bind_bias(out, m, p, err);
+        if (status != trit_ok) m->device->vt->weight_free(m->device, out);
+    }
+    return status;
+}
+
+/* A tensor as floats of our own: small ones, which are also looked at for values that are not finite. */
+static trit_status bind_as_f32(trit_weight *out, const trit_quant_matrix *matrix, const trit_tensor *t, trit_error *err) {
+    float *copy = trit_alloc_aligned(matrix->n_rows * matrix->n_cols, sizeof *copy);
+    if (!copy) return trit_error_memory(err, matrix->n_rows * matrix->n_cols * sizeof *copy, "a norm");
+    for (uint64_t r = 0; r < matrix->n_rows; r++) trit_quant_format_of(matrix->dtype)->unpack(matrix, r, copy + r * matrix->n_cols);
+    for (uint64_t i = 0; i < matrix->n_rows * matrix->n_cols; i++) {
+        if (isfinite(copy[i])) continue;
+        trit_free(copy);
+        return trit_error_set(err, trit_numeric, "tensor %.*s: element %llu is not finite", TRIT_STR_ARG(t->name), (unsigned long long)i);
+    }
+    *out = (trit_weight){.dtype = trit_dtype_f32, .n_rows = (uint32_t)matrix->n_rows, .n_cols = (uint32_t)matrix->n_cols, .data = copy,
+                         .stride = matrix->n_cols * sizeof *copy, .n_bytes = matrix->n_rows * matrix->n_cols * sizeof *copy,
+                         .factor = 1.0f, .owned = {copy, NULL, NULL}};
+    return trit_ok;
+}
+
+trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, bool as_f32, trit_error *err) {
+    trit_quant_matrix matrix;
+    trit_status status = trit_matrix_of(&matrix, m, t, n_rows, n_cols, err);
+    if (status != trit_ok) return status;
+    if (as_f32) return bind_as_f32(out, &matrix, t, err);
+    return m->device->vt->upload(m->device, out, &matrix, err);
+}

@@ -1,0 +1,196 @@
+/* Opening a model: file, configuration, weights, op list, tokenizer; and telling what it is. */
+#include "model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+static trit_status copy_text(char **out, trit_str s, trit_error *err) {
+    *out = trit_strndup(s.p ? s.p : "", s.n);
+    return *out ? trit_ok : trit_error_memory(err, s.n, "a text of the model");
+}
+
+static trit_status read_texts(trit_model *m, trit_error *err) {
+    trit_str name = {0}, template = {0};
+    if (m->source.gguf) {
+        (void)trit_gguf_str(trit_gguf_find(m->source.gguf, "general.name"), &name);
+        (void)trit_gguf_str(trit_gguf_find(m->source.gguf, "tokenizer.chat_template"), &template);
+    } else if (m->source.synthetic) {
+        name = trit_str_from(m->source.synthetic->what);
+    }
+    trit_status status = copy_text(&m->name, name, err);
+    if (status == trit_ok && template.p) status = copy_text(&m->chat_template, template, err);
+    return status;
+}
+
+static trit_status name_tensors(trit_model *m, trit_error *err) {
+    size_t n = trit_source_n_tensors(&m->source);
+    m->tensor_names = trit_alloc_zero(n, sizeof *m->tensor_names);
+    if (!m->tensor_names) return trit_error_memory(err, n * sizeof *m->tensor_names, "the tensors' names");
+    m->n_tensors = n;
+    for (size_t i = 0; i < n; i++) {
+        const trit_tensor *t = trit_source_tensor_at(&m->source, i);
+        trit_status status = copy_text(&m->tensor_names[i], t->name, err);
+        if (status != trit_ok) return status;
+    }
+    return trit_ok;
+}
+
+/* Weights count once each, packed ones as what they stand for; scales and tables of frequencies do not count. */
+static void count(trit_model *m) {
+    trit_weight *layers;
+    size_t n = trit_layer_weights(m, &layers);
+    const trit_weight *ends[] = {&m->token_embd, &m->output_norm, &m->output};
+    for (size_t i = 0; i < n + 3; i++) {
+        const trit_weight *w = i < n ? &layers[i] : ends[i - n];
+        if (!trit_has(w)) continue;
+        m->n_params += (uint64_t)w->n_rows * w->n_cols;
+        m->weight_bytes += w->n_bytes;
+        if (w->scale) m->weight_bytes += (uint64_t)w->n_rows * (w->group ? (w->n_cols + w->group - 1) / w->group : 1) * sizeof(float);
+    }
+}
+
+static trit_status open_tokenizer(trit_model *m, const char *other, trit_error *err) {
+    trit_status status = trit_ok;
+    if (other)
+        status = trit_tokenizer_open(&m->tokenizer, other, err);
+    else if (m->source.gguf && trit_gguf_find(m->source.gguf, "tokenizer.ggml.model"))
+        status = trit_tokenizer_from_gguf(&m->tokenizer, m->source.gguf, err);
+    else if (m->source.safetensors)
+        status = trit_tokenizer_from_folder(&m->tokenizer, m->source.folder, &m->source.hf, err);
+    if (status != trit_ok || !m->tokenizer) return status;
+    uint32_t n = trit_tokenizer_size(m->tokenizer);
+    if (n <= m->config.vocab_size) return trit_ok;
+    return trit_error_set(err, trit_format, "the tokenizer has %u tokens, but the model's vocabulary has %u", n, m->config.vocab_size);
+}
+
+static trit_status write_program(trit_model *m, trit_error *err) {
+    trit_program_init(&m->program);
+    trit_value logits = m->config.arch->forward(m, &m->program);
+    return trit_program_finish(&m->program, logits, err);
+}
+
+static trit_status open_steps(trit_model *m, const char *ref, const trit_model_opts *o, trit_error *err) {
+    trit_status status = trit_source_open(&m->source, ref, err);
+    if (status == trit_ok) status = trit_config_read(&m->config, &m->source, o, err);
+    if (status == trit_ok) status = read_texts(m, err);
+    if (status == trit_ok) status = name_tensors(m, err);
+    if (status == trit_ok) status = open_tokenizer(m, o->tokenizer, err);
+    if (status != trit_ok || o->no_weights) return status;
+    if (!m->device) {
+        status = trit_device_open(&m->device, NULL, NULL, err);
+        m->owns_device = status == trit_ok;
+    }
+    if (status == trit_ok) status = trit_model_bind(m, o, err);
+    if (status == trit_ok) status = trit_rope_bind(m, err);
+    if (status == trit_ok) status = write_program(m, err);
+    if (status == trit_ok) count(m);
+    return status;
+}
+
+trit_status trit_model_open(trit_model **out, const char *ref, const trit_model_opts *opts, trit_error *err) {
+    static const trit_model_opts defaults = {0};
+    const trit_model_opts *o = opts ? opts : &defaults;
+    trit_model *m = trit_alloc_zero(1, sizeof *m);
+    if (!m) return trit_error_memory(err, sizeof *m, "the model");
+    m->device = o->device;
+    m->i2_s_block = o->i2_s_block ? o->i2_s_block : 128;
+    trit_program_init(&m->program);
+    trit_status status = open_steps(m, ref, o, err);
+    if (status != trit_ok) {
+        trit_model_close(m);
+        return status;
+    }
+    *out = m;
+    return trit_ok;
+}
+
+void trit_model_close(trit_model *m) {
+    if (!m) return;
+    trit_weight *layers;
+    size_t n = trit_layer_weights(m, &layers);
+    for (size_t i = 0; i < n; i++) m->device->vt->weight_free(m->device, &layers[i]);
+    if (m->device) {
+        m->device->vt->weight_free(m->device, &m->token_embd);
+        m->device->vt->weight_free(m->device, &m->output_norm);
+        m->device->vt->weight_free(m->device, &m->output);
+    }
+    trit_free(m->layers);
+    trit_program_fini(&m->program);
+    trit_tokenizer_close(m->tokenizer);
+    trit_free(m->inv_freq);
+    for (size_t i = 0; i < m->n_tensors; i++) trit_free(m->tensor_names[i]);
+    trit_free(m->tensor_names);
+    trit_free(m->name);
+    trit_free(m->chat_template);
+    if (m->owns_device) trit_device_close(m->device);
+    trit_source_close(&m->source);
+    trit_free(m);
+}
+
+const trit_tokenizer *trit_model_tokenizer(const trit_model *m) {
+    return m->tokenizer;
+}
+
+void trit_model_describe(const trit_model *m, trit_model_info *out) {
+    static const char *const activations[] = {[trit_act_silu] = "silu", [trit_act_relu2] = "relu2", [trit_act_gelu] = "gelu"};
+    static const char *const senses[] = {
+        [trit_scale_inside] = "",
+        [trit_scale_multiply] = "multiply (autobitlinear)",
+        [trit_scale_divide] = "divide (bitlinear)",
+        [trit_scale_online] = "none stored: weights are quantized at load (absmean)",
+    };
+    const trit_config *c = &m->config;
+    *out = (trit_model_info){
+        .format = m->source.format, .arch = c->arch->name, .file_arch = m->source.file_arch, .name = m->name,
+        .activation = activations[c->activation], .activation_why = c->activation_why,
+        .activations = c->act_int8 ? "int8" : "float", .scale_sense = senses[c->scale_sense],
+        .n_params = m->n_params, .weight_bytes = m->weight_bytes,
+        .n_layers = c->n_layers, .dim = c->dim, .ff_dim = c->ff_dim, .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads,
+        .head_dim = c->head_dim, .vocab_size = c->vocab_size, .context_length = c->context_length,
+        .norm_eps = c->norm_eps, .rope_theta = c->rope_theta, .tied_embeddings = !trit_has(&m->output),
+        .chat_template = m->chat_template,
+    };
+}
+
+bool trit_model_tensor_at(const trit_model *m, size_t i, trit_tensor_info *out) {
+    if (i >= m->n_tensors) return false;
+    const trit_tensor *t = trit_source_tensor_at(&m->source, i);
+    *out = (trit_tensor_info){.name = m->tensor_names[i], .type = trit_dtype_info(t->dtype)->label, .n_dims = t->n_dims, .n_bytes = t->n_bytes};
+    for (uint32_t d = 0; d < t->n_dims; d++) out->shape[d] = t->shape[d];
+    return true;
+}
+
+/* Rows of one tensor, looked at for what is no number and, in ternary ones, for what is no trit. */
+static trit_status check_rows(const trit_quant_matrix *matrix, const char *name, float *row, int8_t *trits, float *scales, trit_error *err) {
+    const trit_quant_format *format = trit_quant_format_of(matrix->dtype);
+    for (uint64_t r = 0; r < matrix->n_rows; r++) {
+        if (format->trits && !format->trits(matrix, r, trits, scales))
+            return trit_error_set(err, trit_format, "tensor %s: row %llu holds a code that is no trit", name, (unsigned long long)r);
+        format->unpack(matrix, r, row);
+        for (uint64_t c = 0; c < matrix->n_cols; c++)
+            if (!isfinite(row[c]))
+                return trit_error_set(err, trit_numeric, "tensor %s: element [%llu, %llu] is not finite", name, (unsigned long long)r,
+                                      (unsigned long long)c);
+    }
+    return trit_ok;
+}
+
+trit_status trit_model_check_tensor(const trit_model *m, size_t i, trit_error *err) {
+    if (i >= m->n_tensors) return trit_error_set(err, trit_arg, "tensor %zu: the model has %zu", i, m->n_tensors);
+    const trit_tensor *t = trit_source_tensor_at(&m->source, i);
+    if (!trit_quant_format_of(t->dtype)) return trit_ok; /* integers */
+    trit_quant_matrix matrix = trit_quant_matrix_of(t);
+    matrix.i2_s_block = m->i2_s_block;
+    float *row = trit_alloc(matrix.n_cols, sizeof *row), *scales = trit_alloc(matrix.n_cols, sizeof *scales);
+    int8_t *trits = trit_alloc(matrix.n_cols, sizeof *trits);
+    trit_status status = row && trits && scales ? check_rows(&matrix, m->tensor_names[i], row, trits, scales, err)
+                                                : trit_error_memory(err, matrix.n_cols * 9, "a row of weights");
+    trit_free(row);
+    trit_free(trits);
+    trit_free(scales);
+    return status;
+}
