@@ -1,0 +1,82 @@
+/* The quantizer of b1.58: the mean, the ties, the floor, and recognising what is ternary already. */
+#include "test.h"
+
+#include <math.h>
+
+#include "quant/quant.h"
+
+static void mean(void **state) {
+    (void)state;
+    const float w[11] = {1, -2, 3, -4, 5, -6, 7, -8, 9, -10, 0};
+    assert_true(trit_absmean(w, 11) == 5);
+    assert_true(trit_absmean(w, 1) == 1);
+    assert_true(trit_absmean(w + 10, 1) == 1e-5f); /* the floor */
+    assert_true(trit_absmean(w, 0) == 1e-5f);
+    const float broken[2] = {1, NAN};
+    assert_true(isnan(trit_absmean(broken, 2)));
+}
+
+/* The mean of many small values is as exact as a float can be. */
+static void mean_of_many(void **state) {
+    (void)state;
+    enum { n = 1000003 };
+    float *w = malloc(n * sizeof *w);
+    uint32_t seed = 3;
+    long long sum = 0;
+    for (int i = 0; i < n; i++) {
+        const int v = (int)(test_lcg(&seed) % 2001) - 1000;
+        sum += abs(v);
+        w[i] = (float)v / 65536;
+    }
+    assert_true(trit_absmean(w, n) == (float)((double)sum / 65536 / n));
+    free(w);
+}
+
+static void ties_and_ends(void **state) {
+    (void)state;
+    const float g = 0.5f, w[] = {0.25f, -0.25f, 0.250001f, -0.250001f, 0.2f, 0.75f, 7, -7, 0, INFINITY, NAN};
+    const int8_t expected[] = {0, 0, 1, -1, 0, 1, 1, -1, 0, 1, 0}; /* +-0.5 goes to the even 0, 1.5 is clamped to 1 */
+    int8_t trits[sizeof w / sizeof w[0]];
+    trit_absmean_trits(w, sizeof w / sizeof w[0], g, trits);
+    assert_memory_equal(trits, expected, sizeof expected);
+}
+
+/* Against the formula in rintf. */
+static void formula(void **state) {
+    (void)state;
+    enum { n = 3 * 5461 };
+    float w[64];
+    int8_t trits[64];
+    uint32_t seed = 9;
+    for (int block = 0; block < n / 64; block++) {
+        for (int i = 0; i < 64; i++) w[i] = (float)((int)(test_lcg(&seed) % 512) - 256) / 128;
+        const float g = trit_absmean(w, 64);
+        trit_absmean_trits(w, 64, g, trits);
+        for (int i = 0; i < 64; i++) assert_true((float)trits[i] == fmaxf(-1, fminf(1, rintf(w[i] / g))));
+    }
+}
+
+static void ternary(void **state) {
+    (void)state;
+    float scale = -7;
+    const float good[] = {0, 0.3f, -0.3f, -0.0f, 0.3f}, other[] = {0.3f, -0.3f, 0.30000001f, 0.3f}, far[] = {0, 1, 1, -2};
+    const float zeros[] = {0, -0.0f}, infinite[] = {INFINITY, 0}, broken[] = {NAN, NAN};
+    assert_true(trit_is_ternary(good, 5, &scale) && scale == 0.3f);
+    assert_true(trit_is_ternary(other, 4, &scale)); /* 0.30000001f is the same float */
+    assert_true(trit_is_ternary(zeros, 2, &scale) && scale == 1);
+    assert_true(trit_is_ternary(zeros, 0, &scale) && scale == 1);
+    scale = -7;
+    assert_false(trit_is_ternary(far, 4, &scale));
+    assert_false(trit_is_ternary(infinite, 2, &scale));
+    assert_false(trit_is_ternary(broken, 2, &scale));
+    assert_false(trit_is_ternary(broken, 1, &scale));
+    assert_true(scale == -7);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mean),    cmocka_unit_test(mean_of_many), cmocka_unit_test(ties_and_ends),
+        cmocka_unit_test(formula), cmocka_unit_test(ternary),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,265 @@
+/* Weight formats on odd shapes, at odd addresses, on codes that are none and on values that no format can hold. */
+#include "test.h"
+
+#include <math.h>
+
+#include "quant/quant.h"
+#include "tensor/bytes.h"
+
+enum { n_shapes_cols = 4 };
+
+static const uint64_t odd_cols[n_shapes_cols] = {100, 3200, 5460, 8640};
+
+static int8_t *random_trits(uint64_t n, uint32_t seed) {
+    int8_t *w = malloc(n);
+    assert_non_null(w);
+    for (uint64_t i = 0; i < n; i++) w[i] = (int8_t)((int)(test_lcg(&seed) % 3) - 1);
+    return w;
+}
+
+static float *random_floats(uint64_t n, uint32_t seed, float amplitude) {
+    float *x = malloc(n * sizeof *x);
+    assert_non_null(x);
+    for (uint64_t i = 0; i < n; i++) x[i] = amplitude * ((float)(test_lcg(&seed) % 65536) / 32768 - 1);
+    return x;
+}
+
+/* I2_S by its definition, element after element; what does not fit n / 4 bytes is lost. Fresh memory, at an odd address + 1. */
+static uint8_t *naive_i2_s(const int8_t *w, uint64_t n, unsigned block, float scale, uint64_t *n_bytes) {
+    *n_bytes = n / 4 + 32;
+    uint8_t *memory = calloc(1, *n_bytes + 1), *p = memory + 1;
+    for (uint64_t i = 0; i < n; i++) {
+        const uint64_t byte = i / block * (block / 4) + i % (block / 4);
+        const unsigned shift = 6 - 2 * (unsigned)(i % block / (block / 4));
+        if (byte < n / 4) p[byte] = (uint8_t)(p[byte] | (w[i] + 1) << shift);
+    }
+    trit_store_f32(p + n / 4, scale);
+    return memory;
+}
+
+/* Rows of m are g * w; in a row with lost elements (see i2_s.c) trits must say so and the rest must be right. */
+static void check_rows(const trit_quant_matrix *m, const int8_t *w, float g, const bool *lost) {
+    const trit_quant_format *f = trit_quant_format_of(m->dtype);
+    int8_t *trits = malloc(m->n_cols);
+    float *values = malloc(m->n_cols * sizeof *values), *scales = malloc((m->n_cols / 64 + 1) * sizeof *scales);
+    for (uint64_t row = 0; row < m->n_rows; row++, w += m->n_cols) {
+        bool whole = true;
+        for (uint64_t c = 0; lost && c < m->n_cols; c++) whole &= !lost[row * m->n_cols + c];
+        f->unpack(m, row, values);
+        assert_int_equal(f->trits(m, row, trits, scales), whole);
+        for (uint64_t c = 0; c < m->n_cols; c++) {
+            const int expected = lost && lost[row * m->n_cols + c] ? 0 : w[c];
+            if (trits[c] != expected || values[c] != g * (float)expected)
+                fail_msg("row %d, column %d: %d, %g", (int)row, (int)c, trits[c], (double)values[c]);
+        }
+        for (uint64_t s = 0; s < (f->scale_group ? m->n_cols / f->scale_group : 1); s++) assert_true(scales[s] == g);
+    }
+    free(trits);
+    free(values);
+    free(scales);
+}
+
+static void i2_s_shapes(void **state) {
+    (void)state;
+    for (unsigned block = 64; block <= 128; block += 64)
+        for (uint64_t n_rows = 1; n_rows <= 8; n_rows++)
+            for (int k = 0; k < n_shapes_cols; k++) {
+                const uint64_t rows = n_rows == 8 ? 32 : n_rows, n = rows * odd_cols[k];
+                int8_t *w = random_trits(n, (uint32_t)n);
+                uint64_t n_bytes;
+                uint8_t *memory = naive_i2_s(w, n, block, 0.75f, &n_bytes);
+                bool *lost = calloc(n, sizeof *lost);
+                for (uint64_t i = 0; i < n; i++) lost[i] = i / block * (block / 4) + i % (block / 4) >= n / 4;
+                const trit_quant_matrix m = {trit_dtype_i2_s, memory + 1, n_bytes, rows, odd_cols[k], 1, block};
+                check_rows(&m, w, 0.75f, lost);
+                if (block == 128) {
+                    uint8_t *packed = malloc(n_bytes);
+                    assert_int_equal(trit_i2_s_pack(w, n, 0.75f, packed), n % 128 == 0);
+                    if (n % 128 == 0) assert_memory_equal(packed, memory + 1, n_bytes);
+                    free(packed);
+                }
+                free(lost);
+                free(memory);
+                free(w);
+            }
+}
+
+static void hf_ternary_shapes(void **state) {
+    (void)state;
+    for (uint64_t n_rows = 1; n_rows <= 7; n_rows++)
+        for (int k = 0; k < n_shapes_cols; k++) {
+            const uint64_t n_cols = odd_cols[k];
+            uint64_t n_bytes;
+            assert_true(trit_dtype_n_bytes(trit_dtype_hf_ternary, n_rows, n_cols, &n_bytes));
+            int8_t *w = random_trits(n_rows * n_cols, (uint32_t)(n_rows + n_cols));
+            uint8_t *bytes = malloc(n_bytes);
+            trit_hf_ternary_pack(w, n_rows, n_cols, bytes);
+            const trit_quant_matrix m = {trit_dtype_hf_ternary, bytes, n_bytes, n_rows, n_cols, 0.01f, 0};
+            check_rows(&m, w, 0.01f, NULL);
+            free(bytes);
+            free(w);
+        }
+}
+
+/* Formats with a scale in each block, written row by row. The scale is a half. */
+static void tq_shapes(void **state) {
+    (void)state;
+    static const trit_dtype dtypes[] = {trit_dtype_tq1_0, trit_dtype_tq2_0};
+    static const uint64_t n_cols[] = {256, 512, 3328, 8704};
+    for (int d = 0; d < 2; d++)
+        for (int k = 0; k < 4; k++) {
+            const uint64_t n_rows = 7;
+            uint64_t row_bytes;
+            assert_true(trit_dtype_n_bytes(dtypes[d], 1, n_cols[k], &row_bytes));
+            int8_t *w = random_trits(n_rows * n_cols[k], (uint32_t)k);
+            float *x = malloc(n_cols[k] * sizeof *x);
+            uint8_t *bytes = malloc(n_rows * row_bytes);
+            for (uint64_t row = 0; row < n_rows; row++) {
+                for (uint64_t c = 0; c < n_cols[k]; c++) x[c] = 0.375f * (float)w[row * n_cols[k] + c];
+                trit_quant_format_of(dtypes[d])->pack(x, n_cols[k], bytes + row * row_bytes);
+            }
+            const trit_quant_matrix m = {dtypes[d], bytes, n_rows * row_bytes, n_rows, n_cols[k], 1, 0};
+            check_rows(&m, w, 0.375f, NULL);
+            free(bytes);
+            free(x);
+            free(w);
+        }
+}
+
+/* Every byte of a TQ1_0 block decodes to trits. */
+static void tq1_any_byte(void **state) {
+    (void)state;
+    uint8_t bytes[54];
+    int8_t trits[256];
+    float scale;
+    const trit_quant_matrix m = {trit_dtype_tq1_0, bytes, sizeof bytes, 1, 256, 1, 0};
+    for (int b = 0; b < 256; b++) {
+        memset(bytes, b, sizeof bytes);
+        assert_true(trit_quant_format_of(trit_dtype_tq1_0)->trits(&m, 0, trits, &scale));
+        for (int i = 0; i < 256; i++) assert_in_range(trits[i] + 1, 0, 2);
+    }
+}
+
+static void no_trit(void **state) {
+    (void)state;
+    static const trit_dtype dtypes[] = {trit_dtype_i2_s, trit_dtype_tq2_0, trit_dtype_hf_ternary};
+    for (int d = 0; d < 3; d++) {
+        const trit_quant_format *f = trit_quant_format_of(dtypes[d]);
+        uint8_t bytes[128];
+        uint64_t n_bytes;
+        int8_t trits[256];
+        float values[256], scales[1];
+        assert_true(trit_dtype_n_bytes(dtypes[d], 1, 256, &n_bytes) && n_bytes <= 512);
+        uint8_t *p = n_bytes <= sizeof bytes ? bytes : malloc(n_bytes);
+        memset(p, 0x55, n_bytes); /* zeros in I2_S and TQ2_0; of HF_TERNARY's four rows only the lowest two bits are there */
+        if (dtypes[d] == trit_dtype_i2_s) trit_store_f32(p + 64, 1);
+        if (dtypes[d] == trit_dtype_tq2_0) trit_store_f16(p + 64, 1);
+        p[5] |= 3;
+        const trit_quant_matrix m = {dtypes[d], p, n_bytes, 1, 256, 1, 0};
+        assert_false(f->trits(&m, 0, trits, scales));
+        f->unpack(&m, 0, values);
+        for (int i = 0; i < 256; i++) assert_true(values[i] == 0);
+        if (p != bytes) free(p);
+    }
+}
+
+/* Floats to bytes and back: exact for those that hold them, within the step of the others. */
+static void round_trips(void **state) {
+    (void)state;
+    static const struct {
+        trit_dtype dtype;
+        float max_error; /* for values in -4..4 */
+    } cases[] = {
+        {trit_dtype_f32, 0},          {trit_dtype_f16, 0x1p-10f},   {trit_dtype_bf16, 0x1p-7f}, {trit_dtype_q8_0, 0.018f},
+        {trit_dtype_q4_0, 0.51f},     {trit_dtype_q4_1, 0.28f},     {trit_dtype_q6_k, 0.15f},
+    };
+    enum { n = 7 * 768 };
+    float *x = random_floats(n, 7, 4), back[768];
+    uint8_t bytes[768 * 4 + 1];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const trit_quant_format *f = trit_quant_format_of(cases[i].dtype);
+        uint64_t n_bytes;
+        double square = 0;
+        assert_true(trit_dtype_n_bytes(cases[i].dtype, 1, 768, &n_bytes));
+        for (int row = 0; row < 7; row++) {
+            f->pack(x + 768 * row, 768, bytes + 1);
+            const trit_quant_matrix m = {cases[i].dtype, bytes + 1, n_bytes, 1, 768, 1, 0};
+            f->unpack(&m, 0, back);
+            for (int c = 0; c < 768; c++) {
+                const float error = fabsf(back[c] - x[768 * row + c]);
+                square += (double)error * (double)error;
+                if (error > cases[i].max_error) fail_msg("%s: error %g", trit_dtype_info(cases[i].dtype)->label, (double)error);
+            }
+        }
+        print_message("  %-5s rms error %.5f\n", trit_dtype_info(cases[i].dtype)->label, sqrt(square / n));
+    }
+    free(x);
+}
+
+/* Zeros stay zeros; NaN, infinities and denormals neither crash nor touch undefined conversions (the sanitizers watch). */
+static void odd_values(void **state) {
+    (void)state;
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 3.4e38f, -3.4e38f, 1e-45f, -1e-40f, 0, -0.0f, 1e-5f};
+    float x[256], back[256];
+    uint8_t bytes[1024];
+    for (int d = 0; d < trit_n_dtypes; d++) {
+        const trit_quant_format *f = trit_quant_format_of((trit_dtype)d);
+        uint64_t n_bytes;
+        if (!f || !f->pack) continue;
+        assert_int_equal(f->dtype, d);
+        assert_true(trit_dtype_n_bytes(f->dtype, 1, 256, &n_bytes));
+        const trit_quant_matrix m = {f->dtype, bytes, n_bytes, 1, 256, 1, 0};
+        for (int step = 1; step <= 10; step++) {
+            for (int i = 0; i < 256; i++) x[i] = odd[i * step % 10];
+            f->pack(x, 256, bytes);
+            f->unpack(&m, 0, back);
+        }
+        for (int i = 0; i < 256; i++) x[i] = 0;
+        f->pack(x, 256, bytes);
+        f->unpack(&m, 0, back);
+        for (int i = 0; i < 256; i++) assert_true(back[i] == 0);
+    }
+}
+
+static void f64(void **state) {
+    (void)state;
+    static const double x[] = {1.5, -1e300, 1e-300, 3.4028235e38, 3.4028236e38};
+    static const float expected[] = {1.5f, -INFINITY, 0, 3.4028235e38f, INFINITY};
+    uint8_t bytes[5 * 8];
+    float back[5];
+    for (int i = 0; i < 5; i++) {
+        uint64_t bits;
+        memcpy(&bits, &x[i], 8);
+        trit_store_u64(bytes + 8 * i, bits);
+    }
+    const trit_quant_matrix m = {trit_dtype_f64, bytes, sizeof bytes, 1, 5, 1, 0};
+    trit_quant_format_of(trit_dtype_f64)->unpack(&m, 0, back);
+    for (int i = 0; i < 5; i++) assert_true(back[i] == expected[i]);
+}
+
+/* The table: formats where the rows of dtypes.def say so, and what each promises. */
+static void table(void **state) {
+    (void)state;
+    for (int d = 0; d < trit_n_dtypes; d++) {
+        const trit_quant_format *f = trit_quant_format_of((trit_dtype)d);
+        if (!f) continue;
+        assert_int_equal(f->dtype, d);
+        assert_non_null(f->unpack);
+        assert_true(f->scale_group == 0 || f->trits);
+    }
+    assert_null(trit_quant_format_of(trit_dtype_i32));
+    assert_null(trit_quant_format_of(trit_dtype_t2));
+    assert_null(trit_quant_format_of(trit_n_dtypes));
+    const trit_tensor t = {.dtype = trit_dtype_i2_s, .n_dims = 2, .shape = {3, 128}, .n_bytes = 128};
+    const trit_quant_matrix m = trit_quant_matrix_of(&t);
+    assert_true(m.dtype == trit_dtype_i2_s && m.n_rows == 3 && m.n_cols == 128 && m.n_bytes == 128 && m.scale == 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table),        cmocka_unit_test(i2_s_shapes), cmocka_unit_test(hf_ternary_shapes),
+        cmocka_unit_test(tq_shapes),    cmocka_unit_test(tq1_any_byte), cmocka_unit_test(no_trit),
+        cmocka_unit_test(round_trips),  cmocka_unit_test(odd_values),  cmocka_unit_test(f64),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
