@@ -31,8 +31,11 @@ double trit_exp(double x) {
     if (x < -745.0) return 0.0;
     double k = nearest(x * 1.44269504088896340736);
     double r = (x - k * ln2_hi) - k * ln2_lo; /* |r| <= ln2 / 2 = 0.347 */
-    double sum = 1.0;
-    for (int i = 13; i >= 1; i--) sum = 1.0 + r * sum / i; /* 0.347^14 / 14! = 4e-18 */
+    static const double inverse_factorial[] = {1.0,           1.0,            1.0 / 2,         1.0 / 6,          1.0 / 24,
+                                               1.0 / 120,     1.0 / 720,      1.0 / 5040,      1.0 / 40320,      1.0 / 362880,
+                                               1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0};
+    double sum = inverse_factorial[13];
+    for (int i = 12; i >= 0; i--) sum = sum * r + inverse_factorial[i]; /* what is left out: 0.347^14 / 14! = 4e-18 */
     int n = (int)k;
     return n < -1000 ? sum * power_of_two(n + 100) * power_of_two(-100) : sum * power_of_two(n - 1) * 2.0;
 }

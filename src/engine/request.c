@@ -1,0 +1,124 @@
+/* Requests and their text. */
+#include "engine/request.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+static trit_status copy_stops(trit_running *r, const trit_request *q, size_t *longest, trit_error *err) {
+    r->stop = trit_alloc_zero(q->n_stop, sizeof *r->stop);
+    if (!r->stop) return trit_error_memory(err, q->n_stop * sizeof *r->stop, "the stop strings");
+    for (; r->n_stop < q->n_stop; r->n_stop++) {
+        size_t n = strlen(q->stop[r->n_stop]);
+        if (n == 0) return trit_error_set(err, trit_arg, "stop string %zu is empty", r->n_stop + 1);
+        r->stop[r->n_stop] = trit_strndup(q->stop[r->n_stop], n);
+        if (!r->stop[r->n_stop]) return trit_error_memory(err, n, "a stop string");
+        if (n > *longest) *longest = n;
+    }
+    return trit_ok;
+}
+
+static trit_status fill(trit_running *r, const trit_request *q, const trit_tokenizer *tokenizer, uint32_t context, size_t max_piece, trit_error *err) {
+    size_t longest_stop = 0;
+    uint64_t capacity = q->n_prompt + (uint64_t)(q->max_tokens ? q->max_tokens : context) + 1;
+    r->capacity = capacity < context ? (uint32_t)capacity : context;
+    r->n_tokens = r->n_prompt = (uint32_t)q->n_prompt;
+    r->registers = true;
+    r->tokens = trit_alloc(r->capacity, sizeof *r->tokens);
+    r->pages = trit_alloc((r->capacity + trit_page_tokens - 1) / trit_page_tokens, sizeof *r->pages);
+    if (!r->tokens || !r->pages) return trit_error_memory(err, r->capacity * sizeof *r->tokens, "the tokens of a request");
+    memcpy(r->tokens, q->prompt, q->n_prompt * sizeof *r->tokens);
+    trit_status status = copy_stops(r, q, &longest_stop, err);
+    if (status != trit_ok || !tokenizer) return status;
+    /* A token adds at most its piece and what the decoder held back of a character before it. */
+    size_t room = longest_stop + max_piece + 16;
+    if (!trit_text_reserve(&r->held, room) || !trit_text_reserve(&r->shown, room)) return trit_error_memory(err, room, "the text of a request");
+    return trit_detok_new(&r->detok, tokenizer, q->special_text, err);
+}
+
+trit_status trit_running_new(trit_running **out, const trit_request *request, const trit_tokenizer *tokenizer, uint32_t context,
+                             size_t max_piece, trit_error *err) {
+    trit_running *r = trit_alloc_zero(1, sizeof *r);
+    if (!r) return trit_error_memory(err, sizeof *r, "a request");
+    r->asked = *request;
+    r->asked.prompt = NULL;
+    r->asked.stop = NULL;
+    trit_status status = fill(r, request, tokenizer, context, max_piece, err);
+    if (status != trit_ok) {
+        trit_running_free(r);
+        return status;
+    }
+    *out = r;
+    return trit_ok;
+}
+
+void trit_running_free(trit_running *r) {
+    if (!r) return;
+    for (size_t i = 0; i < r->n_stop; i++) trit_free(r->stop[i]);
+    trit_free(r->stop);
+    trit_free(r->tokens);
+    trit_free(r->pages);
+    trit_detok_free(r->detok);
+    trit_text_fini(&r->held);
+    trit_text_fini(&r->shown);
+    trit_free(r);
+}
+
+/* Where the earliest complete stop string begins in text[0..n), or n. */
+static size_t find_stop(const trit_running *r, const char *text, size_t n) {
+    for (size_t at = 0; at < n; at++)
+        for (size_t i = 0; i < r->n_stop; i++) {
+            size_t len = strlen(r->stop[i]);
+            if (len <= n - at && memcmp(text + at, r->stop[i], len) == 0) return at;
+        }
+    return n;
+}
+
+/* How many bytes at the end of text[0..n) could become a stop string with more text. */
+static size_t undecided(const trit_running *r, const char *text, size_t n) {
+    for (size_t at = 0; at < n; at++)
+        for (size_t i = 0; i < r->n_stop; i++)
+            if (strlen(r->stop[i]) > n - at && memcmp(text + at, r->stop[i], n - at) == 0) return n - at;
+    return 0;
+}
+
+/* The buffers were made large enough: appending cannot fail. */
+static void append(trit_text *text, const char *s, size_t n) {
+    if (text->n + n + 1 > text->capacity) n = text->capacity - text->n - 1;
+    memcpy(text->data + text->n, s, n);
+    text->n += n;
+    text->data[text->n] = '\0';
+}
+
+static void show(trit_running *r, size_t n) {
+    append(&r->shown, r->held.data, n);
+    memmove(r->held.data, r->held.data + n, r->held.n - n);
+    r->held.n -= n;
+}
+
+bool trit_running_add_text(trit_running *r, int32_t token) {
+    if (!r->detok) return false;
+    const char *bytes = "";
+    size_t n = 0;
+    if (trit_detok_push(r->detok, token, &bytes, &n, NULL) != trit_ok) n = 0;
+    append(&r->held, bytes, n);
+    size_t stop_at = find_stop(r, r->held.data, r->held.n);
+    if (stop_at < r->held.n) {
+        show(r, stop_at);
+        r->held.n = 0;
+        return true;
+    }
+    show(r, r->held.n - undecided(r, r->held.data, r->held.n));
+    return false;
+}
+
+void trit_running_flush_text(trit_running *r) {
+    if (!r->detok) return;
+    const char *bytes = "";
+    size_t n = 0;
+    trit_detok_flush(r->detok, &bytes, &n);
+    append(&r->held, bytes, n);
+    show(r, find_stop(r, r->held.data, r->held.n));
+    r->held.n = 0;
+}
