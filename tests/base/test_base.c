@@ -1,0 +1,144 @@
+/* base: math against libm, UTF-8, checked sizes, the team. */
+#include "test.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+#include "base/alloc.h"
+#include "base/math.h"
+#include "base/os.h"
+#include "base/rng.h"
+#include "base/team.h"
+#include "base/utf8.h"
+
+static double relative(double a, double b) {
+    return b == 0 ? fabs(a) : fabs(a - b) / fabs(b);
+}
+
+static void math_is_near_libm(void **state) {
+    (void)state;
+    for (uint64_t i = 0; i < 200000; i++) {
+        double u = trit_rng_unit(7, i), x = (u - 0.5) * 1400, sine, cosine;
+        assert_true(relative(trit_exp(x), exp(x)) < 2e-15);
+        assert_true(relative(trit_log(u * 1e6 + 1e-9), log(u * 1e6 + 1e-9)) < 1e-15 || fabs(log(u * 1e6 + 1e-9)) < 1e-3);
+        double angle = u * 2e6;
+        trit_sincos(angle, &sine, &cosine);
+        assert_true(fabs(sine - sin(angle)) < 1e-15 * 10 && fabs(cosine - cos(angle)) < 1e-15 * 10);
+        assert_true(relative(trit_pow(500000, -u), pow(500000, -u)) < 1e-14);
+    }
+    assert_true(trit_exp(-800) == 0 && isinf(trit_exp(800)) && isnan(trit_exp(NAN)) && trit_exp(0) == 1);
+    assert_true(isinf(trit_log(0)) && isnan(trit_log(-1)) && trit_log(1) == 0);
+    assert_true(relative(trit_exp(-740), exp(-740)) < 1e-2); /* subnormal: few bits are left */
+    assert_true(relative(trit_log(5e-320), log(5e-320)) < 1e-15);
+}
+
+static void utf8_is_strict(void **state) {
+    (void)state;
+    for (uint32_t cp = 0; cp < 0x110000; cp++) {
+        if (cp >= 0xD800 && cp < 0xE000) continue;
+        char s[4];
+        uint32_t back;
+        size_t n = trit_utf8_encode(cp, s);
+        assert_int_equal(trit_utf8_decode(s, n, &back), (int)n);
+        assert_int_equal(back, cp);
+        if (n > 1) assert_int_equal(trit_utf8_decode(s, n - 1, &back), 0); /* more bytes could complete it */
+    }
+    static const struct {
+        const char *bytes;
+        int len;
+    } broken[] = {{"\xC0\x80", -1}, {"\xE0\x80\x80", -1}, {"\xED\xA0\x80", -1}, {"\xF4\x90\x80\x80", -1}, {"\xFF", -1}, {"\x80", -1},
+                  {"\xE2\x82x", -2}, {"\xF0\x9F\x98x", -3}};
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        uint32_t cp;
+        assert_int_equal(trit_utf8_decode(broken[i].bytes, strlen(broken[i].bytes), &cp), broken[i].len);
+        assert_int_equal(cp, 0xFFFD);
+    }
+}
+
+static void sizes_are_checked(void **state) {
+    (void)state;
+    size_t n;
+    assert_false(trit_mul_size(SIZE_MAX, 2, &n));
+    assert_false(trit_add_size(SIZE_MAX, 1, &n));
+    assert_true(trit_mul_size(SIZE_MAX, 0, &n) && n == 0);
+    assert_null(trit_alloc(SIZE_MAX / 2, 4));
+    assert_null(trit_alloc_aligned(SIZE_MAX / 2, 4));
+    void *p = trit_alloc_aligned(3, 1000);
+    assert_int_equal((uintptr_t)p % 64, 0);
+    trit_free(p);
+    trit_text text = {0};
+    for (int i = 0; i < 1000; i++) assert_true(trit_text_append(&text, "abc", 3));
+    assert_int_equal(text.n, 3000);
+    assert_int_equal(strlen(text.data), 3000);
+    trit_text_fini(&text);
+}
+
+typedef struct count {
+    trit_team *team;
+    atomic_uint sum, phase_error;
+    unsigned shared;
+} count;
+
+static void count_member(void *arg, unsigned i, unsigned n) {
+    count *c = arg;
+    for (unsigned round = 0; round < 50; round++) {
+        if (i == round % n) c->shared = round; /* plain: the barrier alone orders it */
+        trit_team_barrier(c->team);
+        if (c->shared != round) atomic_fetch_add(&c->phase_error, 1);
+        trit_team_barrier(c->team);
+    }
+    atomic_fetch_add(&c->sum, i + 1);
+}
+
+static void team_runs_all_members(void **state) {
+    (void)state;
+    trit_error err;
+    for (unsigned n = 1; n <= 5; n++) {
+        count c = {0};
+        assert_ok(trit_team_new(&c.team, n, &err));
+        for (int run = 0; run < 20; run++) trit_team_run(c.team, count_member, &c);
+        assert_int_equal(atomic_load(&c.sum), 20 * n * (n + 1) / 2);
+        assert_int_equal(atomic_load(&c.phase_error), 0);
+        trit_team_free(c.team);
+    }
+    trit_team *none;
+    assert_int_equal(trit_team_new(&none, 0, &err), trit_arg);
+}
+
+static void team_splits_cover(void **state) {
+    (void)state;
+    for (uint64_t n = 0; n < 70; n++)
+        for (unsigned parts = 1; parts < 6; parts++) {
+            uint64_t at = 0, first, last;
+            for (unsigned i = 0; i < parts; i++) {
+                trit_team_split(n, 16, i, parts, &first, &last);
+                assert_true(first == at && last >= first);
+                at = last;
+            }
+            assert_int_equal(at, n);
+        }
+}
+
+static void files_are_replaced_whole(void **state) {
+    (void)state;
+    trit_error err;
+    const char *path = TRIT_BINARY_DIR "/base-file-test";
+    trit_file_map map;
+    assert_ok(trit_os_write_file(path, "hello", 5, &err));
+    assert_ok(trit_os_map(&map, path, &err));
+    assert_memory_equal(map.data, "hello", 5);
+    trit_os_unmap(&map);
+    assert_int_equal(trit_os_map(&map, TRIT_BINARY_DIR, &err), trit_io); /* a folder */
+    assert_int_equal(trit_os_map(&map, "/nonexistent/file", &err), trit_io);
+    assert_non_null(strstr(err.message, "/nonexistent/file"));
+    assert_int_equal(trit_os_write_file("/nonexistent/file", "x", 1, &err), trit_io);
+    remove(path);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(math_is_near_libm), cmocka_unit_test(utf8_is_strict),     cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(team_runs_all_members), cmocka_unit_test(team_splits_cover), cmocka_unit_test(files_are_replaced_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
