@@ -164,7 +164,7 @@ static trit_status read_entries(trit_safetensors *s, shard *f, place *at, const 
     void *iter = NULL, *tensors = s->tensors;
     trit_str key;
     const trit_json *entry;
-    const size_t most = s->n_tensors + trit_json_length(header);
+    const size_t most = s->n_tensors + trit_json_length(header) + 1; /* one more, so that an empty list is a list as well */
     if (!reserve_names(f, header) || !trit_grow(&tensors, &s->tensors_capacity, most, sizeof *s->tensors))
         return trit_error_memory(at->err, most * sizeof *s->tensors, "the list of tensors");
     s->tensors = tensors;

@@ -93,6 +93,18 @@ static void refusals(void **state) {
     refuse("[]", 0, trit_format, "no JSON object");
 }
 
+static void no_tensors(void **state) {
+    (void)state;
+    size_t n;
+    uint8_t *p = make("{}", 0, &n);
+    trit_safetensors *s;
+    assert_ok(trit_safetensors_open_memory(&s, p, n, "made", &err));
+    assert_int_equal(trit_safetensors_n_tensors(s), 0);
+    assert_null(trit_safetensors_tensor(s, "a"));
+    trit_safetensors_close(s);
+    free(p);
+}
+
 static void empty_tensors(void **state) {
     (void)state;
     size_t n;
@@ -205,7 +217,8 @@ static void broken_shards(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed),     cmocka_unit_test(real_folder), cmocka_unit_test(refusals),
-        cmocka_unit_test(empty_tensors), cmocka_unit_test(shards),      cmocka_unit_test(broken_shards),
+        cmocka_unit_test(no_tensors), cmocka_unit_test(empty_tensors), cmocka_unit_test(shards),
+        cmocka_unit_test(broken_shards),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
