@@ -24,16 +24,28 @@ foreach(source IN LISTS TRIT_SOURCES)
   endif()
 endforeach()
 
+# The model inside the program: the assembler copies the file into the library (src/model/builtin.c).
+if(EXISTS ${TRIT_BUILTIN})
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/builtin.c PROPERTIES
+    COMPILE_DEFINITIONS TRIT_BUILTIN_FILE="${TRIT_BUILTIN}" OBJECT_DEPENDS ${TRIT_BUILTIN})
+else()
+  message(STATUS "No ${TRIT_BUILTIN}: the program gets no built-in model")
+endif()
+
 add_library(trit_objects OBJECT ${TRIT_SOURCES})
 set_target_properties(trit_objects PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden)
-target_link_libraries(trit_objects PUBLIC trit_flags PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::JANSSON Threads::Threads m)
+target_link_libraries(trit_objects PUBLIC trit_flags ${TRIT_REQUIRES})
 
 add_library(trit_static STATIC $<TARGET_OBJECTS:trit_objects>)
-set_target_properties(trit_static PROPERTIES OUTPUT_NAME trit)
-add_library(trit_shared SHARED $<TARGET_OBJECTS:trit_objects>)
-set_target_properties(trit_shared PROPERTIES OUTPUT_NAME trit VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
-foreach(target trit_static trit_shared)
-  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
-  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:trit_flags> PkgConfig::PCRE2 PkgConfig::UTF8PROC PkgConfig::JANSSON
-                                          Threads::Threads m)
+set_target_properties(trit_static PROPERTIES OUTPUT_NAME trit EXPORT_NAME trit)
+set(TRIT_LIBRARIES trit_static)
+if(TRIT_SHARED)
+  add_library(trit_shared SHARED $<TARGET_OBJECTS:trit_objects>)
+  set_target_properties(trit_shared PROPERTIES OUTPUT_NAME trit VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+  list(APPEND TRIT_LIBRARIES trit_shared)
+endif()
+foreach(library IN LISTS TRIT_LIBRARIES)
+  target_include_directories(${library} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                                               $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(${library} PRIVATE $<BUILD_INTERFACE:trit_flags> ${TRIT_REQUIRES})
 endforeach()
