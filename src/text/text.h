@@ -34,6 +34,7 @@ typedef struct trit_vocab_desc {
     const int32_t *eog;    /* [n_eog] further end tokens (generation_config.json), may be NULL */
     uint32_t n_eog;
     trit_tristate add_bos, add_eos, add_space_prefix, ignore_merges;
+    bool remove_extra_whitespaces; /* SentencePiece: no blanks at the ends, single ones inside */
 } trit_vocab_desc;
 
 /* Errors: format (names the token and the value), unsupported (model or pre-tokenizer), memory. */

@@ -1,0 +1,256 @@
+/* Building a tokenizer: the steps that all its sources (GGUF, tokenizer.json, tokenizer.model) share. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "text/alphabet.h"
+#include "text/parts.h"
+
+trit_tokenizer *trit_tokenizer_blank(void) {
+    trit_tokenizer *t = trit_alloc_zero(1, sizeof *t);
+    if (!t) return NULL;
+    t->unk = t->bos = t->eos = -1;
+    t->kind = "";
+    for (int b = 0; b < 256; b++) t->byte_id[b] = -1;
+    for (int b = 0; b < 128; b++) t->ascii_id[b] = -1;
+    return t;
+}
+
+void trit_tokenizer_close(trit_tokenizer *tokenizer) {
+    if (!tokenizer) return;
+    trit_pieces_fini(&tokenizer->pieces);
+    trit_pieces_fini(&tokenizer->bytes);
+    trit_free(tokenizer->flags);
+    trit_piece_map_fini(&tokenizer->by_piece);
+    trit_piece_map_fini(&tokenizer->by_bytes);
+    trit_merges_fini(&tokenizer->merges);
+    trit_added_set_fini(&tokenizer->raw_added);
+    trit_added_set_fini(&tokenizer->normalized_added);
+    trit_rewrites_fini(&tokenizer->normalizer);
+    trit_rewrites_fini(&tokenizer->prepare);
+    trit_splits_fini(&tokenizer->splits);
+    trit_free(tokenizer);
+}
+
+static trit_status check_sizes(const trit_str *strings, size_t n, const char *what, trit_error *err) {
+    if (n == 0) return trit_error_set(err, trit_format, "%s: the vocabulary is empty", what);
+    if (n > trit_max_tokens)
+        return trit_error_set(err, trit_format, "%s: %zu tokens are more than %d", what, n, (int)trit_max_tokens);
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (strings[i].n > trit_max_piece_bytes)
+            return trit_error_set(err, trit_format, "%s: token %zu is %zu bytes long, at most %d", what, i, strings[i].n,
+                                  (int)trit_max_piece_bytes);
+        total += strings[i].n;
+    }
+    /* What a token decodes to may be up to three times as long as its piece; offsets have 32 bits. */
+    if (total > UINT32_MAX / 4) return trit_error_set(err, trit_format, "%s: the tokens hold %zu bytes, too many", what, total);
+    return trit_ok;
+}
+
+trit_status trit_tokenizer_set_pieces(trit_tokenizer *t, const trit_str *strings, size_t n, const char *what, trit_error *err) {
+    trit_status status = check_sizes(strings, n, what, err);
+    if (status) return status;
+    t->flags = trit_alloc_zero(n, 1);
+    if (!t->flags || !trit_pieces_init(&t->pieces, strings, (uint32_t)n) || !trit_piece_map_init(&t->by_piece, &t->pieces))
+        return trit_error_memory(err, n * sizeof *strings, "the vocabulary");
+    for (size_t i = 0; i < n; i++) {
+        int32_t id = (int32_t)i;
+        if (!strings[i].p) continue;
+        t->flags[i] = trit_token_present;
+        if (strings[i].n == 0) continue; /* some files pad their vocabulary with empty tokens; no text leads to them */
+        int32_t other = trit_piece_map_add(&t->by_piece, id);
+        if (other != id)
+            return trit_error_set(err, trit_format, "%s: tokens %d and %d are both \"%.*s\"", what, (int)other, (int)id,
+                                  TRIT_STR_ARG(strings[i]));
+    }
+    return trit_ok;
+}
+
+trit_status trit_tokenizer_add_merge(trit_tokenizer *t, trit_str left, trit_str right, uint32_t rank, const char *what,
+                                     trit_error *err) {
+    char joined[512];
+    trit_str both = {joined, left.n + right.n};
+    if (left.n == 0 || right.n == 0 || both.n > trit_max_piece_bytes)
+        return trit_error_set(err, trit_format, "%s: merge %u has a side of 0 or too many bytes", what, rank);
+    char *big = both.n > sizeof joined ? trit_alloc(both.n, 1) : joined;
+    if (!big) return trit_error_memory(err, both.n, "a merge");
+    memcpy(big, left.p, left.n);
+    memcpy(big + left.n, right.p, right.n);
+    int32_t left_id = trit_piece_map_find(&t->by_piece, left.p, left.n);
+    int32_t right_id = trit_piece_map_find(&t->by_piece, right.p, right.n);
+    int32_t id = trit_piece_map_find(&t->by_piece, big, both.n);
+    if (big != joined) trit_free(big);
+    if (left_id < 0 || right_id < 0 || id < 0)
+        return trit_error_set(err, trit_format, "%s: merge %u \"%.*s %.*s\": %s is not in the vocabulary", what, rank,
+                              TRIT_STR_ARG(left), TRIT_STR_ARG(right),
+                              left_id < 0    ? "the left side"
+                              : right_id < 0 ? "the right side"
+                                             : "what it makes");
+    if (!trit_merges_add(&t->merges, left_id, right_id, rank, id)) return trit_error_memory(err, sizeof(trit_merge), "the merges");
+    return trit_ok;
+}
+
+trit_status trit_tokenizer_add_merge_line(trit_tokenizer *t, trit_str line, uint32_t rank, const char *what, trit_error *err) {
+    /* From the second byte on: a side may begin with a space, but not be one. */
+    const char *space = line.n > 1 ? memchr(line.p + 1, ' ', line.n - 1) : NULL;
+    if (!space) return trit_error_set(err, trit_format, "%s: merge %u \"%.*s\" is not a pair", what, rank, TRIT_STR_ARG(line));
+    size_t n_left = (size_t)(space - line.p);
+    return trit_tokenizer_add_merge(t, (trit_str){line.p, n_left}, (trit_str){space + 1, line.n - n_left - 1}, rank, what, err);
+}
+
+typedef struct scored {
+    float score;
+    int32_t id;
+} scored;
+
+static int best_score_first(const void *left, const void *right) {
+    const scored *a = left, *b = right;
+    if (a->score > b->score) return -1;
+    if (a->score < b->score) return 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Every way to cut a piece into two pieces that can be merged. The work grows with the square of the length, hence a limit
+ * that no trained piece comes near. */
+enum { max_scored_bytes = 1024 };
+
+static trit_status add_cuts(trit_tokenizer *t, int32_t id, uint32_t rank, const uint8_t *mergeable, trit_error *err) {
+    trit_str piece = trit_pieces_at(&t->pieces, id);
+    for (size_t cut = 1; cut < piece.n; cut++) {
+        if (((unsigned char)piece.p[cut] & 0xC0) == 0x80) continue;
+        int32_t left = trit_piece_map_find(&t->by_piece, piece.p, cut);
+        if (left < 0 || !mergeable[left]) continue;
+        int32_t right = trit_piece_map_find(&t->by_piece, piece.p + cut, piece.n - cut);
+        if (right < 0 || !mergeable[right]) continue;
+        if (!trit_merges_add(&t->merges, left, right, rank, id)) return trit_error_memory(err, sizeof(trit_merge), "the merges");
+    }
+    return trit_ok;
+}
+
+trit_status trit_tokenizer_merges_from_scores(trit_tokenizer *t, const float *score, const uint8_t *mergeable, const char *what,
+                                              trit_error *err) {
+    uint32_t n = 0;
+    scored *order = trit_alloc(t->pieces.n, sizeof *order);
+    if (!order) return trit_error_memory(err, t->pieces.n * sizeof *order, "the scores");
+    trit_status status = trit_ok;
+    for (uint32_t i = 0; !status && i < t->pieces.n; i++) {
+        if (!mergeable[i]) continue;
+        size_t length = trit_pieces_at(&t->pieces, (int32_t)i).n;
+        order[n++] = (scored){score ? score[i] : 0, (int32_t)i};
+        if (score && isnan(score[i])) status = trit_error_set(err, trit_format, "%s: the score of token %u is not a number", what, i);
+        if (length > max_scored_bytes)
+            status = trit_error_set(err, trit_format, "%s: token %u is %zu bytes long, at most %d", what, i, length, (int)max_scored_bytes);
+    }
+    if (!status && n) qsort(order, n, sizeof *order, best_score_first);
+    for (uint32_t i = 0, rank = 0; !status && i < n; i++) {
+        if (i && order[i].score < order[i - 1].score) rank++;
+        status = add_cuts(t, order[i].id, rank, mergeable, err);
+    }
+    trit_free(order);
+    return status;
+}
+
+static int hex_digit(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte of "<0xHH>", or -1. */
+static int byte_of(trit_str piece) {
+    if (piece.n != 6 || memcmp(piece.p, "<0x", 3) != 0 || piece.p[5] != '>') return -1;
+    int high = hex_digit(piece.p[3]), low = hex_digit(piece.p[4]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+void trit_tokenizer_find_byte_tokens(trit_tokenizer *t) {
+    for (uint32_t i = 0; i < t->pieces.n; i++) {
+        int byte = byte_of(trit_pieces_at(&t->pieces, (int32_t)i));
+        if (byte < 0 || t->byte_id[byte] >= 0) continue;
+        t->byte_id[byte] = (int32_t)i;
+        t->flags[i] |= trit_token_is_byte;
+    }
+}
+
+/* A growing text that holds the decoded tokens one behind the other, and where each begins. */
+typedef struct decoded {
+    trit_text text;
+    size_t *begin; /* [n + 1] */
+    uint32_t n;
+} decoded;
+
+static trit_status store_decoded(trit_tokenizer *t, decoded *d, bool ok, trit_error *err) {
+    trit_str *strings = ok ? trit_alloc(t->pieces.n, sizeof *strings) : NULL;
+    ok = strings != NULL;
+    for (uint32_t i = 0; ok && i < t->pieces.n; i++)
+        strings[i] = (trit_str){d->text.data + d->begin[i], d->begin[i + 1] - d->begin[i]};
+    ok = ok && trit_pieces_init(&t->bytes, strings, t->pieces.n);
+    trit_free(strings);
+    trit_free(d->begin);
+    trit_text_fini(&d->text);
+    return ok ? trit_ok : trit_error_memory(err, t->pieces.offset[t->pieces.n], "the decoded tokens");
+}
+
+static bool open_decoded(const trit_tokenizer *t, decoded *d) {
+    *d = (decoded){.begin = trit_alloc((size_t)t->pieces.n + 1, sizeof(size_t))};
+    return d->begin && trit_text_reserve(&d->text, t->pieces.offset[t->pieces.n]);
+}
+
+trit_status trit_tokenizer_decode_alphabet(trit_tokenizer *t, trit_error *err) {
+    decoded d;
+    bool ok = open_decoded(t, &d);
+    for (uint32_t i = 0; ok && i < t->pieces.n; i++) {
+        trit_str piece = trit_pieces_at(&t->pieces, (int32_t)i);
+        size_t n = piece.n;
+        char *out = d.text.data + d.text.n; /* never longer than the piece */
+        d.begin[i] = d.text.n;
+        if (!(t->flags[i] & trit_token_literal) && trit_alphabet_decode(piece, out, &n)) {
+            t->flags[i] |= trit_token_in_alphabet;
+        } else {
+            n = piece.n;
+            if (n) memcpy(out, piece.p, n);
+        }
+        d.text.n += n;
+    }
+    if (ok) d.begin[t->pieces.n] = d.text.n;
+    return store_decoded(t, &d, ok, err);
+}
+
+/* Appends piece with every rule.from replaced, the first rule that fits at each place. */
+static bool append_replaced(trit_text *out, trit_str piece, const trit_decode_rule *rule, size_t n_rules) {
+    for (size_t at = 0; at < piece.n;) {
+        size_t r = 0;
+        while (r < n_rules && (piece.n - at < rule[r].from.n || memcmp(piece.p + at, rule[r].from.p, rule[r].from.n) != 0)) r++;
+        trit_str put = r < n_rules ? rule[r].to : (trit_str){piece.p + at, 1};
+        if (!trit_text_append(out, put.p, put.n)) return false;
+        at += r < n_rules ? rule[r].from.n : 1;
+    }
+    return true;
+}
+
+trit_status trit_tokenizer_decode_replacing(trit_tokenizer *t, const trit_decode_rule *rule, size_t n_rules, trit_error *err) {
+    decoded d;
+    bool ok = open_decoded(t, &d);
+    for (uint32_t i = 0; ok && i < t->pieces.n; i++) {
+        trit_str piece = trit_pieces_at(&t->pieces, (int32_t)i);
+        d.begin[i] = d.text.n;
+        char byte = (char)(t->flags[i] & trit_token_is_byte ? byte_of(piece) : 0);
+        ok = t->flags[i] & trit_token_is_byte ? trit_text_append(&d.text, &byte, 1) : append_replaced(&d.text, piece, rule, n_rules);
+    }
+    if (ok) d.begin[t->pieces.n] = d.text.n;
+    return store_decoded(t, &d, ok, err);
+}
+
+trit_status trit_tokenizer_set_sentencepiece(trit_tokenizer *t, bool add_prefix, bool squeeze, trit_error *err) {
+    const trit_str none = {NULL, 0}, space = {" ", 1}, visible = {TRIT_VISIBLE_SPACE, sizeof TRIT_VISIBLE_SPACE - 1};
+    bool ok = !squeeze || trit_rewrites_add(&t->normalizer, trit_rewrite_squeeze, none, none, NULL);
+    ok = ok && (!add_prefix || trit_rewrites_add(&t->normalizer, trit_rewrite_prepend, none, visible, NULL));
+    ok = ok && trit_rewrites_add(&t->normalizer, trit_rewrite_replace, space, visible, NULL);
+    if (!ok) return trit_error_memory(err, sizeof(trit_rewrite), "the normalizer");
+    t->kind = "SentencePiece BPE";
+    t->byte_fallback = t->fuse_unk = true;
+    t->strip = ' ';
+    t->n_strip = add_prefix ? 1 : 0;
+    trit_tokenizer_find_byte_tokens(t);
+    return trit_tokenizer_decode_replacing(t, &(trit_decode_rule){visible, space}, 1, err);
+}

@@ -1,0 +1,149 @@
+/* Pre-tokenizers. The steps run depth first: a piece goes through all the later ones before the next piece is looked for,
+ * so nothing is stored and any length of text costs the same few words of stack. */
+#include "text/split.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+bool trit_splits_add(trit_splits *splits, trit_regex *regex, trit_str literal, trit_split_how how, bool invert) {
+    void *step = splits->step;
+    char *copy = regex ? NULL : trit_strndup(literal.p, literal.n);
+    if ((!regex && !copy) || !trit_grow(&step, &splits->capacity, splits->n + 1, sizeof *splits->step)) {
+        trit_regex_free(regex);
+        trit_free(copy);
+        return false;
+    }
+    splits->step = step;
+    splits->step[splits->n++] = (trit_split){regex, copy, regex ? 0 : literal.n, how, invert};
+    return true;
+}
+
+void trit_splits_fini(trit_splits *splits) {
+    for (size_t i = 0; i < splits->n; i++) {
+        trit_regex_free(splits->step[i].regex);
+        trit_free(splits->step[i].literal);
+    }
+    trit_free(splits->step);
+    *splits = (trit_splits){0};
+}
+
+typedef struct run {
+    const trit_splits *splits;
+    trit_matcher *matcher;
+    trit_piece_sink sink;
+    trit_error *err;
+} run;
+
+static trit_status cut(const run *r, size_t i, trit_str text);
+
+static trit_status pass_on(const run *r, size_t i, const char *begin, const char *end) {
+    if (begin == end) return trit_ok;
+    trit_str piece = {begin, (size_t)(end - begin)};
+    return i + 1 < r->splits->n ? cut(r, i + 1, piece) : r->sink.put(r->sink.self, piece, r->err);
+}
+
+static trit_found find(const run *r, const trit_split *step, trit_str s, size_t from, size_t *begin, size_t *end) {
+    if (step->regex) return trit_regex_find(step->regex, r->matcher, s.p, s.n, from, begin, end);
+    for (size_t at = from; at + step->n_literal <= s.n; at++)
+        if (s.p[at] == step->literal[0] && memcmp(s.p + at, step->literal, step->n_literal) == 0) {
+            *begin = at;
+            *end = at + step->n_literal;
+            return trit_found_match;
+        }
+    return trit_found_none;
+}
+
+/* A piece under construction: what is not passed on yet because its neighbour may join it. */
+typedef struct pending {
+    const char *begin, *end;
+    bool matched, any;
+} pending;
+
+/* Takes the next range of the text, matched or a gap between matches. */
+static trit_status take(const run *r, size_t i, pending *p, const char *begin, const char *end, bool matched) {
+    if (begin == end) return trit_ok;
+    bool joins = false;
+    switch (r->splits->step[i].how) {
+    case trit_split_isolated: return pass_on(r, i, begin, end);
+    case trit_split_removed: return matched ? trit_ok : pass_on(r, i, begin, end);
+    case trit_split_merged_with_previous: joins = matched && !p->matched; break;
+    case trit_split_merged_with_next: joins = !matched && p->matched; break;
+    case trit_split_contiguous: joins = matched == p->matched; break;
+    }
+    trit_status status = trit_ok;
+    if (p->any && !joins) status = pass_on(r, i, p->begin, p->end);
+    *p = (pending){p->any && joins ? p->begin : begin, end, matched, true};
+    return status;
+}
+
+static trit_status cut(const run *r, size_t i, trit_str text) {
+    const trit_split *step = &r->splits->step[i];
+    pending p = {0};
+    trit_status status = trit_ok;
+    for (size_t at = 0; !status && at < text.n;) {
+        size_t begin = text.n, end = text.n;
+        trit_found found = find(r, step, text, at, &begin, &end);
+        if (found == trit_found_gave_up)
+            return trit_error_set(r->err, trit_unsupported, "pre-tokenizer: the regular expression takes too long for this text");
+        if (found == trit_found_none) begin = end = text.n;
+        status = take(r, i, &p, text.p + at, text.p + begin, step->invert);
+        if (!status) status = take(r, i, &p, text.p + begin, text.p + end, !step->invert);
+        at = end;
+    }
+    if (!status && p.any) status = pass_on(r, i, p.begin, p.end);
+    return status;
+}
+
+trit_status trit_splits_run(const trit_splits *splits, trit_matcher *matcher, trit_str text, trit_piece_sink sink, trit_error *err) {
+    if (text.n == 0) return trit_ok;
+    if (splits->n == 0) return sink.put(sink.self, text, err);
+    run r = {splits, matcher, sink, err};
+    return cut(&r, 0, text);
+}
+
+/* The regular expressions that pre.def combines; \s+(?!\S) leaves the last blank of a run to the word behind it. */
+#define BLANK_RUNS "\\s+(?!\\S)|\\s+"
+#define LLAMA3(digits)                                                                                                   \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|" \
+    BLANK_RUNS
+#define GPT2 "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|" BLANK_RUNS
+#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define TEKKEN                                                                                                          \
+    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*|"                             \
+    "\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|" BLANK_RUNS
+
+static const struct named_pre {
+    const char *name;
+    trit_pre_info info;
+    const char *regex[5]; /* up to the first NULL */
+} named_pres[] = {
+#define TRIT_PRE(name, ignore_merges, add_bos, ...) {name, {ignore_merges, add_bos}, {__VA_ARGS__, NULL}},
+#include "text/pre.def"
+#undef TRIT_PRE
+};
+
+static trit_status add_regex(trit_splits *splits, const char *pattern, trit_error *err) {
+    trit_regex *regex = NULL;
+    trit_status status = trit_regex_new(&regex, trit_str_from(pattern), "pre-tokenizer", err);
+    if (status) return status;
+    if (!trit_splits_add(splits, regex, (trit_str){NULL, 0}, trit_split_isolated, false))
+        return trit_error_memory(err, sizeof *splits->step, "the pre-tokenizer");
+    return trit_ok;
+}
+
+trit_status trit_splits_add_named(trit_splits *splits, const char *name, trit_pre_info *info, trit_error *err) {
+    for (size_t i = 0; i < sizeof named_pres / sizeof named_pres[0]; i++) {
+        const struct named_pre *pre = &named_pres[i];
+        if (strcmp(pre->name, name) != 0) continue;
+        *info = pre->info;
+        trit_status status = trit_ok;
+        for (size_t k = 0; !status && pre->regex[k]; k++) status = add_regex(splits, pre->regex[k], err);
+        return status;
+    }
+    return trit_error_set(err, trit_unsupported, "pre-tokenizer \"%.100s\" is not known", name);
+}
+
+trit_status trit_splits_add_gpt2(trit_splits *splits, trit_error *err) {
+    return add_regex(splits, GPT2, err);
+}

@@ -1,0 +1,253 @@
+/* Every tokenizer of the reference data against its vectors: encoding with and without special tokens, decoding, and the
+ * streaming decoder against the whole one. */
+#include "test.h"
+
+#include <sys/stat.h>
+
+#include "base/json.h"
+#include "text/text.h"
+#include "trit/memory.h"
+
+/* The file, unpacked into memory when its name ends in .xz; NULL where the data or the xz program is absent. */
+static char *unpack(const char *relative, size_t *n) {
+    const char *path = test_shared(relative);
+    if (!path) return NULL;
+    if (!strstr(relative, ".xz")) return test_read(path, n);
+    char command[1200];
+    snprintf(command, sizeof command, "xz -dc '%s'", path);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    size_t capacity = 1 << 20;
+    char *data = malloc(capacity);
+    *n = 0;
+    for (size_t got; (got = fread(data + *n, 1, capacity - *n, f)) > 0;) {
+        *n += got;
+        if (*n == capacity) data = realloc(data, capacity *= 2);
+        assert_non_null(data);
+    }
+    if (pclose(f) == 0) return data;
+    free(data);
+    return NULL;
+}
+
+static trit_tokenizer *open_reference(const char *relative) {
+    trit_error err = {0};
+    trit_tokenizer *t = NULL;
+    size_t n;
+    char *data = unpack(relative, &n);
+    if (!data) {
+        print_message("skipped: ../shared/%s or the program xz is not present\n", relative);
+        skip();
+    }
+    if (strstr(relative, "tokenizer.json"))
+        assert_ok(trit_tokenizer_from_json(&t, (trit_str){data, n}, (trit_str){NULL, 0}, relative, &err));
+    else
+        assert_ok(trit_tokenizer_from_spm(&t, (trit_str){data, n}, relative, &err));
+    free(data);
+    return t;
+}
+
+typedef struct tally {
+    const char *name;
+    int n_encode, n_decode, n_failed;
+} tally;
+
+static void report(tally *c, const char *kind, trit_str text) {
+    if (c->n_failed++ < 10) print_message("%s: %s differs: \"%.*s\"\n", c->name, kind, (int)text.n, text.p);
+}
+
+static bool same_ids(const trit_ids *ids, const trit_json *expected) {
+    if (ids->n != trit_json_length(expected)) return false;
+    for (size_t i = 0; i < ids->n; i++)
+        if (ids->data[i] != trit_json_as_int(trit_json_at(expected, i), -1)) return false;
+    return true;
+}
+
+static void check_encode(const trit_tokenizer *t, tally *c, trit_str text, const trit_json *expected, bool special, trit_ids *ids) {
+    trit_error err = {0};
+    trit_encode_opts opts = {.no_bos = true, .special = special};
+    assert_ok(trit_tokenizer_encode(t, ids, text.p, text.n, &opts, &err));
+    if (!same_ids(ids, expected)) report(c, special ? "encoding" : "plain encoding", text);
+    c->n_encode++;
+}
+
+static void stream(const trit_tokenizer *t, const trit_ids *ids, trit_text *out) {
+    trit_error err = {0};
+    trit_detok *detok = NULL;
+    const char *bytes;
+    size_t n;
+    trit_text_fini(out);
+    assert_ok(trit_detok_new(&detok, t, true, &err));
+    size_t capacity = 64;
+    out->data = malloc(capacity);
+    for (size_t i = 0; i <= ids->n; i++) {
+        if (i < ids->n)
+            assert_ok(trit_detok_push(detok, ids->data[i], &bytes, &n, &err));
+        else
+            trit_detok_flush(detok, &bytes, &n);
+        while (out->n + n > capacity) assert_non_null(out->data = realloc(out->data, capacity *= 2));
+        memcpy(out->data + out->n, bytes, n);
+        out->n += n;
+    }
+    out->capacity = capacity;
+    trit_detok_free(detok);
+}
+
+static bool same_text(const trit_text *text, trit_str expected) {
+    return trit_str_equal((trit_str){text->data, text->n}, expected);
+}
+
+static void check_decode(const trit_tokenizer *t, tally *c, const trit_ids *ids, trit_str expected, bool whole) {
+    trit_error err = {0};
+    trit_text text = {0};
+    assert_ok(trit_tokenizer_decode(t, &text, ids->data, ids->n, true, &err));
+    if (!same_text(&text, expected)) report(c, "decoding", expected);
+    if (whole) { /* valid text: the stream gives the same */
+        stream(t, ids, &text);
+        if (!same_text(&text, expected)) report(c, "streaming", expected);
+    }
+    c->n_decode++;
+    trit_text_fini(&text);
+}
+
+static void for_lines(const char *relative, void (*check)(const trit_tokenizer *t, tally *c, const trit_json *row),
+                      const trit_tokenizer *t, tally *c) {
+    size_t n;
+    trit_error err = {0};
+    char *data = test_read(test_shared(relative), &n);
+    for (char *line = data; line < data + n;) {
+        char *end = memchr(line, '\n', (size_t)(data + n - line));
+        if (!end) end = data + n;
+        trit_json *row = NULL;
+        if (end > line) assert_ok(trit_json_parse(&row, line, (size_t)(end - line), relative, &err));
+        if (row) check(t, c, row);
+        trit_json_free(row);
+        line = end + 1;
+    }
+    free(data);
+}
+
+static void check_row(const trit_tokenizer *t, tally *c, const trit_json *row) {
+    trit_ids ids = {0};
+    trit_str text = trit_json_as_str(trit_json_get(row, "text")), dec = trit_json_as_str(trit_json_get(row, "dec"));
+    const trit_json *expected = trit_json_get(row, "ids"), *plain = trit_json_get(row, "plain");
+    check_encode(t, c, text, plain ? plain : expected, false, &ids);
+    check_encode(t, c, text, expected, true, &ids);
+    check_decode(t, c, &ids, dec.p ? dec : text, true);
+    trit_ids_fini(&ids);
+}
+
+/* SentencePiece models that squeeze blanks do not give them back, and have no special tokens in their vectors. */
+static void check_encode_row(const trit_tokenizer *t, tally *c, const trit_json *row) {
+    trit_ids ids = {0};
+    check_encode(t, c, trit_json_as_str(trit_json_get(row, "text")), trit_json_get(row, "ids"), false, &ids);
+    trit_ids_fini(&ids);
+}
+
+static size_t unbase64(trit_str s, char *out) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = 0;
+    uint32_t bits = 0, n_bits = 0;
+    for (size_t i = 0; i < s.n && s.p[i] != '='; i++) {
+        const char *digit = strchr(digits, s.p[i]);
+        assert_non_null(digit);
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        n_bits += 6;
+        if (n_bits >= 8) out[n++] = (char)(bits >> (n_bits -= 8));
+    }
+    return n;
+}
+
+static void check_decode_row(const trit_tokenizer *t, tally *c, const trit_json *row) {
+    trit_ids ids = {0};
+    const trit_json *list = trit_json_get(row, "ids");
+    ids.n = ids.capacity = trit_json_length(list);
+    ids.data = malloc((ids.n + 1) * sizeof *ids.data);
+    for (size_t i = 0; i < ids.n; i++) ids.data[i] = (int32_t)trit_json_as_int(trit_json_at(list, i), -1);
+    trit_str text = trit_json_as_str(trit_json_get(row, "text")), b64 = trit_json_as_str(trit_json_get(row, "b64"));
+    char *bytes = malloc(b64.n + 1);
+    if (b64.p) text = (trit_str){bytes, unbase64(b64, bytes)};
+    check_decode(t, c, &ids, text, false);
+    free(bytes);
+    trit_ids_fini(&ids);
+}
+
+static void check_tokenizer(const char *name, const char *file, bool has_decode) {
+    char path[256];
+    require_shared("data/tokenizers/vectors");
+    trit_tokenizer *t = open_reference(file);
+    tally c = {.name = file};
+    snprintf(path, sizeof path, "data/tokenizers/vectors/%s.jsonl", name);
+    for_lines(path, strcmp(name, "tok512") ? check_row : check_encode_row, t, &c);
+    snprintf(path, sizeof path, "data/tokenizers/vectors/%s.decode.jsonl", name);
+    if (has_decode) for_lines(path, check_decode_row, t, &c);
+    trit_tokenizer_close(t);
+    print_message("%s: %d encoded, %d decoded, %d wrong\n", file, c.n_encode, c.n_decode, c.n_failed);
+    assert_true(c.n_encode > 500);
+    assert_int_equal(c.n_failed, 0);
+}
+
+static void test_llama3(void **state) {
+    (void)state;
+    check_tokenizer("llama3", "data/tokenizers/llama3/tokenizer.json.xz", true);
+}
+
+static void test_llama2(void **state) {
+    (void)state;
+    check_tokenizer("llama2", "data/tokenizers/llama2/tokenizer.json.xz", true);
+}
+
+static void test_llama2_model(void **state) {
+    (void)state;
+    check_tokenizer("llama2", "data/tokenizers/llama2/tokenizer.model", true);
+}
+
+static void test_gpt2(void **state) {
+    (void)state;
+    check_tokenizer("gpt2", "data/tokenizers/gpt2/tokenizer.json.xz", true);
+}
+
+static void test_tok512(void **state) {
+    (void)state;
+    check_tokenizer("tok512", "data/models/bitllama/tokenizer.model", false);
+}
+
+static void test_gpt_neox(void **state) {
+    (void)state;
+    check_tokenizer("gpt-neox", "data/tokenizers/gpt-neox/tokenizer.json.xz", true);
+}
+
+static void test_qwen25(void **state) {
+    (void)state;
+    check_tokenizer("qwen2.5", "data/tokenizers/qwen2.5/tokenizer.json.xz", false);
+}
+
+static void test_qwen3(void **state) {
+    (void)state;
+    check_tokenizer("qwen3", "data/tokenizers/qwen3/tokenizer.json.xz", true);
+}
+
+static void test_mistral_nemo(void **state) {
+    (void)state;
+    check_tokenizer("mistral-nemo", "data/tokenizers/mistral-nemo/tokenizer.json.xz", false);
+}
+
+static void test_gemma3(void **state) {
+    (void)state;
+    check_tokenizer("gemma3", "data/tokenizers/gemma3/tokenizer.json.xz", false);
+}
+
+static void test_gemma_model(void **state) {
+    (void)state;
+    check_tokenizer("gemma", "data/tokenizers/gemma/tokenizer.model", false);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_llama3),       cmocka_unit_test(test_llama2), cmocka_unit_test(test_llama2_model),
+        cmocka_unit_test(test_gpt2),         cmocka_unit_test(test_tok512), cmocka_unit_test(test_gpt_neox),
+        cmocka_unit_test(test_qwen25),       cmocka_unit_test(test_qwen3),  cmocka_unit_test(test_mistral_nemo),
+        cmocka_unit_test(test_gemma3),       cmocka_unit_test(test_gemma_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
