@@ -1,6 +1,8 @@
 /* Regular expressions over PCRE2: compiled at open with its JIT where the system allows one, else interpreted. */
 #include "text/regex.h"
 
+#include <stdint.h>
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -9,7 +11,8 @@
 
 enum {
     max_pattern_bytes = 1 << 16,
-    match_limit = 200 * 1000 * 1000, /* steps: a linear pattern on 10 MB of blanks fits, an exponential one is cut in seconds */
+    min_match_limit = 1000 * 1000, /* steps; exponential patterns are cut within a second */
+    steps_per_byte = 64,           /* on top: honest patterns look at a byte a few times */
     heap_limit_kib = 64 << 10
 };
 
@@ -125,7 +128,6 @@ trit_matcher *trit_matcher_new(void) {
         trit_matcher_free(matcher);
         return NULL;
     }
-    pcre2_set_match_limit(matcher->context, match_limit);
     pcre2_set_heap_limit(matcher->context, heap_limit_kib);
     return matcher;
 }
@@ -139,6 +141,8 @@ void trit_matcher_free(trit_matcher *matcher) {
 
 trit_found trit_regex_find(const trit_regex *regex, trit_matcher *matcher, const char *s, size_t n, size_t from, size_t *begin,
                            size_t *end) {
+    size_t limit = min_match_limit + (n < UINT32_MAX / 128 ? n : UINT32_MAX / 128) * steps_per_byte;
+    pcre2_set_match_limit(matcher->context, (uint32_t)limit);
     while (from < n) {
         uint32_t options = PCRE2_NO_UTF_CHECK;
         PCRE2_SPTR subject = (PCRE2_SPTR)s;
