@@ -1,0 +1,38 @@
+/* Environment variables as a table: what is not a row of env.def is not read. */
+#include "base/env.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trit/trit.h"
+
+static const struct {
+    const char *name, *meaning;
+} variables[] = {
+#define TRIT_ENV(name, meaning) {name, meaning},
+#include "base/env.def"
+#undef TRIT_ENV
+};
+
+enum { n_variables = sizeof variables / sizeof variables[0] };
+
+const char *trit_env_at(size_t i, const char **meaning) {
+    if (i >= n_variables) return NULL;
+    if (meaning) *meaning = variables[i].meaning;
+    return variables[i].name;
+}
+
+#ifndef NDEBUG
+static int is_row(const char *name) {
+    for (size_t i = 0; i < n_variables; i++)
+        if (strcmp(variables[i].name, name) == 0) return 1;
+    return 0;
+}
+#endif
+
+const char *trit_env_get(const char *name) {
+    assert(is_row(name));
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}

@@ -1,0 +1,8 @@
+/* The environment variables of env.def, and nothing else from the environment. */
+#ifndef TRIT_BASE_ENV_H
+#define TRIT_BASE_ENV_H
+
+/* The value of a variable of env.def (another name is a mistake of ours), or NULL where it is unset or empty. */
+const char *trit_env_get(const char *name);
+
+#endif
