@@ -115,7 +115,8 @@ trit_status trit_hf_config_open(trit_hf_config *out, const char *path, trit_erro
     const trit_str folder = trit_os_is_dir(path) ? trit_str_from(path) : trit_path_folder(path);
     trit_text config = {0}, generation = {0};
     trit_status status;
-    if (!trit_os_is_dir(path) && !trit_os_is_file(path)) return trit_error_set(err, trit_io, "%.200s: no such file or folder", path);
+    if (!trit_os_is_dir(path) && !trit_os_is_file(path))
+        return trit_error_set(err, trit_io, "%.200s: no such file or folder", path);
     if (!trit_path_join(&config, folder, trit_str_from("config.json")) ||
         !trit_path_join(&generation, folder, trit_str_from("generation_config.json")))
         status = trit_error_memory(err, folder.n, path);

@@ -26,14 +26,24 @@ static inline const uint8_t *trit_quant_row(const trit_quant_matrix *m, uint64_t
     return m->data + row * (m->n_cols / t->block) * t->block_bytes;
 }
 
-/* x cut to lo..hi and to an integer. A NaN gives lo, and so never reaches a conversion that C leaves undefined. */
+/* x cut to lo..hi and to an integer, by leaving out the fraction and by rounding half away from zero (exactly: the sum is one
+ * of doubles). A NaN gives lo, and so never reaches a conversion that C leaves undefined. */
 static inline int trit_quant_level(float x, int lo, int hi) {
     return x >= (float)hi ? hi : x > (float)lo ? (int)x : lo;
 }
 
+static inline int trit_quant_round(float x, int lo, int hi) {
+    return x >= (float)hi ? hi : x > (float)lo ? (int)((double)x + (x < 0 ? -0.5 : 0.5)) : lo;
+}
+
+/* Nearest integer, half to even, for |x| < 2^22: there floats of 1.5 * 2^23 are 1 apart. Larger values stay large. */
+static inline float trit_quant_nearest(float x) {
+    return (x + 12582912.0f) - 12582912.0f;
+}
+
 static inline float trit_quant_absmax(const float *x, int n) {
     float amax = 0;
-    for (int i = 0; i < n; i++) amax = fmaxf(amax, fabsf(x[i]));
+    for (int i = 0; i < n; i++) amax = fabsf(x[i]) > amax ? fabsf(x[i]) : amax;
     return amax;
 }
 

@@ -77,7 +77,7 @@ static void q6_k_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
 
 /* The scale that fits 16 values best to levels -32..31, by least squares weighted with x^2: for given levels q the best scale is
  * sum(w x q) / sum(w q^2), and it explains sum(w x q)^2 / sum(w q^2) of the square. Tried: the value furthest from zero at
- * levels -30.. -34 in steps of a quarter. */
+ * levels -30 to -34 in steps of a quarter. */
 static float q6_fit(const float *x) {
     float furthest = 0, best_scale = 0, best = 0;
     for (int i = 0; i < 16; i++)
@@ -86,7 +86,8 @@ static float q6_fit(const float *x) {
         const float inverse = (-32 + 0.25f * (float)step) / furthest;
         float xq = 0, qq = 0;
         for (int i = 0; i < 16; i++) {
-            const float q = (float)trit_quant_level(rintf(x[i] * inverse), -32, 31), weight = x[i] * x[i];
+            const float level = trit_quant_nearest(x[i] * inverse), q = level < -32 ? -32 : level > 31 ? 31 : level;
+            const float weight = x[i] * x[i];
             xq += weight * x[i] * q;
             qq += weight * q * q;
         }
@@ -107,10 +108,10 @@ static void q6_k_pack_block(const float *x, uint8_t *p) {
     memset(p, 0, q6_k_bytes);
     trit_store_f16(p + 208, furthest / -128);
     const float d = trit_load_f16(p + 208), inverse = d != 0 ? 1.0f / d : 0;
-    for (int s = 0; s < 16; s++) p[192 + s] = (uint8_t)trit_quant_level(rintf(scales[s] * inverse), -128, 127);
+    for (int s = 0; s < 16; s++) p[192 + s] = (uint8_t)trit_quant_level(trit_quant_nearest(scales[s] * inverse), -128, 127);
     for (int i = 0; i < block; i++) {
         const float scale = d * (float)(int8_t)p[192 + i / 16];
-        const int q = 32 + (scale != 0 ? trit_quant_level(rintf(x[i] / scale), -32, 31) : 0);
+        const int q = 32 + (scale != 0 ? trit_quant_level(trit_quant_nearest(x[i] / scale), -32, 31) : 0);
         const q6_place at = q6_place_of(i);
         p[at.low] = (uint8_t)(p[at.low] | (q & 15) << at.low_shift);
         p[at.high] = (uint8_t)(p[at.high] | q >> 4 << at.high_shift);

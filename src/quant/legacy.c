@@ -33,8 +33,10 @@ static void q4_1_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
 
 static void q8_0_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     const uint8_t *p = trit_quant_row(m, row);
-    for (uint64_t b = 0; b < m->n_cols / block; b++, p += q8_0_bytes, dst += block)
-        for (int j = 0; j < block; j++) dst[j] = trit_load_f16(p) * (float)(int8_t)p[2 + j];
+    for (uint64_t b = 0; b < m->n_cols / block; b++, p += q8_0_bytes, dst += block) {
+        const float d = trit_load_f16(p);
+        for (int j = 0; j < block; j++) dst[j] = d * (float)(int8_t)p[2 + j];
+    }
 }
 
 static float inverse_of(float d) {
@@ -61,8 +63,8 @@ static void q4_1_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
     for (uint64_t b = 0; b < n_cols / block; b++, dst += q4_1_bytes, src += block) {
         float min = src[0], max = src[0];
         for (int j = 1; j < block; j++) {
-            min = fminf(min, src[j]);
-            max = fmaxf(max, src[j]);
+            min = src[j] < min ? src[j] : min;
+            max = src[j] > max ? src[j] : max;
         }
         const float d = (max - min) / 15, inverse = inverse_of(d);
         trit_store_f16(dst, d);
@@ -79,7 +81,7 @@ static void q8_0_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
     for (uint64_t b = 0; b < n_cols / block; b++, dst += q8_0_bytes, src += block) {
         const float d = trit_quant_absmax(src, block) / 127, inverse = inverse_of(d);
         trit_store_f16(dst, d);
-        for (int j = 0; j < block; j++) dst[2 + j] = (uint8_t)trit_quant_level(roundf(src[j] * inverse), -127, 127);
+        for (int j = 0; j < block; j++) dst[2 + j] = (uint8_t)trit_quant_round(src[j] * inverse, -127, 127);
     }
 }
 

@@ -96,7 +96,8 @@ static void tq1_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     int8_t trits[block];
     for (uint64_t b = 0; b < m->n_cols / block; b++, p += tq1_bytes) {
         tq1_decode(p, trits);
-        for (unsigned i = 0; i < block; i++) dst[b * block + i] = trit_load_f16(p + tq1_scale) * (float)trits[i];
+        const float d = trit_load_f16(p + tq1_scale);
+        for (unsigned i = 0; i < block; i++) dst[b * block + i] = d * (float)trits[i];
     }
 }
 
@@ -105,14 +106,15 @@ static void tq2_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     int8_t trits[block];
     for (uint64_t b = 0; b < m->n_cols / block; b++, p += tq2_bytes) {
         (void)tq2_decode(p, trits);
-        for (unsigned i = 0; i < block; i++) dst[b * block + i] = trit_load_f16(p + tq2_scale) * (float)trits[i];
+        const float d = trit_load_f16(p + tq2_scale);
+        for (unsigned i = 0; i < block; i++) dst[b * block + i] = d * (float)trits[i];
     }
 }
 
 /* d = max|x|, trit = x / d rounded half away from zero: exact for what is ternary already. */
 static float ternarize(const float *x, int8_t *trits) {
     const float d = trit_quant_absmax(x, block), inverse = d > 0 ? 1.0f / d : 0;
-    for (unsigned i = 0; i < block; i++) trits[i] = (int8_t)trit_quant_level(roundf(x[i] * inverse), -1, 1);
+    for (unsigned i = 0; i < block; i++) trits[i] = (int8_t)trit_quant_round(x[i] * inverse, -1, 1);
     return d;
 }
 

@@ -1,4 +1,5 @@
-/* Little-endian numbers at any address: files promise no alignment. Compilers turn each of these into one load or store. */
+/* Little-endian numbers at any address: files promise no alignment. On little-endian machines each is a copy of its bytes, which
+ * compilers turn into one load or store and loops of them into vector code. */
 #ifndef TRIT_TENSOR_BYTES_H
 #define TRIT_TENSOR_BYTES_H
 
@@ -7,16 +8,48 @@
 
 #include "tensor/half.h"
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+static inline uint16_t trit_le16(uint16_t v) {
+    return __builtin_bswap16(v);
+}
+
+static inline uint32_t trit_le32(uint32_t v) {
+    return __builtin_bswap32(v);
+}
+
+static inline uint64_t trit_le64(uint64_t v) {
+    return __builtin_bswap64(v);
+}
+#else
+static inline uint16_t trit_le16(uint16_t v) {
+    return v;
+}
+
+static inline uint32_t trit_le32(uint32_t v) {
+    return v;
+}
+
+static inline uint64_t trit_le64(uint64_t v) {
+    return v;
+}
+#endif
+
 static inline uint16_t trit_load_u16(const uint8_t *p) {
-    return (uint16_t)(p[0] | p[1] << 8);
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return trit_le16(v);
 }
 
 static inline uint32_t trit_load_u32(const uint8_t *p) {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return trit_le32(v);
 }
 
 static inline uint64_t trit_load_u64(const uint8_t *p) {
-    return (uint64_t)trit_load_u32(p) | (uint64_t)trit_load_u32(p + 4) << 32;
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return trit_le64(v);
 }
 
 static inline float trit_load_f16(const uint8_t *p) {
@@ -35,18 +68,18 @@ static inline double trit_load_f64(const uint8_t *p) {
 }
 
 static inline void trit_store_u16(uint8_t *p, uint16_t v) {
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
+    v = trit_le16(v);
+    memcpy(p, &v, sizeof v);
 }
 
 static inline void trit_store_u32(uint8_t *p, uint32_t v) {
-    trit_store_u16(p, (uint16_t)v);
-    trit_store_u16(p + 2, (uint16_t)(v >> 16));
+    v = trit_le32(v);
+    memcpy(p, &v, sizeof v);
 }
 
 static inline void trit_store_u64(uint8_t *p, uint64_t v) {
-    trit_store_u32(p, (uint32_t)v);
-    trit_store_u32(p + 4, (uint32_t)(v >> 32));
+    v = trit_le64(v);
+    memcpy(p, &v, sizeof v);
 }
 
 static inline void trit_store_f16(uint8_t *p, float x) {
