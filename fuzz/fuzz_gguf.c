@@ -1,12 +1,15 @@
 /* Fuzzes the GGUF reader and what stands behind it: opens the input, reads every key in every way, and unpacks the first and the
  * last row of every matrix, which is where a wrong size would be felt. */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "io/io.h"
 #include "quant/quant.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void require(bool condition) {
+    if (!condition) abort();
+}
 
 static void read_key(const trit_gguf_kv *kv) {
     int64_t i;
@@ -23,7 +26,7 @@ static void read_key(const trit_gguf_kv *kv) {
     if (kv->type != trit_gguf_array || kv->item_type != trit_gguf_string) return;
     trit_str *strs = malloc((size_t)kv->n * sizeof *strs + 1);
     if (strs && trit_gguf_strs(kv, strs))
-        for (uint64_t at = 0; at < kv->n; at++) assert(strs[at].n == 0 || strs[at].p);
+        for (uint64_t at = 0; at < kv->n; at++) require(strs[at].n == 0 || strs[at].p);
     free(strs);
 }
 
@@ -31,7 +34,7 @@ static void read_tensor(const trit_tensor *t) {
     const trit_quant_format *f = trit_quant_format_of(t->dtype);
     const trit_quant_matrix m = trit_quant_matrix_of(t);
     uint64_t n_bytes;
-    assert(trit_dtype_n_bytes(t->dtype, m.n_rows, m.n_cols, &n_bytes) && n_bytes == t->n_bytes);
+    require(trit_dtype_n_bytes(t->dtype, m.n_rows, m.n_cols, &n_bytes) && n_bytes == t->n_bytes);
     if (!f) return;
     float *values = malloc((size_t)m.n_cols * sizeof *values), *scales = malloc((size_t)m.n_cols * sizeof *scales);
     int8_t *trits = malloc((size_t)m.n_cols);

@@ -1,5 +1,5 @@
 /* Fuzzes the safetensors reader: opens the input and touches the first and the last byte of every tensor. */
-#include <assert.h>
+#include <stdlib.h>
 
 #include "io/io.h"
 
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         }
         n_bytes += t->n_bytes;
     }
-    assert(n_bytes < n); /* they tile what follows the header */
+    if (n_bytes >= n) abort(); /* they tile what follows the header */
     (void)trit_safetensors_tensor(s, "weight");
     trit_safetensors_close(s);
     return 0;
