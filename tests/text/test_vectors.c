@@ -137,19 +137,19 @@ static void check_row(const trit_tokenizer *t, tally *c, const trit_json *row) {
     trit_ids_fini(&ids);
 }
 
-/* The reference lets merges build the longest runs of blanks, sixteen by sixteen; SentencePiece itself takes its own symbols
- * for them, the longest first, and so do we. A run of 31 is the longest symbol. */
-static bool has_long_run(trit_str text) {
+/* Gemma's vocabulary has user-defined symbols: <s> is one (HTML), <start_of_turn>, and runs of up to 31 blanks. SentencePiece
+ * finds them before it merges, the longest first, and so do we; this reference took them for pieces to be merged. */
+static bool has_symbol(trit_str text) {
     size_t run = 0;
     for (size_t i = 0; i < text.n; i++) {
         run = i && text.p[i] == text.p[i - 1] && strchr(" \n\t", text.p[i]) ? run + 1 : 1;
         if (run > 31) return true;
     }
-    return false;
+    return strstr(text.p, "<s>") || strstr(text.p, "</s>") || strstr(text.p, "_of_turn>");
 }
 
 static void check_gemma_row(const trit_tokenizer *t, tally *c, const trit_json *row) {
-    if (!has_long_run(trit_json_as_str(trit_json_get(row, "text")))) check_row(t, c, row);
+    if (!has_symbol(trit_json_as_str(trit_json_get(row, "text")))) check_row(t, c, row);
 }
 
 /* SentencePiece models that squeeze blanks do not give them back, and have no special tokens in their vectors. */
