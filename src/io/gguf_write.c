@@ -1,4 +1,5 @@
-/* Writes GGUF v3. Keys are serialized as they come; tensors are remembered, and their data written last:
+/* Writes GGUF v3. Keys are serialized as they come; tensors are remembered, and their data written last, or
+ * even made only then:
  *
  *      header | keys | infos | padding to 32 | (data, padding to 32) per tensor
  *
@@ -16,12 +17,19 @@
 
 enum { alignment = 32, max_key_bytes = 65535, max_name_bytes = 63, version = 3 };
 
+/* A tensor to write; its name is owned. */
+typedef struct item {
+    trit_tensor tensor;  /* first, for it begins with the name */
+    trit_gguf_fill fill; /* makes the bytes, NULL: they are at tensor.data */
+    void *context;
+} item;
+
 struct trit_gguf_writer {
     trit_text keys;  /* serialized */
     trit_str *names; /* [n_keys] of the keys, owned: by them duplicates are found */
     size_t n_keys, names_capacity;
-    trit_tensor *tensors; /* [n_tensors], names owned, data borrowed */
-    size_t n_tensors, tensors_capacity;
+    item *items; /* [n_items] */
+    size_t n_items, items_capacity;
 };
 
 trit_status trit_gguf_writer_new(trit_gguf_writer **out, trit_error *err) {
@@ -34,9 +42,9 @@ trit_status trit_gguf_writer_new(trit_gguf_writer **out, trit_error *err) {
 void trit_gguf_writer_free(trit_gguf_writer *w) {
     if (!w) return;
     for (size_t i = 0; i < w->n_keys; i++) trit_free((void *)(uintptr_t)w->names[i].p);
-    for (size_t i = 0; i < w->n_tensors; i++) trit_free((void *)(uintptr_t)w->tensors[i].name.p);
+    for (size_t i = 0; i < w->n_items; i++) trit_free((void *)(uintptr_t)w->items[i].tensor.name.p);
     trit_free(w->names);
-    trit_free(w->tensors);
+    trit_free(w->items);
     trit_text_fini(&w->keys);
     trit_free(w);
 }
@@ -163,18 +171,23 @@ static trit_status check_tensor(const trit_tensor *t, trit_error *err) {
     return trit_ok;
 }
 
-trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_tensor *tensor, trit_error *err) {
+trit_status trit_gguf_put_tensor_later(trit_gguf_writer *w, const trit_tensor *tensor, trit_gguf_fill fill, void *context,
+                                       trit_error *err) {
     const trit_status status = check_tensor(tensor, err);
-    void *tensors = w->tensors;
+    void *items = w->items;
     if (status != trit_ok) return status;
-    if (!trit_grow(&tensors, &w->tensors_capacity, w->n_tensors + 1, sizeof *w->tensors))
-        return trit_error_memory(err, sizeof *w->tensors, "a tensor to write");
-    w->tensors = tensors;
+    if (!trit_grow(&items, &w->items_capacity, w->n_items + 1, sizeof *w->items))
+        return trit_error_memory(err, sizeof *w->items, "a tensor to write");
+    w->items = items;
     char *name = trit_strndup(tensor->name.p, tensor->name.n);
     if (!name) return trit_error_memory(err, tensor->name.n, "a tensor's name");
-    w->tensors[w->n_tensors] = *tensor;
-    w->tensors[w->n_tensors++].name.p = name;
+    w->items[w->n_items] = (item){*tensor, fill, context};
+    w->items[w->n_items++].tensor.name.p = name;
     return trit_ok;
+}
+
+trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_tensor *tensor, trit_error *err) {
+    return trit_gguf_put_tensor_later(w, tensor, NULL, NULL, err);
 }
 
 /* ---- Writing ---- */
@@ -197,37 +210,64 @@ static bool append_info(trit_text *out, const trit_tensor *t, uint64_t offset) {
 /* All that stands before the data. */
 static bool append_head(trit_text *out, const trit_gguf_writer *w) {
     uint64_t offset = 0;
-    bool good = trit_text_append(out, "GGUF", 4) && append_u32(out, version) && append_u64(out, w->n_tensors) &&
+    bool good = trit_text_append(out, "GGUF", 4) && append_u32(out, version) && append_u64(out, w->n_items) &&
                 append_u64(out, w->n_keys) && trit_text_append(out, w->keys.data, w->keys.n);
-    for (size_t i = 0; good && i < w->n_tensors; i++) {
-        good = append_info(out, &w->tensors[i], offset);
-        offset += pad(w->tensors[i].n_bytes);
+    for (size_t i = 0; good && i < w->n_items; i++) {
+        good = append_info(out, &w->items[i].tensor, offset);
+        offset += pad(w->items[i].tensor.n_bytes);
     }
     return good && append_padding(out);
 }
 
-static bool write_data(FILE *f, const trit_gguf_writer *w) {
+/* Where the bytes go. */
+typedef struct sink {
+    FILE *file;
+    const char *path; /* for messages */
+    trit_error *err;
+} sink;
+
+static trit_status fail_write(const sink *to) {
+    return trit_error_set(to->err, trit_io, "%.200s: %s", to->path, errno ? strerror(errno) : "cannot be written");
+}
+
+static trit_status write_bytes(const sink *to, const void *data, size_t n) {
+    errno = 0;
+    return fwrite(data, 1, n, to->file) == n ? trit_ok : fail_write(to);
+}
+
+/* The bytes of a tensor that are made now. `buffer` is reused. */
+static trit_status write_filled(const sink *to, const item *it, trit_text *buffer) {
+    const size_t n = (size_t)it->tensor.n_bytes;
+    if (!trit_text_reserve(buffer, n)) return trit_error_memory(to->err, n, "a tensor to write");
+    const trit_status status = it->fill(it->context, &it->tensor, (uint8_t *)buffer->data, to->err);
+    return status == trit_ok ? write_bytes(to, buffer->data, n) : status;
+}
+
+static trit_status write_data(const sink *to, const trit_gguf_writer *w) {
     static const char zeros[alignment];
-    for (size_t i = 0; i < w->n_tensors; i++) {
-        const trit_tensor *t = &w->tensors[i];
-        const size_t n = (size_t)t->n_bytes, n_zeros = (size_t)(pad(n) - n);
-        if (fwrite(t->data, 1, n, f) != n || fwrite(zeros, 1, n_zeros, f) != n_zeros) return false;
+    trit_text buffer = {0};
+    trit_status status = trit_ok;
+    for (size_t i = 0; status == trit_ok && i < w->n_items; i++) {
+        const trit_tensor *t = &w->items[i].tensor;
+        if (w->items[i].fill) status = write_filled(to, &w->items[i], &buffer);
+        else status = write_bytes(to, t->data, (size_t)t->n_bytes);
+        if (status == trit_ok) status = write_bytes(to, zeros, (size_t)(pad(t->n_bytes) - t->n_bytes));
     }
-    return true;
+    trit_text_fini(&buffer);
+    return status;
 }
 
 /* Writes `part` and gives it the name `path`. */
 static trit_status write_and_rename(const trit_gguf_writer *w, const trit_text *head, const char *part, const char *path,
                                     trit_error *err) {
-    FILE *f = fopen(part, "wb");
-    if (!f) return trit_error_set(err, trit_io, "%.200s: %s", part, strerror(errno));
-    errno = 0;
-    bool good = fwrite(head->data, 1, head->n, f) == head->n && write_data(f, w);
-    good &= fclose(f) == 0;
-    if (good && rename(part, path) == 0) return trit_ok;
-    const int reason = errno;
-    remove(part);
-    return trit_error_set(err, trit_io, "%.200s: %s", path, reason ? strerror(reason) : "cannot be written");
+    const sink to = {fopen(part, "wb"), part, err};
+    if (!to.file) return fail_write(&to);
+    trit_status status = write_bytes(&to, head->data, head->n);
+    if (status == trit_ok) status = write_data(&to, w);
+    if (fclose(to.file) != 0 && status == trit_ok) status = fail_write(&to);
+    if (status == trit_ok && rename(part, path) != 0) status = fail_write(&to);
+    if (status != trit_ok) remove(part);
+    return status;
 }
 
 static trit_status check_unique(const void *items, size_t n, size_t stride, const char *kind, trit_error *err) {
@@ -247,7 +287,7 @@ static trit_status check_unique(const void *items, size_t n, size_t stride, cons
 trit_status trit_gguf_write(trit_gguf_writer *w, const char *path, trit_error *err) {
     trit_text head = {0}, part = {0};
     trit_status status = check_unique(w->names, w->n_keys, sizeof *w->names, "key", err);
-    if (status == trit_ok) status = check_unique(w->tensors, w->n_tensors, sizeof *w->tensors, "tensor", err);
+    if (status == trit_ok) status = check_unique(w->items, w->n_items, sizeof *w->items, "tensor", err);
     if (status == trit_ok) {
         if (append_head(&head, w) && trit_text_append(&part, path, strlen(path)) && trit_text_append(&part, ".part", 5))
             status = write_and_rename(w, &head, part.data, path, err);

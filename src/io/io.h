@@ -71,6 +71,11 @@ TRIT_MUST_CHECK trit_status trit_gguf_put_i32s(trit_gguf_writer *w, const char *
 TRIT_MUST_CHECK trit_status trit_gguf_put_f32s(trit_gguf_writer *w, const char *key, const float *v, uint64_t n, trit_error *err);
 /* `tensor` is copied, its data is borrowed until the file is written. */
 TRIT_MUST_CHECK trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_tensor *tensor, trit_error *err);
+/* The same for bytes that are made when their turn to be written comes, so that a conversion holds one tensor at a time: fill
+ * writes dst[0..tensor->n_bytes). tensor->data is not looked at; context outlives the writing. */
+typedef trit_status (*trit_gguf_fill)(void *context, const trit_tensor *tensor, uint8_t *dst, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_put_tensor_later(trit_gguf_writer *w, const trit_tensor *tensor, trit_gguf_fill fill,
+                                                       void *context, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_gguf_write(trit_gguf_writer *w, const char *path, trit_error *err);
 
 /* ---- safetensors ------------------------------------------------------------------------------------------------------ */

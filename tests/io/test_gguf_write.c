@@ -147,6 +147,39 @@ static void refusals(void **state) {
     trit_gguf_writer_free(w);
 }
 
+/* Bytes made while the file is written; a failure there is the writer's, and leaves no file. */
+static trit_status fill(void *context, const trit_tensor *t, uint8_t *dst, trit_error *error) {
+    int *calls = context;
+    if (++*calls == 3) {
+        error->status = trit_numeric;
+        return trit_numeric;
+    }
+    memset(dst, *calls, t->n_bytes);
+    return trit_ok;
+}
+
+static void made_late(void **state) {
+    (void)state;
+    int calls = 0;
+    trit_gguf_writer *w;
+    trit_gguf *g;
+    const trit_tensor a = {{"a", 1}, trit_dtype_q8_0, 2, {3, 32}, NULL, 102};
+    const trit_tensor b = {{"b", 1}, trit_dtype_f32, 1, {1000}, NULL, 4000};
+    assert_ok(trit_gguf_writer_new(&w, &err));
+    assert_ok(trit_gguf_put_tensor_later(w, &a, fill, &calls, &err));
+    assert_ok(trit_gguf_put_tensor_later(w, &b, fill, &calls, &err));
+    assert_int_equal(calls, 0);
+    assert_ok(trit_gguf_write(w, path, &err));
+    assert_ok(trit_gguf_open(&g, path, &err));
+    assert_int_equal(trit_gguf_tensor(g, "a")->data[101], 1);
+    assert_int_equal(trit_gguf_tensor(g, "b")->data[3999], 2);
+    trit_gguf_close(g);
+    remove(path);
+    assert_int_equal(trit_gguf_write(w, path, &err), trit_numeric);
+    assert_false(trit_os_is_file(path));
+    trit_gguf_writer_free(w);
+}
+
 /* A failed write leaves the old file and nothing beside it. */
 static void keeps_the_old(void **state) {
     (void)state;
@@ -168,6 +201,7 @@ int main(void) {
         cmocka_unit_test(round_trip),
         cmocka_unit_test(empty),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(made_late),
         cmocka_unit_test(keeps_the_old),
     };
     return cmocka_run_group_tests(tests, name_file, remove_file);
