@@ -227,7 +227,8 @@ typedef struct sink {
 } sink;
 
 static trit_status fail_write(const sink *to) {
-    return trit_error_set(to->err, trit_io, "%.200s: %s", to->path, errno ? strerror(errno) : "cannot be written");
+    return trit_error_set(to->err, errno == ENOMEM ? trit_memory : trit_io, "%.200s: %s", to->path,
+                          errno ? strerror(errno) : "cannot be written");
 }
 
 static trit_status write_bytes(const sink *to, const void *data, size_t n) {
