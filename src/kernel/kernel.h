@@ -5,8 +5,8 @@
  * How floats stay the same bits everywhere. A sum over n values uses 16 lanes: lane l adds values l, l + 16, l + 32, ... in
  * this order (missing ones at the end count as +0.0f), each product rounded before it is added; then the lanes fold by halves:
  * lane l += lane l + 8, then 4, 2, 1. One AVX-512 register, two AVX ones, four SSE or NEON ones hold the 16 lanes. The
- * compiler may not contract (-ffp-contract=off). A maximum needs no order. exp is our own polynomial, the same steps in
- * every variant. */
+ * compiler may not contract (-ffp-contract=off). A maximum needs no order and passes over NaN. exp is our own polynomial, the
+ * same steps in every variant (kernel/numbers.h). Which NaN a NaN is (sign, payload) is left open. */
 #ifndef TRIT_KERNEL_KERNEL_H
 #define TRIT_KERNEL_KERNEL_H
 
@@ -24,10 +24,10 @@
 typedef struct trit_t2_mul {
     const uint8_t *w;     /* T2 [n_rows, w_stride bytes], 64-byte aligned */
     size_t w_stride;
-    const float *w_scale; /* [n_rows, n_groups] */
+    const float *w_scale; /* [n_rows, n_groups], n_groups = ceil(k / group), 1 for group 0 */
     uint32_t k;           /* inputs */
     uint32_t group;       /* 0, 64, 128 or 256 */
-    const int8_t *x;      /* A8 [n_tokens, x_stride bytes], 64-byte aligned */
+    const int8_t *x;      /* A8 [n_tokens, x_stride bytes], 64-byte aligned, as a8_quantize writes them */
     size_t x_stride;
     uint32_t n_tokens;
     float *y;             /* [n_tokens, y_stride floats] */
@@ -62,7 +62,7 @@ typedef struct trit_kernels {
     void (*bf16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1);
 
     /* A8 row of x[0..k): a = max(max|x|, 1e-5f); s = 127.0f / a; q = RNE(x * s) clamped to -128..127; scale = a / 127.0f.
-     * NaN becomes 0. */
+     * NaN becomes 0. Writes the whole row, zeros in the padding. */
     void (*a8_quantize)(int8_t *row, const float *x, uint32_t k);
 
     /* y = (x * r) * w, r = 1.0f / sqrtf(sum(x * x) / (float)n + eps), the sum in 16 lanes. y may be x; w NULL means ones. */
@@ -72,9 +72,9 @@ typedef struct trit_kernels {
     void (*mul)(float *y, const float *a, const float *b, size_t n);   /* y = a * b; y may be a or b */
     void (*scale)(float *y, const float *a, float s, size_t n);        /* y = a * s; y may be a */
     void (*silu_mul)(float *y, const float *g, const float *u, size_t n);  /* y = (g / (1 + exp(-g))) * u; y may be g or u */
-    void (*relu2_mul)(float *y, const float *g, const float *u, size_t n); /* y = (max(g, 0) * max(g, 0)) * u */
-    void (*gelu_mul)(float *y, const float *g, const float *u, size_t n);  /* tanh form: 0.5 g (1 + tanh(0.7978845608 (g + 0.044715 g^3))) * u,
-                                                                              with tanh(z) = 1 - 2 / (exp(2 z) + 1) */
+    void (*relu2_mul)(float *y, const float *g, const float *u, size_t n); /* y = (max(g, 0) * max(g, 0)) * u; NaN stays */
+    /* tanh form: y = ((0.5 g) (1 + tanh(0.7978845608 (g + 0.044715 ((g g) g))))) * u with tanh(z) = 1 - 2 / (exp(2 z) + 1) */
+    void (*gelu_mul)(float *y, const float *g, const float *u, size_t n);
 
     /* Rotates one head in place by tables cos, sin [d / 2]: pairs (i, i + d/2) (neox) or (2i, 2i + 1) (norm):
      * a' = a * cos - b * sin, b' = b * cos + a * sin, each product rounded. */
@@ -86,7 +86,8 @@ typedef struct trit_kernels {
     void (*kv_scores_f16)(float *score, const float *q, const trit_kv_span *keys, float s);
     void (*kv_scores_q8)(float *score, const float *q, const trit_kv_span *keys, float s);
 
-    /* In place: p = exp(x - max x) for x[0..n); returns the 16-lane sum. n > 0. exp(x) is 0 below -87.3. */
+    /* In place: p = exp(x - max x) for x[0..n); returns the 16-lane sum. n > 0. exp(x) is 0 below -87.3; -infinity masks a
+     * position out, and where all are masked the result is NaN. */
     float (*softmax_exp)(float *x, size_t n);
 
     /* y[0..d) += p[i] * v_i, positions in rising order (q8: v = (float)q * scale first). */
@@ -95,13 +96,13 @@ typedef struct trit_kernels {
     void (*kv_mix_q8)(float *y, const float *p, const trit_kv_span *values);
 
     /* One row of a key or value into the cache. f16 rounds to nearest even; q8: scale = max|x| / 127.0f, q = RNE(x / scale) with
-     * x / scale computed as x * (127.0f / max|x|), all zeros for max|x| == 0. */
+     * x / scale computed as x * (127.0f / max|x|), all zeros for max|x| == 0, NaN becomes 0, zeros between q and the scale. */
     void (*kv_store_f32)(void *row, const float *x, uint32_t d);
     void (*kv_store_f16)(void *row, const float *x, uint32_t d);
     void (*kv_store_q8)(void *row, const float *x, uint32_t d);
 } trit_kernels;
 
-/* The table of a tier: for each slot the best variant at or below it. Any thread; the tables are constant after the first call. */
+/* The table of a tier: for each slot the best variant at or below it that the tier's processors can run. Any thread; the tables are constant after the first call. */
 const trit_kernels *trit_kernels_for(trit_cpu_tier tier);
 
 /* Every variant that was compiled in, for tests, benchmarks and `trit info`. */
