@@ -27,13 +27,17 @@ trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const c
     json_error_t error;
     /* No JSON text holds a bare NUL, but jansson takes one outside of strings for the end. */
     if (n && memchr(data, '\0', n)) return trit_error_set(err, trit_format, "%s: NUL byte in the text", what);
-    /* jansson reports some failed allocations as syntax errors; errno tells them apart. */
+    /* jansson reports some failed allocations as syntax errors, and after others it goes on with a string cut short; errno
+     * tells. */
     int saved = errno;
     errno = 0;
     json_t *v = json_loadb(n ? data : "", n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    bool no_memory = !v && errno == ENOMEM;
+    bool no_memory = errno == ENOMEM;
     errno = saved;
-    if (no_memory) return trit_error_memory(err, n, what);
+    if (no_memory) {
+        json_decref(v);
+        return trit_error_memory(err, n, what);
+    }
     if (!v) return trit_error_set(err, trit_format, "%s: line %d, column %d: %s", what, error.line, error.column, error.text);
     *out = (trit_json *)v;
     return trit_ok;
