@@ -1,0 +1,255 @@
+/* engine: the same bits whatever stands around a sequence; stops, limits, reuse, cancelling. */
+#include "test.h"
+
+#include "base/json.h"
+#include "trit/trit.h"
+
+enum { max_tokens = 64, n_vocab = 512 };
+
+static trit_model *model; /* synthetic:tiny, shared by the tests */
+
+typedef struct trace {
+    int32_t tokens[max_tokens];
+    float logits[256][n_vocab];
+    uint32_t n_tokens, n_logits, n_cached;
+    trit_stop_reason stop;
+    char text[4096];
+    size_t n_text;
+} trace;
+
+static void keep_logits(void *user, uint32_t pos, const float *logits, uint32_t n) {
+    trace *t = user;
+    assert_true(pos < 256 && n == n_vocab);
+    memcpy(t->logits[pos], logits, n * sizeof *logits);
+    t->n_logits++;
+}
+
+static void take_event(const trit_event *e) {
+    trace *t = e->user;
+    assert_int_not_equal(e->stop, trit_stop_error);
+    if (e->token >= 0) t->tokens[t->n_tokens++] = e->token;
+    memcpy(t->text + t->n_text, e->text, e->n_text);
+    t->n_text += e->n_text;
+    t->stop = e->stop;
+    t->n_cached = e->n_cached;
+}
+
+static void run_until_idle(trit_engine *engine) {
+    trit_error err;
+    const trit_event *events;
+    size_t n;
+    while (!trit_engine_idle(engine)) {
+        assert_ok(trit_engine_step(engine, &events, &n, &err));
+        for (size_t i = 0; i < n; i++) take_event(&events[i]);
+    }
+}
+
+static void make_prompt(int32_t *ids, size_t n, uint32_t seed) {
+    for (size_t i = 0; i < n; i++) ids[i] = (int32_t)(test_lcg(&seed) % n_vocab);
+}
+
+static trit_engine *new_engine(trit_engine_opts o) {
+    trit_error err;
+    trit_engine *engine;
+    assert_ok(trit_engine_new(&engine, model, &o, &err));
+    return engine;
+}
+
+static void complete(trit_engine *engine, const int32_t *prompt, size_t n, trace *t) {
+    trit_error err;
+    memset(t, 0, sizeof *t);
+    trit_request q = {.prompt = prompt, .n_prompt = n, .max_tokens = 12, .all_logits = true, .on_logits = keep_logits, .user = t};
+    assert_ok(trit_engine_submit(engine, &q, NULL, &err));
+    run_until_idle(engine);
+}
+
+static void assert_same(const trace *a, const trace *b, size_t n_prompt) {
+    assert_int_equal(a->n_tokens, b->n_tokens);
+    assert_memory_equal(a->tokens, b->tokens, a->n_tokens * sizeof a->tokens[0]);
+    assert_memory_equal(a->logits, b->logits, (n_prompt + 11) * sizeof a->logits[0]);
+}
+
+static trace whole, other[8];
+
+static void any_chunk_gives_the_same_bits(void **state) {
+    (void)state;
+    int32_t prompt[100];
+    make_prompt(prompt, 100, 1);
+    static const trit_kv_type kvs[] = {trit_kv_f32, trit_kv_f16, trit_kv_q8};
+    for (int k = 0; k < 3; k++) {
+        trit_engine *engine = new_engine((trit_engine_opts){.kv = kvs[k], .chunk = 128, .no_prefix_cache = true});
+        complete(engine, prompt, 100, &whole);
+        trit_engine_free(engine);
+        static const uint32_t chunks[] = {1, 7, 32, 99};
+        for (int i = 0; i < 4; i++) {
+            engine = new_engine((trit_engine_opts){.kv = kvs[k], .chunk = chunks[i], .no_prefix_cache = true});
+            complete(engine, prompt, 100, &other[0]);
+            assert_same(&whole, &other[0], 100);
+            trit_engine_free(engine);
+        }
+    }
+}
+
+static void any_batch_gives_the_same_bits(void **state) {
+    (void)state;
+    trit_error err;
+    int32_t prompt[8][60];
+    trit_engine *batch = new_engine((trit_engine_opts){.max_sequences = 8, .chunk = 40});
+    for (uint32_t i = 0; i < 8; i++) {
+        make_prompt(prompt[i], 60, i + 10);
+        memset(&other[i], 0, sizeof other[i]);
+        trit_request q = {.prompt = prompt[i], .n_prompt = 20 + 5 * i, .max_tokens = 12, .all_logits = true, .on_logits = keep_logits, .user = &other[i]};
+        assert_ok(trit_engine_submit(batch, &q, NULL, &err));
+    }
+    run_until_idle(batch);
+    trit_engine_free(batch);
+    for (uint32_t i = 0; i < 8; i++) {
+        trit_engine *alone = new_engine((trit_engine_opts){0});
+        complete(alone, prompt[i], 20 + 5 * i, &whole);
+        assert_same(&whole, &other[i], 20 + 5 * i);
+        trit_engine_free(alone);
+    }
+}
+
+static void any_number_of_threads_gives_the_same_bits(void **state) {
+    (void)state;
+    trit_error err;
+    int32_t prompt[50];
+    make_prompt(prompt, 50, 3);
+    for (unsigned n = 1; n <= 4; n++) {
+        trit_device *device;
+        trit_model *m;
+        trit_engine *engine;
+        assert_ok(trit_device_open(&device, "cpu", &(trit_device_opts){.n_threads = n}, &err));
+        assert_ok(trit_model_open(&m, "synthetic:tiny", &(trit_model_opts){.device = device}, &err));
+        assert_ok(trit_engine_new(&engine, m, NULL, &err));
+        complete(engine, prompt, 50, n == 1 ? &whole : &other[0]);
+        if (n > 1) assert_same(&whole, &other[0], 50);
+        trit_engine_free(engine);
+        trit_model_close(m);
+        trit_device_close(device);
+    }
+}
+
+static void earlier_prompts_are_reused(void **state) {
+    (void)state;
+    trit_error err;
+    int32_t prompt[100];
+    make_prompt(prompt, 100, 5);
+    trit_engine *engine = new_engine((trit_engine_opts){0});
+    for (int turn = 0; turn < 3; turn++) {
+        trace *t = turn == 0 ? &whole : &other[turn];
+        memset(t, 0, sizeof *t);
+        trit_request q = {.prompt = prompt, .n_prompt = turn == 2 ? 70 : 100, .max_tokens = 8, .on_logits = keep_logits, .user = t};
+        assert_ok(trit_engine_submit(engine, &q, NULL, &err));
+        run_until_idle(engine);
+    }
+    assert_int_equal(whole.n_cached, 0);
+    assert_int_equal(other[1].n_cached, 96); /* three pages of 32; the last tokens are computed */
+    assert_int_equal(other[2].n_cached, 64);
+    assert_memory_equal(whole.tokens, other[1].tokens, 8 * sizeof whole.tokens[0]);
+    assert_memory_equal(whole.logits[99], other[1].logits[99], sizeof whole.logits[0]);
+    trit_engine_info info;
+    trit_engine_describe(engine, &info);
+    assert_int_equal(info.n_pages_free, info.n_pages); /* nothing leaks */
+    trit_engine_free(engine);
+}
+
+static void limits_are_named(void **state) {
+    (void)state;
+    trit_error err;
+    int32_t prompt[600] = {0};
+    trit_engine *engine = new_engine((trit_engine_opts){.context = 64});
+    trit_request q = {.prompt = prompt, .n_prompt = 65};
+    assert_int_equal(trit_engine_submit(engine, &q, NULL, &err), trit_context);
+    assert_non_null(strstr(err.message, "65"));
+    assert_non_null(strstr(err.message, "64"));
+    q.n_prompt = 0;
+    assert_int_equal(trit_engine_submit(engine, &q, NULL, &err), trit_arg);
+    q.n_prompt = 3;
+    prompt[1] = n_vocab;
+    assert_int_equal(trit_engine_submit(engine, &q, NULL, &err), trit_arg);
+    assert_non_null(strstr(err.message, "512"));
+    prompt[1] = 0;
+    memset(&whole, 0, sizeof whole);
+    q.user = &whole;
+    assert_ok(trit_engine_submit(engine, &q, NULL, &err));
+    run_until_idle(engine);
+    assert_int_equal(whole.stop, trit_stop_context);
+    assert_int_equal(whole.n_tokens, 61);
+    trit_engine_free(engine);
+    trit_engine *none;
+    assert_int_equal(trit_engine_new(&none, model, &(trit_engine_opts){.context = 100000}, &err), trit_arg);
+}
+
+static void requests_can_be_cancelled(void **state) {
+    (void)state;
+    trit_error err;
+    const trit_event *events;
+    size_t n;
+    int32_t prompt[10] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    uint64_t id[3];
+    trit_engine *engine = new_engine((trit_engine_opts){.max_sequences = 1});
+    for (int i = 0; i < 3; i++) {
+        memset(&other[i], 0, sizeof other[i]);
+        trit_request q = {.prompt = prompt, .n_prompt = 10, .max_tokens = 5, .user = &other[i]};
+        assert_ok(trit_engine_submit(engine, &q, &id[i], &err));
+    }
+    assert_ok(trit_engine_step(engine, &events, &n, &err));
+    for (size_t i = 0; i < n; i++) take_event(&events[i]);
+    trit_engine_cancel(engine, id[0]); /* running */
+    trit_engine_cancel(engine, id[1]); /* queued */
+    trit_engine_cancel(engine, 999);
+    run_until_idle(engine);
+    assert_int_equal(other[0].stop, trit_stop_cancelled);
+    assert_int_equal(other[0].n_tokens, 1);
+    assert_int_equal(other[1].stop, trit_stop_cancelled);
+    assert_int_equal(other[1].n_tokens, 0);
+    assert_int_equal(other[2].stop, trit_stop_length);
+    assert_int_equal(other[2].n_tokens, 5);
+    trit_engine_free(engine);
+}
+
+static void logprobs_are_the_distribution(void **state) {
+    (void)state;
+    trit_error err;
+    const trit_event *events;
+    size_t n;
+    int32_t prompt[4] = {3, 1, 4, 1};
+    trit_engine *engine = new_engine((trit_engine_opts){0});
+    trit_request q = {.prompt = prompt, .n_prompt = 4, .max_tokens = 1, .n_logprobs = 5, .user = &whole};
+    assert_ok(trit_engine_submit(engine, &q, NULL, &err));
+    assert_ok(trit_engine_step(engine, &events, &n, &err));
+    assert_int_equal(n, 1);
+    assert_int_equal(events[0].n_logprobs, 6);
+    assert_int_equal(events[0].logprobs[0].token, events[0].token);
+    assert_int_equal(events[0].logprobs[1].token, events[0].token); /* greedy: the chosen one is the likeliest */
+    for (int i = 2; i < 6; i++) assert_true(events[0].logprobs[i].logprob <= events[0].logprobs[i - 1].logprob);
+    assert_true(events[0].logprobs[0].logprob < 0 && events[0].logprobs[0].logprob > -20);
+    trit_engine_free(engine);
+}
+
+static int open_model(void **state) {
+    (void)state;
+    trit_error err;
+    return trit_model_open(&model, "synthetic:tiny", NULL, &err) != trit_ok;
+}
+
+static int close_model(void **state) {
+    (void)state;
+    trit_model_close(model);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_chunk_gives_the_same_bits),
+        cmocka_unit_test(any_batch_gives_the_same_bits),
+        cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
+        cmocka_unit_test(earlier_prompts_are_reused),
+        cmocka_unit_test(limits_are_named),
+        cmocka_unit_test(requests_can_be_cancelled),
+        cmocka_unit_test(logprobs_are_the_distribution),
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}

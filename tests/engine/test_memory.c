@@ -1,0 +1,155 @@
+/* What the engine takes from the heap: nothing in a step, and every allocation that fails is survived. This program's malloc
+ * counts, and fails when told to; it stands in front of the C library's for every library that is linked here. */
+#if defined(__linux__)
+#define _GNU_SOURCE
+#endif
+#include "test.h"
+
+#include <stdatomic.h>
+
+#include "trit/trit.h"
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define TRIT_COUNTS_MALLOC 1
+#else
+#define TRIT_COUNTS_MALLOC 0
+#endif
+
+#if TRIT_COUNTS_MALLOC
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+void *__libc_memalign(size_t align, size_t n);
+
+static atomic_long n_calls, fail_at = -1, live;
+
+static bool refuse(void) {
+    return atomic_fetch_add(&n_calls, 1) == atomic_load(&fail_at);
+}
+
+static void *counted(void *p) {
+    if (p) atomic_fetch_add(&live, 1);
+    return p;
+}
+
+void *malloc(size_t n) {
+    return refuse() ? NULL : counted(__libc_malloc(n));
+}
+
+void *calloc(size_t n, size_t size) {
+    return refuse() ? NULL : counted(__libc_calloc(n, size));
+}
+
+void *realloc(void *p, size_t n) {
+    if (refuse()) return NULL;
+    void *q = __libc_realloc(p, n);
+    return p ? q : counted(q);
+}
+
+void *aligned_alloc(size_t align, size_t n) {
+    return refuse() ? NULL : counted(__libc_memalign(align, n));
+}
+
+int posix_memalign(void **out, size_t align, size_t n) {
+    void *p = refuse() ? NULL : counted(__libc_memalign(align, n));
+    if (!p) return 12;
+    *out = p;
+    return 0;
+}
+
+/* Opens a model, makes an engine, takes three tokens, closes all. */
+static trit_status three_tokens(const char *ref, long *calls_in_steps, trit_error *err) {
+    trit_device *device = NULL;
+    trit_model *model = NULL;
+    trit_engine *engine = NULL;
+    static const char *const stops[] = {"never this"};
+    const int32_t prompt[] = {1, 2, 3};
+    const trit_event *events;
+    size_t n;
+    trit_request q = {.prompt = prompt, .n_prompt = 3, .max_tokens = 3, .stop = stops, .n_stop = 1, .n_logprobs = 2, .ignore_eog = true,
+                      .sampling = {.temperature = 1, .top_p = 0.9f, .repeat_penalty = 1.1f}};
+    trit_status status = trit_device_open(&device, "cpu", &(trit_device_opts){.n_threads = 1}, err);
+    if (status == trit_ok) status = trit_model_open(&model, ref, &(trit_model_opts){.device = device}, err);
+    if (status == trit_ok) status = trit_engine_new(&engine, model, &(trit_engine_opts){.context = 64}, err);
+    if (status == trit_ok) status = trit_engine_submit(engine, &q, NULL, err);
+    long before = atomic_load(&n_calls);
+    for (int i = 0; i < 3 && status == trit_ok; i++) status = trit_engine_step(engine, &events, &n, err);
+    if (calls_in_steps) *calls_in_steps = atomic_load(&n_calls) - before;
+    trit_engine_free(engine);
+    trit_model_close(model);
+    trit_device_close(device);
+    return status;
+}
+
+static void check(const char *ref) {
+    trit_error err = {0};
+    long in_steps;
+    assert_ok(three_tokens(ref, &in_steps, &err)); /* also what the C library allocates once */
+    assert_int_equal(in_steps, 0);
+    long base = atomic_load(&live);
+    atomic_store(&n_calls, 0);
+    assert_ok(three_tokens(ref, NULL, &err));
+    long n = atomic_load(&n_calls);
+    print_message("%s: %ld allocations, none in a step\n", ref, n);
+    for (long i = 0; i < n; i++) {
+        memset(&err, 0, sizeof err);
+        atomic_store(&n_calls, 0);
+        atomic_store(&fail_at, i);
+        trit_status status = three_tokens(ref, NULL, &err);
+        atomic_store(&fail_at, -1);
+        if (status == trit_ok) continue; /* a library did without */
+        if (status != trit_memory) fail_msg("allocation %ld of %ld fails: status %d (%s)", i, n, (int)status, err.message);
+        assert_true(err.message[0] != '\0');
+    }
+    (void)base;
+}
+#endif
+
+static void synthetic(void **state) {
+    (void)state;
+#if TRIT_COUNTS_MALLOC
+    check("synthetic:tiny");
+#else
+    skip();
+#endif
+}
+
+static void gguf_with_tokenizer(void **state) {
+    (void)state;
+    require_shared("spec/examples/tiny_i2s.gguf");
+#if TRIT_COUNTS_MALLOC
+    check(test_shared("spec/examples/tiny_i2s.gguf"));
+#else
+    skip();
+#endif
+}
+
+static void spm_gguf(void **state) {
+    (void)state;
+    require_shared("data/models/bitllama/bitllama-3M.TQ2_0.gguf");
+#if TRIT_COUNTS_MALLOC
+    check(test_shared("data/models/bitllama/bitllama-3M.TQ2_0.gguf"));
+#else
+    skip();
+#endif
+}
+
+static void safetensors(void **state) {
+    (void)state;
+    require_shared("data/models/bitllama/hf-3M");
+#if TRIT_COUNTS_MALLOC
+    check(test_shared("data/models/bitllama/hf-3M"));
+#else
+    skip();
+#endif
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(synthetic),
+        cmocka_unit_test(gguf_with_tokenizer),
+        cmocka_unit_test(spm_gguf),
+        cmocka_unit_test(safetensors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
