@@ -46,7 +46,7 @@ foreach(source IN LISTS TRIT_TEST_SOURCES)
   trit_add_test(${name} ${target})
 endforeach()
 
-# Scripts look at the tree and at what the build made; a cross build has the former in common with the native one.
+# Scripts look at the tree and at what the build made; a cross build has the tree in common with the native one.
 if(NOT CMAKE_CROSSCOMPILING)
   file(GLOB_RECURSE TRIT_TEST_SCRIPTS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.sh)
   foreach(source IN LISTS TRIT_TEST_SCRIPTS)
@@ -57,9 +57,11 @@ endif()
 
 # Every public header compiles alone, as C11 and as C++17, with nothing but include/ in sight.
 file(GLOB_RECURSE TRIT_HEADERS CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/include/*.h)
-include(CheckLanguage)
-check_language(CXX)
 set(trit_header_languages c)
+if(NOT CMAKE_CROSSCOMPILING)
+  include(CheckLanguage)
+  check_language(CXX)
+endif()
 if(CMAKE_CXX_COMPILER)
   enable_language(CXX)
   list(APPEND trit_header_languages cpp)
