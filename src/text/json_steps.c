@@ -4,7 +4,8 @@
 
 #include "base/error.h"
 
-enum { max_depth = 8, max_replacement_bytes = 64, max_decode_rules = 8 };
+/* Splits run one inside the other, so their number is a depth of the stack. */
+enum { max_depth = 8, max_steps = 32, max_replacement_bytes = 64, max_decode_rules = 8 };
 
 /* A component under way: where it stands in the document, for the errors. */
 typedef struct place {
@@ -85,10 +86,12 @@ static const trit_str nothing = {NULL, 0};
 static trit_status one_normalizer(const place *at, const trit_json *v, trit_error *err) {
     trit_rewrites *list = &at->t->normalizer;
     trit_str type = type_of(v);
+    if (list->n == max_steps) return refuse(at, " after so many others", type, err);
     if (trit_str_is(type, "NFC")) return add_rewrite(at, list, trit_rewrite_nfc, nothing, nothing, NULL, err);
     if (trit_str_is(type, "Prepend")) {
         trit_str text = trit_json_as_str(trit_json_get(v, "prepend"));
-        return text.p ? add_rewrite(at, list, trit_rewrite_prepend, nothing, text, NULL, err) : broken(at, type, "prepend", err);
+        bool fits = text.p && text.n <= max_replacement_bytes;
+        return fits ? add_rewrite(at, list, trit_rewrite_prepend, nothing, text, NULL, err) : broken(at, type, "prepend", err);
     }
     if (trit_str_is(type, "Replace")) {
         trit_str literal, content = trit_json_as_str(trit_json_get(v, "content"));
@@ -178,6 +181,7 @@ static trit_status one_pre_tokenizer(const place *at, const trit_json *v, trit_e
     trit_str type = type_of(v);
     /* Behind ByteLevel the others would see the alphabet of bytes instead of the text. */
     if (at->t->byte_level) return refuse(at, " behind ByteLevel", type, err);
+    if (at->t->splits.n == max_steps) return refuse(at, " after so many others", type, err);
     if (trit_str_is(type, "Split")) return split_component(at, v, err);
     if (trit_str_is(type, "Digits")) return digits_component(at, v, err);
     if (trit_str_is(type, "ByteLevel")) return byte_level_component(at, v, err);

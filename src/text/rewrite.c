@@ -125,15 +125,21 @@ static trit_status run_step(const trit_rewrite *step, trit_matcher *matcher, tri
     return ok ? trit_ok : trit_error_memory(err, text.n, "the normalized text");
 }
 
+/* Steps that each make a text longer multiply; honest ones stay far below this. */
+enum { max_growth = 64, max_extra_bytes = 4096 };
+
 trit_status trit_rewrites_run(const trit_rewrites *rewrites, trit_matcher *matcher, trit_text buffer[2], trit_str *text, bool first,
                               trit_error *err) {
     unsigned turn = 0;
+    size_t n_given = text->n;
     for (size_t i = 0; i < rewrites->n && text->n; i++) {
         if (idle(&rewrites->step[i], *text, first)) continue;
         trit_text *out = &buffer[turn];
         turn ^= 1;
         trit_status status = run_step(&rewrites->step[i], matcher, out, *text, err);
         if (status) return status;
+        if (out->n > max_extra_bytes && (out->n - max_extra_bytes) / max_growth > n_given)
+            return trit_error_set(err, trit_unsupported, "normalizer: %zu bytes of text become %zu", n_given, out->n);
         *text = (trit_str){out->data, out->n};
     }
     return trit_ok;

@@ -1,6 +1,8 @@
 /* Encoding with small vocabularies: the reference checks, special tokens, fall-backs, and pieces of every length. */
 #include "test.h"
 
+#include <pthread.h>
+
 #include "base/json.h"
 #include "tiny.h"
 
@@ -140,6 +142,33 @@ static void test_length_does_not_matter(void **state) {
     trit_tokenizer_close(t);
 }
 
+/* A tokenizer is shared without a lock: every thread gets the ids that one alone gets. */
+static void *encode_often(void *shared) {
+    static const char text[] = "the hello world 12345  x  the  hello";
+    trit_ids ids = {0}, first = {0};
+    bool same = trit_tokenizer_encode(shared, &first, text, sizeof text - 1, NULL, NULL) == trit_ok;
+    for (int i = 0; same && i < 200; i++)
+        same = trit_tokenizer_encode(shared, &ids, text, sizeof text - 1, NULL, NULL) == trit_ok && ids.n == first.n &&
+               memcmp(ids.data, first.data, first.n * sizeof *first.data) == 0;
+    trit_ids_fini(&ids);
+    trit_ids_fini(&first);
+    return same ? shared : NULL;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    tiny_byte_level(&vocab);
+    trit_tokenizer *t = tiny_open(&vocab);
+    pthread_t thread[4];
+    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&thread[i], NULL, encode_often, t), 0);
+    for (int i = 0; i < 4; i++) {
+        void *result = NULL;
+        assert_int_equal(pthread_join(thread[i], &result), 0);
+        assert_ptr_equal(result, t);
+    }
+    trit_tokenizer_close(t);
+}
+
 static void test_reference_checks(void **state) {
     (void)state;
     require_shared("spec/examples/tokenizer_vectors.json");
@@ -178,6 +207,7 @@ int main(void) {
         cmocka_unit_test(test_unknown_characters),
         cmocka_unit_test(test_broken_utf8_is_replaced),
         cmocka_unit_test(test_length_does_not_matter),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_reference_checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,29 @@ static void test_unsupported(void **state) {
     refuses("{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(\"}}}", trit_unsupported, "\"(\"");
 }
 
+/* Lists that are cheap to write and dear to run. */
+static void test_many_steps(void **state) {
+    (void)state;
+    enum { n = 2000 };
+    static const char split[] = "{\"type\":\"Split\",\"pattern\":{\"String\":\"x\"},\"behavior\":\"Isolated\"},";
+    static const char longer[] = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}";
+    char *json = malloc(n * sizeof split + 1000);
+    strcpy(json, "{" MODEL ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[");
+    for (size_t i = 0, at = strlen(json); i < n; i++, at += sizeof split - 1) memcpy(json + at, split, sizeof split);
+    strcat(json, "{\"type\":\"Digits\"}]}}");
+    refuses(json, trit_unsupported, "after so many others");
+    snprintf(json, 2000, "{" MODEL ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[%s,%s,%s,%s,%s,%s,%s]}}", longer, longer, longer,
+             longer, longer, longer, longer);
+    trit_tokenizer *t = open_json(json, NULL);
+    trit_error err = {0};
+    trit_ids ids = {0};
+    assert_int_equal(trit_tokenizer_encode(t, &ids, "a", 1, NULL, &err), trit_unsupported);
+    assert_non_null(strstr(err.message, "normalizer"));
+    trit_ids_fini(&ids);
+    trit_tokenizer_close(t);
+    free(json);
+}
+
 static void test_broken(void **state) {
     (void)state;
     refuses("", trit_format, "t.json");
@@ -156,7 +179,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_byte_level),  cmocka_unit_test(test_metaspace), cmocka_unit_test(test_byte_fallback),
         cmocka_unit_test(test_added_flags), cmocka_unit_test(test_ends),      cmocka_unit_test(test_unsupported),
-        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_many_steps),  cmocka_unit_test(test_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
