@@ -17,6 +17,10 @@ void trit_log_to(trit_log_sink *sink, void *user, trit_log_level level) {
     log_to.level = level;
 }
 
+void trit_log_set_level(trit_log_level level) {
+    log_to.level = level;
+}
+
 bool trit_log_wants(trit_log_level level) {
     return log_to.sink && level <= log_to.level;
 }

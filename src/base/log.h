@@ -14,6 +14,8 @@ typedef void trit_log_sink(void *user, trit_log_level level, const char *line); 
 /* Lines up to `level` go to `sink` (NULL: nowhere). Set it before the threads that log are started. */
 void trit_log_to(trit_log_sink *sink, void *user, trit_log_level level);
 
+void trit_log_set_level(trit_log_level level); /* another level, the same sink */
+
 bool trit_log_wants(trit_log_level level); /* for what is costly to say */
 
 /* Cut at 1000 bytes; control bytes are shown as '?', for names come from hostile files. Any thread. */

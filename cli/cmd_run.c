@@ -1,0 +1,278 @@
+/* trit run: completes a prompt, streaming. One request on one engine. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/os.h"
+#include "command.h"
+#include "interrupt.h"
+#include "jsonw.h"
+#include "load.h"
+#include "out.h"
+#include "prompt.h"
+#include "sampling.h"
+
+typedef struct answer_choice {
+    int64_t max_tokens; /* -1: no limit but the context */
+    int64_t logprobs;   /* -1: none */
+    trit_opt_texts stop;
+    bool ignore_eos;
+} answer_choice;
+
+typedef struct run_opts {
+    trit_prompt_choice prompt;
+    answer_choice answer;
+    trit_sampling_choice sampling;
+    trit_model_choice model;
+    trit_run_choice run;
+    trit_output_choice output;
+} run_opts;
+
+static const trit_option answer_options[] = {
+    {"max-tokens", 'n', trit_opt_int, offsetof(answer_choice, max_tokens), "N", -1, 1 << 30,
+     "tokens at most; -1: until an end token comes or the context is full"},
+    {"stop", 0, trit_opt_list, offsetof(answer_choice, stop), "TEXT", 0, 0, "end before this text; may be given several times"},
+    {"ignore-eos", 0, trit_opt_flag, offsetof(answer_choice, ignore_eos), NULL, 0, 0, "go on after end tokens"},
+    {"logprobs", 0, trit_opt_int, offsetof(answer_choice, logprobs), "N", 0, trit_max_logprobs,
+     "with --json: log probability of each token and of the N most likely ones"},
+};
+
+/* What happened so far. */
+typedef struct run_state {
+    const run_opts *opts;
+    trit_loaded loaded;
+    trit_prompt prompt;
+    trit_sampling sampling;
+    trit_engine *engine;
+    trit_ids tokens;
+    trit_text text;      /* with --json */
+    trit_jsonw logprobs; /* with --json: an open array */
+    char last_byte;      /* of what was printed */
+    trit_stop_reason stop;
+    uint32_t n_prompt, n_cached;
+    uint64_t start_ns, first_ns, last_ns; /* of the request, its first token (or the end of the prompt) and its last */
+} run_state;
+
+static void put_token(trit_jsonw *w, const trit_tokenizer *tokenizer, const trit_logprob *p) {
+    trit_text text = {0};
+    trit_jsonw_key(w, "token");
+    trit_jsonw_int(w, p->token);
+    if (tokenizer && trit_tokenizer_decode(tokenizer, &text, &p->token, 1, true, NULL) == trit_ok) {
+        trit_jsonw_key(w, "text");
+        trit_jsonw_strn(w, text.data, text.n);
+    }
+    trit_text_fini(&text);
+    trit_jsonw_key(w, "logprob");
+    trit_jsonw_f32(w, p->logprob);
+}
+
+static void put_logprobs(run_state *s, const trit_event *e) {
+    trit_jsonw *w = &s->logprobs;
+    trit_jsonw_object(w);
+    put_token(w, s->loaded.tokenizer, &e->logprobs[0]);
+    trit_jsonw_key(w, "top");
+    trit_jsonw_array(w);
+    for (uint32_t i = 1; i < e->n_logprobs; i++) {
+        trit_jsonw_object(w);
+        put_token(w, s->loaded.tokenizer, &e->logprobs[i]);
+        trit_jsonw_close(w, '}');
+    }
+    trit_jsonw_close(w, ']');
+    trit_jsonw_close(w, '}');
+}
+
+/* The answer's text as it comes, or the ids where the model has no tokenizer. */
+static void print_event(run_state *s, const trit_event *e) {
+    if (s->loaded.tokenizer) {
+        trit_out_write(e->text, e->n_text);
+        if (e->n_text) s->last_byte = e->text[e->n_text - 1];
+    } else if (e->token >= 0) {
+        trit_out_printf("%s%" PRId32, s->tokens.n > 1 ? " " : "", e->token);
+        s->last_byte = '0';
+    }
+    trit_out_flush();
+}
+
+static trit_status take_event(run_state *s, const trit_event *e, trit_error *err) {
+    s->last_ns = trit_os_clock_ns();
+    if (!s->first_ns) s->first_ns = s->last_ns;
+    s->n_prompt = e->n_prompt;
+    s->n_cached = e->n_cached;
+    s->stop = e->stop;
+    bool ok = e->token < 0 || trit_ids_push(&s->tokens, e->token);
+    if (!s->opts->output.json) print_event(s, e);
+    else ok = ok && trit_text_append(&s->text, e->text ? e->text : "", e->n_text);
+    if (!ok) return trit_error_set(err, trit_memory, "out of memory: the answer");
+    if (e->n_logprobs && s->opts->output.json) put_logprobs(s, e);
+    if (e->stop != trit_stop_error) return trit_ok;
+    if (e->error && err) *err = *e->error;
+    return e->error ? e->error->status : trit_fail;
+}
+
+static trit_status generate(run_state *s, trit_error *err) {
+    const answer_choice *answer = &s->opts->answer;
+    trit_request request = {
+        .prompt = s->prompt.ids.data,
+        .n_prompt = s->prompt.ids.n,
+        .max_tokens = answer->max_tokens > 0 ? (uint32_t)answer->max_tokens : 0,
+        .prefill_only = answer->max_tokens == 0,
+        .sampling = s->sampling,
+        .stop = answer->stop.item,
+        .n_stop = answer->stop.n,
+        .ignore_eog = answer->ignore_eos,
+        .n_logprobs = answer->logprobs > 0 ? (uint32_t)answer->logprobs : 0,
+        .want_logprob = answer->logprobs >= 0,
+    };
+    uint64_t id;
+    bool cancelled = false;
+    s->start_ns = trit_os_clock_ns();
+    trit_status status = trit_engine_submit(s->engine, &request, &id, err);
+    while (status == trit_ok && s->stop == trit_stop_none) {
+        if (!cancelled && (trit_interrupted() || !trit_out_usable())) {
+            trit_engine_cancel(s->engine, id);
+            cancelled = true;
+        }
+        const trit_event *events;
+        size_t n_events = 0;
+        status = trit_engine_step(s->engine, &events, &n_events, err);
+        for (size_t i = 0; i < n_events && status == trit_ok; i++) status = take_event(s, &events[i], err);
+        if (status == trit_ok && !n_events && trit_engine_idle(s->engine)) break;
+    }
+    return status;
+}
+
+typedef struct run_times {
+    double ttft_ms, prompt_tps, decode_tps;
+} run_times;
+
+static run_times times_of(const run_state *s) {
+    double first = (double)(s->first_ns - s->start_ns) * 1e-9, rest = (double)(s->last_ns - s->first_ns) * 1e-9;
+    uint32_t computed = s->n_prompt - s->n_cached;
+    return (run_times){
+        .ttft_ms = first * 1e3,
+        .prompt_tps = first > 0 ? computed / first : 0,
+        .decode_tps = rest > 0 && s->tokens.n > 1 ? (double)(s->tokens.n - 1) / rest : 0,
+    };
+}
+
+static trit_status print_json(run_state *s, trit_error *err) {
+    trit_jsonw w = {0};
+    run_times t = times_of(s);
+    trit_jsonw_object(&w);
+    trit_jsonw_put_str(&w, "model", s->opts->model.model);
+    trit_jsonw_put_uint(&w, "prompt_tokens", s->n_prompt);
+    trit_jsonw_key(&w, "tokens");
+    trit_jsonw_ids(&w, s->tokens.data, s->tokens.n);
+    trit_jsonw_key(&w, "text");
+    if (s->loaded.tokenizer) trit_jsonw_strn(&w, s->text.data, s->text.n);
+    else trit_jsonw_null(&w);
+    trit_jsonw_put_str(&w, "stop_reason", trit_stop_reason_text(s->stop));
+    trit_jsonw_put_uint(&w, "seed", s->sampling.seed);
+    trit_jsonw_put_f64(&w, "prompt_tps", t.prompt_tps);
+    trit_jsonw_put_f64(&w, "decode_tps", t.decode_tps);
+    trit_jsonw_put_f64(&w, "load_ms", s->loaded.load_ms);
+    trit_jsonw_put_f64(&w, "ttft_ms", t.ttft_ms);
+    if (s->opts->answer.logprobs >= 0) {
+        trit_jsonw_close(&s->logprobs, ']');
+        trit_jsonw_key(&w, "logprobs");
+        trit_jsonw_raw(&w, &s->logprobs);
+    }
+    trit_jsonw_close(&w, '}');
+    return trit_jsonw_finish(&w, err);
+}
+
+static void print_notes(const run_state *s) {
+    run_times t = times_of(s);
+    fprintf(stderr, "prompt: %" PRIu32 " tokens, %.1f tok/s; answer: %zu tokens, %.1f tok/s; loaded in %.0f ms, first token after %.0f ms\n",
+            s->n_prompt, t.prompt_tps, s->tokens.n, t.decode_tps, s->loaded.load_ms, t.ttft_ms);
+    if (!s->opts->output.verbose) return;
+    trit_engine_info info;
+    trit_engine_describe(s->engine, &info);
+    fprintf(stderr, "stopped: %s; seed: %" PRIu64 "; context: %" PRIu32 "; attention cache: %.1f MB (%s); scratch: %.1f MB\n",
+            trit_stop_reason_text(s->stop), s->sampling.seed, info.context, (double)info.kv_bytes * 1e-6, info.kv_type,
+            (double)info.scratch_bytes * 1e-6);
+}
+
+static trit_status finish(run_state *s, trit_error *err) {
+    const trit_output_choice *output = &s->opts->output;
+    trit_status status = trit_ok;
+    if (output->json) {
+        status = print_json(s, err);
+    } else {
+        if (s->last_byte && s->last_byte != '\n') trit_out_puts("\n");
+        trit_out_flush();
+        if (!output->quiet && trit_out_usable()) print_notes(s);
+    }
+    return status == trit_ok && trit_interrupted() ? trit_cancelled : status;
+}
+
+static trit_status complete(run_state *s, trit_error *err) {
+    const run_opts *o = s->opts;
+    trit_status status = trit_load(&s->loaded, &o->model, &o->run, &o->output, err);
+    if (status == trit_ok) status = trit_prompt_encode(&s->prompt, &o->prompt, s->loaded.tokenizer, err);
+    if (status == trit_ok) {
+        trit_engine_opts engine_opts = trit_engine_choice(&o->run);
+        status = trit_engine_new(&s->engine, s->loaded.model, &engine_opts, err);
+    }
+    if (status == trit_ok) status = generate(s, err);
+    if (status == trit_ok) return finish(s, err);
+    if (!o->output.json && s->last_byte && s->last_byte != '\n') trit_out_puts("\n");
+    return status;
+}
+
+static trit_status run(const void *opts, const trit_args *args, trit_error *err) {
+    run_state s = {.opts = opts};
+    if (s.opts->answer.logprobs >= 0 && !s.opts->output.json) return trit_error_set(err, trit_arg, "--logprobs needs --json");
+    if (s.opts->answer.logprobs >= 0) trit_jsonw_array(&s.logprobs);
+    s.sampling = trit_sampling_chosen(&s.opts->sampling);
+    trit_status status = trit_prompt_read(&s.prompt, &s.opts->prompt, args, err);
+    if (status == trit_ok && s.prompt.is_none && s.opts->model.model && trit_os_is_terminal(0))
+        status = trit_error_set(err, trit_arg, "no prompt (trit run -m %s \"Once upon a time\")", s.opts->model.model);
+    if (status == trit_ok) status = complete(&s, err);
+    trit_engine_free(s.engine);
+    trit_unload(&s.loaded);
+    trit_prompt_fini(&s.prompt);
+    trit_ids_fini(&s.tokens);
+    trit_text_fini(&s.text);
+    trit_jsonw_fini(&s.logprobs);
+    return status;
+}
+
+static const trit_opt_group groups[] = {
+    TRIT_PROMPT_GROUP(run_opts, prompt),
+    {"Answer", answer_options, TRIT_COUNT(answer_options), offsetof(run_opts, answer)},
+    TRIT_SAMPLING_GROUP(run_opts, sampling),
+    TRIT_MODEL_GROUP(run_opts, model),
+    TRIT_RUN_GROUP(run_opts, run),
+    TRIT_OUTPUT_GROUP(run_opts, output),
+};
+
+static const trit_example examples[] = {
+    {"trit run", "the model inside the program tells a story"},
+    {"trit run -m model.gguf \"The capital of France is\" -n 20", "at most 20 tokens"},
+    {"echo \"Once upon a time\" | trit run --temp 0", "the prompt from standard input, always the most likely token"},
+    {"trit run -m model.gguf -f prompt.txt --stop END --json", "a prompt from a file; text, ids and timing as JSON"},
+    {"trit run --ids 1,2,3 --logprobs 5 --json", "token ids in, the five most likely tokens at every step out"},
+};
+
+static const run_opts defaults = {
+    .answer = {.max_tokens = -1, .logprobs = -1},
+    .sampling = TRIT_SAMPLING_DEFAULTS,
+};
+
+const trit_command trit_cmd_run = {
+    .usage = "[options] [PROMPT]",
+    .about = "Completes a prompt and prints the completion as it is made. The prompt is an argument, --prompt, --file, --ids or "
+             "standard input. The text is completed as it stands, for every model: chat templates are not supported yet.\n\n"
+             "At the end a line on standard error tells speed and times. Ctrl-C stops cleanly and keeps what was printed.",
+    .groups = groups,
+    .n_groups = TRIT_COUNT(groups),
+    .examples = examples,
+    .n_examples = TRIT_COUNT(examples),
+    .defaults = &defaults,
+    .opts_bytes = sizeof defaults,
+    .run = run,
+};

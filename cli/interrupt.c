@@ -1,0 +1,27 @@
+#include "interrupt.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t asked;
+
+static void on_interrupt(int signal_number) {
+    (void)signal_number;
+    if (asked) _exit(130);
+    asked = 1;
+}
+
+void trit_interrupt_init(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = on_interrupt; /* without SA_RESTART: a read of standard input returns */
+    (void)sigaction(SIGINT, &action, NULL);
+}
+
+bool trit_interrupted(void) {
+    return asked != 0;
+}

@@ -1,0 +1,10 @@
+/* Ctrl-C: the first one asks for a clean end, the second one ends at once. */
+#ifndef TRIT_CLI_INTERRUPT_H
+#define TRIT_CLI_INTERRUPT_H
+
+#include <stdbool.h>
+
+void trit_interrupt_init(void); /* also ignores SIGPIPE: out.h sees EPIPE instead */
+bool trit_interrupted(void);
+
+#endif
