@@ -1,0 +1,41 @@
+#!/bin/sh
+# Every command in the documents works: each block marked sh runs as it stands. A block that cannot run here (it installs,
+# downloads, or builds for minutes) says so behind the mark: "sh no-test: reason".
+set -eu
+
+[ -x "${TRIT_PROGRAM-}" ] || exit 77
+
+rm -rf work blocks
+mkdir work blocks
+ln -s "$TRIT_SOURCE/models" work/models
+PATH=$(dirname "$TRIT_PROGRAM"):$PATH
+export PATH
+
+tested=0 excused=0 bad=0
+for document in "$TRIT_SOURCE"/*.md "$TRIT_SOURCE"/docs/*.md; do
+    name=$(basename "$document" .md)
+    awk -v base="blocks/$name" '
+        /^```sh$/ { inside = 1; file = sprintf("%s-%03d", base, FNR); next }
+        /^```sh no-test: ./ { print base; next }
+        /^```sh/ { print FILENAME ":" FNR ": neither sh nor sh no-test: reason" >"blocks/unclear"; next }
+        /^```/ { inside = 0 }
+        inside { print >file }
+    ' "$document" >>excused
+    for block in blocks/"$name"-*; do
+        [ -e "$block" ] || continue
+        tested=$((tested + 1))
+        if ! (cd work && sh -eu "../$block") </dev/null >said 2>&1; then
+            echo "$name.md, the block before line $((${block##*-} + $(wc -l <"$block") + 1)), failed:"
+            cat "$block" said
+            bad=1
+        fi
+    done
+done
+excused=$(wc -l <excused)
+if [ -e blocks/unclear ]; then
+    cat blocks/unclear
+    bad=1
+fi
+echo "$tested blocks run, $excused excused"
+[ "$tested" -gt 0 ] || bad=1
+exit $bad
