@@ -4,8 +4,8 @@
  * jansson itself refuses nesting beyond 2048 levels, text that is not UTF-8, NUL in keys and numbers that do not fit. */
 #include "base/json.h"
 
-#include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,18 +23,32 @@ static const trit_json *outer(const json_t *v) {
     return (const trit_json *)v;
 }
 
+/* jansson takes some failed allocations for syntax errors, and after others goes on with a string cut short. So malloc tells by
+ * itself, unless the program around the library has given jansson an allocator of its own. */
+static _Thread_local bool allocation_failed;
+
+static void *watched_malloc(size_t n) {
+    void *p = malloc(n);
+    if (!p) allocation_failed = true;
+    return p;
+}
+
+static void watch_allocations(void) {
+    json_malloc_t allocate;
+    json_free_t release;
+    json_get_alloc_funcs(&allocate, &release);
+    if (allocate == malloc && release == free) json_set_alloc_funcs(watched_malloc, free);
+}
+
 trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const char *what, trit_error *err) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t error;
     /* No JSON text holds a bare NUL, but jansson takes one outside of strings for the end. */
     if (n && memchr(data, '\0', n)) return trit_error_set(err, trit_format, "%s: NUL byte in the text", what);
-    /* jansson reports some failed allocations as syntax errors, and after others it goes on with a string cut short; errno
-     * tells. */
-    int saved = errno;
-    errno = 0;
+    pthread_once(&once, watch_allocations);
+    allocation_failed = false;
     json_t *v = json_loadb(n ? data : "", n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    bool no_memory = errno == ENOMEM;
-    errno = saved;
-    if (no_memory) {
+    if (allocation_failed) {
         json_decref(v);
         return trit_error_memory(err, n, what);
     }

@@ -20,6 +20,7 @@ void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
 void *__libc_memalign(size_t align, size_t n);
+void __libc_free(void *p);
 
 static atomic_long n_calls, fail_at = -1, live;
 
@@ -57,6 +58,11 @@ int posix_memalign(void **out, size_t align, size_t n) {
     return 0;
 }
 
+void free(void *p) {
+    if (p) atomic_fetch_sub(&live, 1);
+    __libc_free(p);
+}
+
 /* Opens a model, makes an engine, takes three tokens, closes all. */
 static trit_status three_tokens(const char *ref, long *calls_in_steps, trit_error *err) {
     trit_device *device = NULL;
@@ -86,10 +92,11 @@ static void check(const char *ref) {
     long in_steps;
     assert_ok(three_tokens(ref, &in_steps, &err)); /* also what the C library allocates once */
     assert_int_equal(in_steps, 0);
-    long base = atomic_load(&live);
+    const long base = atomic_load(&live);
     atomic_store(&n_calls, 0);
     assert_ok(three_tokens(ref, NULL, &err));
-    long n = atomic_load(&n_calls);
+    assert_int_equal(atomic_load(&live), base);
+    const long n = atomic_load(&n_calls);
     print_message("%s: %ld allocations, none in a step\n", ref, n);
     for (long i = 0; i < n; i++) {
         memset(&err, 0, sizeof err);
@@ -97,11 +104,11 @@ static void check(const char *ref) {
         atomic_store(&fail_at, i);
         trit_status status = three_tokens(ref, NULL, &err);
         atomic_store(&fail_at, -1);
+        if (atomic_load(&live) != base) fail_msg("allocation %ld of %ld fails: %ld blocks leak", i, n, atomic_load(&live) - base);
         if (status == trit_ok) continue; /* a library did without */
         if (status != trit_memory) fail_msg("allocation %ld of %ld fails: status %d (%s)", i, n, (int)status, err.message);
         assert_true(err.message[0] != '\0');
     }
-    (void)base;
 }
 #endif
 

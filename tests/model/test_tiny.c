@@ -30,7 +30,7 @@ static void copy_file(const char *from, const char *folder, const char *name) {
 
 /* A Hugging Face folder made of a safetensors file and a config. */
 static const char *make_folder(const char *name, const char *weights, const char *config) {
-    static char folder[1024];
+    static char folder[512];
     snprintf(folder, sizeof folder, "%s/%s", TRIT_BINARY_DIR, name);
     mkdir(folder, 0777);
     copy_file(test_shared(weights), folder, "model.safetensors");
