@@ -31,7 +31,8 @@ static void add(vocabulary *v, const char *token, int32_t type, float score) {
 static trit_tokenizer *byte_level(void) {
     static vocabulary v;
     static const char *const words[] = {"he", "ll", "llo", "hello", "\xC4\xA0h", "\xC4\xA0hello", "\xC4\xA0\xC4\xA0", "==", "===="};
-    static const char *const merges[] = {"h e", "l l", "ll o", "he llo", "\xC4\xA0 h", "\xC4\xA0 hello", "\xC4\xA0 \xC4\xA0", "= =", "== =="};
+    static const char *const merges[] = {"h e",  "l l", "ll o", "he llo", "\xC4\xA0 h", "\xC4\xA0 hello", "\xC4\xA0 \xC4\xA0",
+                                         "= =", "== =="};
     trit_str merge[9];
     for (unsigned b = 0; b < 256; b++) {
         char spelled[5] = {0};

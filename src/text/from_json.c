@@ -19,7 +19,8 @@ static trit_status wrong(trit_error *err, const char *what, const char *thing) {
 static trit_status read_id(const trit_json *v, trit_str name, int64_t *id, const char *what, trit_error *err) {
     *id = trit_json_as_int(v, -1);
     if (*id >= 0 && *id < trit_max_tokens) return trit_ok;
-    return trit_error_set(err, trit_format, "%s: token \"%.*s\" has no id from 0 to %d", what, TRIT_STR_ARG(name), (int)trit_max_tokens - 1);
+    return trit_error_set(err, trit_format, "%s: token \"%.*s\" has no id from 0 to %d", what, TRIT_STR_ARG(name),
+                          (int)trit_max_tokens - 1);
 }
 
 /* An added token's text and id; {content, id}. */
@@ -94,7 +95,8 @@ static trit_status read_vocab(trit_tokenizer *t, const trit_json *vocab, const t
 static trit_status read_merges(trit_tokenizer *t, const trit_json *merges, const char *what, trit_error *err) {
     if (trit_json_kind_of(merges) != trit_json_array) return wrong(err, what, "model.merges is missing or not a list");
     size_t n = trit_json_length(merges);
-    if (n > UINT32_MAX - 1) return wrong(err, what, "too many merges");
+    if (n >= UINT32_MAX / 2) return wrong(err, what, "too many merges");
+    if (!trit_merges_reserve(&t->merges, n)) return trit_error_memory(err, n * sizeof(trit_merge), "the merges");
     trit_status status = trit_ok;
     for (size_t i = 0; !status && i < n; i++) {
         const trit_json *merge = trit_json_at(merges, i);

@@ -28,7 +28,8 @@ static trit_status check_ids(const trit_vocab_desc *d, const char *what, trit_er
     const struct {
         const char *name;
         int32_t id;
-    } named[] = {{"begin", d->bos}, {"end", d->eos}, {"end-of-turn", d->eot}, {"end-of-message", d->eom}, {"unknown", d->unk}, {"padding", d->pad}};
+    } named[] = {{"begin", d->bos},          {"end", d->eos},     {"end-of-turn", d->eot},
+                 {"end-of-message", d->eom}, {"unknown", d->unk}, {"padding", d->pad}};
     trit_status status = trit_ok;
     for (size_t i = 0; !status && i < sizeof named / sizeof named[0]; i++) status = check_id(d, named[i].id, named[i].name, what, err);
     for (uint32_t i = 0; !status && i < d->n_eog; i++) status = check_id(d, d->eog[i], "end", what, err);
@@ -88,6 +89,7 @@ static trit_status build_byte_level(trit_tokenizer *t, const trit_vocab_desc *d,
     t->kind = "byte-level BPE";
     t->byte_level = true;
     strncpy(t->pre, pre, sizeof t->pre - 1);
+    if (!trit_merges_reserve(&t->merges, d->n_merges)) return trit_error_memory(err, d->n_merges, "the merges");
     trit_status status = trit_splits_add_named(&t->splits, pre, &info, err);
     for (uint32_t i = 0; !status && i < d->n_merges; i++) status = trit_tokenizer_add_merge_line(t, d->merge[i], i, what, err);
     t->ignore_merges = d->ignore_merges == trit_unset ? info.ignore_merges : d->ignore_merges == trit_yes;

@@ -9,9 +9,11 @@ static trit_merge *locate(const trit_merges *merges, uint64_t pair) {
     return &merges->slot[i];
 }
 
-static bool grow(trit_merges *merges) {
-    size_t n_slots = merges->slot ? ((size_t)merges->mask + 1) * 2 : 256;
-    if (n_slots > UINT32_MAX) return false;
+bool trit_merges_reserve(trit_merges *merges, size_t n) {
+    size_t n_slots = merges->slot ? (size_t)merges->mask + 1 : 256;
+    if (n > UINT32_MAX / 4) return false;
+    while (n_slots / 2 < n) n_slots *= 2;
+    if (merges->slot && n_slots == (size_t)merges->mask + 1) return true;
     trit_merges bigger = {trit_alloc(n_slots, sizeof *bigger.slot), (uint32_t)n_slots - 1, merges->n};
     if (!bigger.slot) return false;
     for (size_t i = 0; i < n_slots; i++) bigger.slot[i] = (trit_merge){.pair = UINT64_MAX};
@@ -23,7 +25,7 @@ static bool grow(trit_merges *merges) {
 }
 
 bool trit_merges_add(trit_merges *merges, int32_t left, int32_t right, uint32_t rank, int32_t id) {
-    if ((!merges->slot || merges->n > merges->mask / 2) && !grow(merges)) return false;
+    if (!trit_merges_reserve(merges, (size_t)merges->n + 1)) return false;
     uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     trit_merge *slot = locate(merges, pair);
     if (slot->pair == pair) return true;

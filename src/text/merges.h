@@ -21,6 +21,9 @@ typedef struct trit_merges {
     uint32_t mask, n;
 } trit_merges;
 
+/* Room for n merges, so that the table need not grow. False when out of memory. */
+bool trit_merges_reserve(trit_merges *merges, size_t n);
+
 /* The first merge of a pair counts. False when out of memory. */
 bool trit_merges_add(trit_merges *merges, int32_t left, int32_t right, uint32_t rank, int32_t id);
 void trit_merges_fini(trit_merges *merges);

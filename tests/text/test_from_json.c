@@ -3,7 +3,9 @@
 
 #include "tiny.h"
 
-#define VOCAB "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\xC4\xA0\":3,\"\xE2\x96\x81\":4,\"1\":5,\"2\":6,\"12\":7,\"<0x0A>\":8,\"?\":9,\"\xC3\x83\":10,\"\xC2\xA9\":11}"
+#define VOCAB \
+    "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"\xC4\xA0\":3,\"\xE2\x96\x81\":4," \
+    "\"1\":5,\"2\":6,\"12\":7,\"<0x0A>\":8,\"?\":9,\"\xC3\x83\":10,\"\xC2\xA9\":11}"
 #define MERGES "\"merges\":[\"a b\",[\"1\",\"2\"]]"
 #define MODEL "\"model\":{\"type\":\"BPE\"," VOCAB "," MERGES "}"
 #define BYTE_LEVEL "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"decoder\":{\"type\":\"ByteLevel\"}"
@@ -44,7 +46,8 @@ static void test_byte_level(void **state) {
 static void test_metaspace(void **state) {
     (void)state;
     encodes("{" MODEL ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\"}}", "ab ab", "4 2 4 2");
-    encodes("{" MODEL ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\",\"prepend_scheme\":\"never\"}}", "ab a", "2 4 0");
+    encodes("{" MODEL ",\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\",\"prepend_scheme\":\"never\"}}",
+            "ab a", "2 4 0");
     encodes("{" MODEL ",\"added_tokens\":[{\"id\":9,\"content\":\"?\",\"special\":true}],\"pre_tokenizer\":{\"type\":\"Metaspace\","
             "\"replacement\":\"\xE2\x96\x81\",\"prepend_scheme\":\"first\",\"split\":false}}", "ab?a", "4 2 9 0");
 }
@@ -73,7 +76,8 @@ static void test_added_flags(void **state) {
     encodes(ADDED(",\"rstrip\":true"), "a ?  b", "0 3 9 1");
     encodes(ADDED(",\"lstrip\":true,\"rstrip\":true"), "? ? ?", "9 9 9");
     encodes("{" MODEL "," BYTE_LEVEL ",\"added_tokens\":[{\"id\":2,\"content\":\"ab\",\"single_word\":true}]}", "ab aab", "2 3 0 2");
-    encodes("{" MODEL "," BYTE_LEVEL ",\"added_tokens\":[{\"id\":12,\"content\":\"ba\"},{\"id\":13,\"content\":\"bab\"}]}", "abababa", "0 13 0 12");
+    encodes("{" MODEL "," BYTE_LEVEL ",\"added_tokens\":[{\"id\":12,\"content\":\"ba\"},{\"id\":13,\"content\":\"bab\"}]}",
+            "abababa", "0 13 0 12");
     encodes("{" MODEL "," BYTE_LEVEL ",\"normalizer\":{\"type\":\"NFC\"},\"added_tokens\":[{\"id\":12,\"content\":\"\xC3\xA9\","
             "\"normalized\":true}]}", "ae\xCC\x81", "0 12");
 }
@@ -115,7 +119,8 @@ static void test_unsupported(void **state) {
     refuses("{" MODEL ",\"decoder\":{\"type\":\"WordPiece\"}}", trit_unsupported, "decoder \"WordPiece\"");
     refuses("{" MODEL ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{\"type\":\"Digits\"}]}}",
             trit_unsupported, "behind ByteLevel");
-    refuses("{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(\"}}}", trit_unsupported, "\"(\"");
+    refuses("{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\"(\"}}}",
+            trit_unsupported, "\"(\"");
 }
 
 /* Lists that are cheap to write and dear to run. */

@@ -47,6 +47,47 @@ static trit_tokenizer *open_reference(const char *relative) {
     return t;
 }
 
+/* The same vocabulary as a GGUF file would hold it: what the model lists, then the added tokens as control tokens. */
+static trit_tokenizer *open_as_gguf(const char *relative, const char *pre) {
+    trit_error err = {0};
+    trit_tokenizer *t = NULL;
+    trit_json *doc = NULL;
+    size_t n;
+    char *data = unpack(relative, &n);
+    if (!data) {
+        print_message("skipped: ../shared/%s or the program xz is not present\n", relative);
+        skip();
+    }
+    assert_ok(trit_json_parse(&doc, data, n, relative, &err));
+    const trit_json *model = trit_json_get(doc, "model"), *vocab = trit_json_get(model, "vocab"), *value;
+    const trit_json *merges = trit_json_get(model, "merges"), *added = trit_json_get(doc, "added_tokens");
+    enum { max_tokens = 1 << 18 };
+    trit_str *token = calloc(max_tokens, sizeof *token), *merge = calloc(trit_json_length(merges), sizeof *merge), key;
+    int32_t *type = calloc(max_tokens, sizeof *type);
+    trit_vocab_desc desc = {.model = "gpt2", .pre = pre, .token = token, .type = type, .merge = merge, .bos = -1, .eos = -1, .eot = -1,
+                            .eom = -1, .unk = -1, .pad = -1, .add_bos = trit_unset, .ignore_merges = trit_unset};
+    void *iter = NULL;
+    while (trit_json_next(vocab, &iter, &key, &value)) {
+        token[trit_json_as_int(value, 0)] = key;
+        type[trit_json_as_int(value, 0)] = trit_token_normal;
+    }
+    for (size_t i = 0; i < trit_json_length(added); i++) {
+        int64_t id = trit_json_as_int(trit_json_get(trit_json_at(added, i), "id"), 0);
+        token[id] = trit_json_as_str(trit_json_get(trit_json_at(added, i), "content"));
+        type[id] = trit_token_control;
+    }
+    while (token[desc.n_tokens].p) desc.n_tokens++;
+    for (; desc.n_merges < trit_json_length(merges); desc.n_merges++)
+        merge[desc.n_merges] = trit_json_as_str(trit_json_at(merges, desc.n_merges));
+    assert_ok(trit_tokenizer_from_vocab(&t, &desc, &err));
+    free(token);
+    free(type);
+    free(merge);
+    trit_json_free(doc);
+    free(data);
+    return t;
+}
+
 typedef struct tally {
     const char *name;
     int n_encode, n_decode, n_failed;
@@ -152,10 +193,34 @@ static void check_gemma_row(const trit_tokenizer *t, tally *c, const trit_json *
     if (!has_symbol(trit_json_as_str(trit_json_get(row, "text")))) check_row(t, c, row);
 }
 
-/* SentencePiece models that squeeze blanks do not give them back, and have no special tokens in their vectors. */
-static void check_encode_row(const trit_tokenizer *t, tally *c, const trit_json *row) {
+/* What is left of a text whose blanks are squeezed and whose visible spaces are spaces. */
+static trit_str squeezed(trit_str text, char *out) {
+    size_t n = 0;
+    for (;;) { /* at the end both kinds go */
+        if (text.n && text.p[text.n - 1] == ' ')
+            text.n--;
+        else if (text.n >= 3 && memcmp(text.p + text.n - 3, "\xE2\x96\x81", 3) == 0)
+            text.n -= 3;
+        else
+            break;
+    }
+    for (size_t i = 0; i < text.n;) {
+        bool visible = text.n - i >= 3 && memcmp(text.p + i, "\xE2\x96\x81", 3) == 0;
+        bool extra = text.p[i] == ' ' && (i == 0 || text.p[i - 1] == ' ');
+        if (!extra) out[n++] = visible ? ' ' : text.p[i];
+        i += visible ? 3 : 1;
+    }
+    return (trit_str){out, n};
+}
+
+/* A SentencePiece model that squeezes blanks; its vectors hold no special tokens. */
+static void check_squeezed_row(const trit_tokenizer *t, tally *c, const trit_json *row) {
     trit_ids ids = {0};
-    check_encode(t, c, trit_json_as_str(trit_json_get(row, "text")), trit_json_get(row, "ids"), false, &ids);
+    trit_str text = trit_json_as_str(trit_json_get(row, "text"));
+    char *out = malloc(text.n + 1);
+    check_encode(t, c, text, trit_json_get(row, "ids"), false, &ids);
+    check_decode(t, c, &ids, squeezed(text, out), true);
+    free(out);
     trit_ids_fini(&ids);
 }
 
@@ -189,10 +254,8 @@ static void check_decode_row(const trit_tokenizer *t, tally *c, const trit_json 
 
 typedef void check_fn(const trit_tokenizer *t, tally *c, const trit_json *row);
 
-static void check_with(check_fn *check, const char *name, const char *file, bool has_decode) {
+static void check_all(check_fn *check, const char *name, const char *file, trit_tokenizer *t, bool has_decode) {
     char path[256];
-    require_shared("data/tokenizers/vectors");
-    trit_tokenizer *t = open_reference(file);
     tally c = {.name = file};
     snprintf(path, sizeof path, "data/tokenizers/vectors/%s.jsonl", name);
     for_lines(path, check, t, &c);
@@ -202,6 +265,11 @@ static void check_with(check_fn *check, const char *name, const char *file, bool
     print_message("%s: %d encoded, %d decoded, %d wrong\n", file, c.n_encode, c.n_decode, c.n_failed);
     assert_true(c.n_encode > 500);
     assert_int_equal(c.n_failed, 0);
+}
+
+static void check_with(check_fn *check, const char *name, const char *file, bool has_decode) {
+    require_shared("data/tokenizers/vectors");
+    check_all(check, name, file, open_reference(file), has_decode);
 }
 
 static void check_tokenizer(const char *name, const char *file, bool has_decode) {
@@ -230,7 +298,7 @@ static void test_gpt2(void **state) {
 
 static void test_tok512(void **state) {
     (void)state;
-    check_with(check_encode_row, "tok512", "data/models/bitllama/tokenizer.model", false);
+    check_with(check_squeezed_row, "tok512", "data/models/bitllama/tokenizer.model", false);
 }
 
 static void test_gpt_neox(void **state) {
@@ -263,12 +331,23 @@ static void test_gemma_model(void **state) {
     check_with(check_gemma_row, "gemma", "data/tokenizers/gemma/tokenizer.model", false);
 }
 
+/* The pre-tokenizers by name instead of the document's own expressions. */
+static void test_gguf_parts(void **state) {
+    (void)state;
+    static const char *const rows[][3] = {{"llama3", "data/tokenizers/llama3/tokenizer.json.xz", "llama-bpe"},
+                                          {"gpt2", "data/tokenizers/gpt2/tokenizer.json.xz", "gpt-2"},
+                                          {"mistral-nemo", "data/tokenizers/mistral-nemo/tokenizer.json.xz", "tekken"}};
+    require_shared("data/tokenizers/vectors");
+    for (size_t i = 0; i < 3; i++) check_all(check_row, rows[i][0], rows[i][1], open_as_gguf(rows[i][1], rows[i][2]), i < 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_llama3),       cmocka_unit_test(test_llama2), cmocka_unit_test(test_llama2_model),
         cmocka_unit_test(test_gpt2),         cmocka_unit_test(test_tok512), cmocka_unit_test(test_gpt_neox),
         cmocka_unit_test(test_qwen25),       cmocka_unit_test(test_qwen3),  cmocka_unit_test(test_mistral_nemo),
         cmocka_unit_test(test_gemma3),       cmocka_unit_test(test_gemma_model),
+        cmocka_unit_test(test_gguf_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
