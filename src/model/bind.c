@@ -30,6 +30,10 @@ static uint32_t size_of(const trit_config *c, size_name s) {
     }
 }
 
+trit_layer_shape trit_layer_shape_of(const trit_config *c, size_t i) {
+    return (trit_layer_shape){layer_tensors[i].kind == kind_linear, size_of(c, layer_tensors[i].rows), size_of(c, layer_tensors[i].cols)};
+}
+
 /* The Hugging Face spellings of a tensor of layer `layer`, '|' between them, each followed by `suffix`. */
 static void hf_names(char *out, size_t n, const char *names, uint32_t layer, const char *suffix) {
     size_t at = 0;
@@ -51,7 +55,7 @@ static const trit_tensor *find(const trit_model *m, uint32_t layer, size_t i, co
 }
 
 static trit_status bind_layer_tensor(trit_model *m, uint32_t layer, size_t i, trit_weight *out, size_t *n_bound, trit_error *err) {
-    uint32_t n_rows = size_of(&m->config, layer_tensors[i].rows), n_cols = size_of(&m->config, layer_tensors[i].cols);
+    trit_layer_shape shape = trit_layer_shape_of(&m->config, i);
     const trit_tensor *t = find(m, layer, i, ".weight");
     if (!t) {
         if (!(m->config.arch->required & 1u << i)) return trit_ok;
@@ -59,9 +63,9 @@ static trit_status bind_layer_tensor(trit_model *m, uint32_t layer, size_t i, tr
                               layer_tensors[i].hf, layer);
     }
     *n_bound += 1;
-    if (layer_tensors[i].kind == kind_norm) return trit_plain_bind(out, m, t, n_rows, n_cols, true, err);
+    if (!shape.is_linear) return trit_plain_bind(out, m, t, shape.n_rows, shape.n_cols, true, err);
     trit_projection p = {.weight = t, .scale = find(m, layer, i, m->source.gguf ? ".scale" : ".weight_scale"),
-                         .bias = find(m, layer, i, ".bias"), .n_rows = n_rows, .n_cols = n_cols};
+                         .bias = find(m, layer, i, ".bias"), .n_rows = shape.n_rows, .n_cols = shape.n_cols};
     *n_bound += (p.scale ? 1u : 0u) + (p.bias ? 1u : 0u);
     return trit_linear_bind(out, m, &p, err);
 }

@@ -109,6 +109,11 @@ const trit_tensor *trit_source_tensor_at(const trit_source *s, size_t i);
 trit_status trit_config_read(trit_config *c, const trit_source *s, const trit_model_opts *o, trit_error *err);
 
 /* bind.c */
+typedef struct trit_layer_shape {
+    bool is_linear; /* else a norm */
+    uint32_t n_rows, n_cols;
+} trit_layer_shape;
+trit_layer_shape trit_layer_shape_of(const trit_config *c, size_t layer_tensor);
 trit_status trit_model_bind(trit_model *m, const trit_model_opts *o, trit_error *err);
 
 /* linear.c: the one place that decides what a projection is. `hf_name` is the Hugging Face tensor's name without ".weight" (its

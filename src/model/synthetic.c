@@ -93,40 +93,30 @@ static trit_status make_norm(trit_weight *out, uint32_t n, trit_error *err) {
     return trit_ok;
 }
 
-/* Half floats of +-[1/64, 1/32): random mantissas under one exponent. */
+/* Half floats of +-[1/64, 1/32): random mantissas under one exponent. Rows begin at random places of a short random run. */
 static trit_status make_table(trit_weight *out, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
-    size_t n = (size_t)n_rows * n_cols;
-    uint16_t *w = trit_alloc_aligned(n, sizeof *w);
-    if (!w) return trit_error_memory(err, n * sizeof *w, "the embeddings");
-    for (size_t i = 0; i < n; i += 4) {
-        uint64_t bits = (trit_mix64(i) & 0x83ff83ff83ff83ffu) | 0x2400240024002400u;
-        memcpy(w + i, &bits, n - i < 4 ? (n - i) * sizeof *w : sizeof bits);
+    const size_t n_random = (size_t)n_pool_rows * n_cols, row_bytes = (size_t)n_cols * sizeof(uint16_t);
+    uint16_t *w = trit_alloc_aligned(n_rows, row_bytes), *random = trit_alloc(n_random + n_cols, sizeof *random);
+    if (!w || !random) {
+        trit_free(w);
+        trit_free(random);
+        return trit_error_memory(err, n_rows * row_bytes, "the embeddings");
     }
-    *out = (trit_weight){.dtype = trit_dtype_f16, .n_rows = n_rows, .n_cols = n_cols, .data = w, .stride = n_cols * sizeof *w,
-                         .n_bytes = n * sizeof *w, .factor = 1.0f, .owned = {w, NULL, NULL}};
+    for (size_t i = 0; i < n_random + n_cols; i++) random[i] = (uint16_t)((trit_rng_u64(2, i) & 0x83ffu) | 0x2400u);
+    for (size_t r = 0; r < n_rows; r++) memcpy(w + r * n_cols, random + trit_rng_u64(3, r) % n_random, row_bytes);
+    trit_free(random);
+    *out = (trit_weight){.dtype = trit_dtype_f16, .n_rows = n_rows, .n_cols = n_cols, .data = w, .stride = row_bytes,
+                         .n_bytes = n_rows * row_bytes, .factor = 1.0f, .owned = {w, NULL, NULL}};
     return trit_ok;
 }
 
 static trit_status make_layer(trit_model *m, uint32_t layer, const pool *p, trit_error *err) {
-    const trit_config *c = &m->config;
     trit_weight *weights = (trit_weight *)&m->layers[layer];
-    uint32_t one = 1, model = c->dim, q = c->n_heads * c->head_dim, kv = c->n_kv_heads * c->head_dim, ff = c->ff_dim;
-    const struct {
-        bool linear;
-        uint32_t rows, cols;
-    } tensors[] = {
-#define norm false
-#define linear true
-#define TRIT_LAYER(field, kind, rows, cols, gguf, hf) {kind, rows, cols},
-#include "model/layer.def"
-#undef TRIT_LAYER
-#undef norm
-#undef linear
-    };
     for (size_t i = 0; i < trit_n_layer_tensors; i++) {
-        if (!(c->arch->required & 1u << i)) continue;
-        trit_status status = tensors[i].linear ? make_linear(m, &weights[i], p, trit_mix64(layer * 64u + i), tensors[i].rows, tensors[i].cols, err)
-                                               : make_norm(&weights[i], tensors[i].cols, err);
+        if (!(m->config.arch->required & 1u << i)) continue;
+        trit_layer_shape s = trit_layer_shape_of(&m->config, i);
+        trit_status status = s.is_linear ? make_linear(m, &weights[i], p, trit_mix64(layer * 64u + i), s.n_rows, s.n_cols, err)
+                                         : make_norm(&weights[i], s.n_cols, err);
         if (status != trit_ok) return status;
     }
     return trit_ok;
