@@ -1,6 +1,6 @@
 /* Two vocabularies small enough to know by heart: byte-level (ids 0..255 are the bytes) and SentencePiece. */
-#ifndef TRIT_TESTS_TINY_H
-#define TRIT_TESTS_TINY_H
+#ifndef TRIT_TESTS_TEXT_TINY_H
+#define TRIT_TESTS_TEXT_TINY_H
 
 #include "base/utf8.h"
 #include "text/alphabet.h"
