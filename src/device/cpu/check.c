@@ -1,0 +1,177 @@
+/* Is this build right on this processor? Every kernel variant against its scalar twin on random data, for `trit doctor`; and the
+ * lists behind `trit info`. The tests look at far more shapes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "device/cpu/cpu.h"
+#include "quant/layout.h"
+
+/* Odd sizes, so that tails take part: k inputs are two blocks of 256 and a rest. */
+enum { k = 2 * 256 + 75, n_rows = 7, n_tokens = 5, n_groups = (k + 127) / 128, head = 40, n_results = 16 * 1024 };
+
+typedef struct bench {
+    _Alignas(64) uint8_t t2[n_rows][3 * trit_t2_block_bytes];
+    _Alignas(64) int8_t a8[n_tokens][1024];
+    _Alignas(64) float x[n_tokens][k + 5], y[n_tokens][k + 5];
+    float row_scale[n_rows], group_scale[n_rows * n_groups], weights[n_rows][k], angle[2][head / 2];
+    uint16_t halves[n_rows][k];
+    uint8_t cache[n_rows][head * 4];
+    float result[n_results];
+    size_t n;
+} bench;
+
+static float random_float(uint64_t *counter) {
+    return (float)(trit_rng_unit(11, (*counter)++) * 4 - 2);
+}
+
+static void fill(bench *b) {
+    uint64_t c = 0;
+    for (size_t i = 0; i < sizeof b->t2; i++) {
+        uint64_t r = trit_rng_u64(11, c++);
+        ((uint8_t *)b->t2)[i] = (uint8_t)(r % 3 | r / 3 % 3 << 2 | r / 9 % 3 << 4 | r / 27 % 3 << 6);
+    }
+    for (size_t t = 0; t < n_tokens; t++)
+        for (size_t i = 0; i < k; i++) b->x[t][i] = random_float(&c);
+    for (size_t r = 0; r < n_rows; r++) {
+        b->row_scale[r] = random_float(&c);
+        for (size_t g = 0; g < n_groups; g++) b->group_scale[r * n_groups + g] = random_float(&c);
+        for (size_t i = 0; i < k; i++) b->weights[r][i] = random_float(&c);
+        for (size_t i = 0; i < k; i++) b->halves[r][i] = (uint16_t)(trit_rng_u64(11, c++) & 0xbbff); /* no infinities, no NaN */
+    }
+    for (size_t i = 0; i < head / 2; i++) {
+        b->angle[0][i] = random_float(&c);
+        b->angle[1][i] = random_float(&c);
+    }
+}
+
+static void keep(bench *b, const void *p, size_t n) {
+    size_t floats = (n + 3) / 4;
+    if (b->n + floats > n_results) return;
+    memset(&b->result[b->n], 0, floats * sizeof(float));
+    memcpy(&b->result[b->n], p, n);
+    b->n += floats;
+}
+
+static void products(bench *b, const trit_kernels *f) {
+    for (size_t t = 0; t < n_tokens; t++) {
+        f->a8_quantize(b->a8[t], b->x[t], k);
+        keep(b, b->a8[t], trit_a8_row_bytes(k));
+    }
+    trit_t2_mul m = {.w = b->t2[0], .w_stride = sizeof b->t2[0], .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
+                     .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
+    for (m.group = 0; m.group <= 128; m.group += 128) {
+        m.w_scale = m.group ? b->group_scale : b->row_scale;
+        memset(b->y, 0, sizeof b->y);
+        f->t2_mul(&m, 1, n_rows);
+        for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
+    }
+    trit_float_mul p = {.w_stride = sizeof b->weights[0], .k = k, .x = b->x[0], .x_stride = k + 5, .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
+    p.w = b->weights;
+    f->f32_mul(&p, 0, n_rows);
+    for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
+    p.w = b->halves;
+    p.w_stride = sizeof b->halves[0];
+    f->f16_mul(&p, 0, n_rows);
+    for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
+    f->bf16_mul(&p, 0, n_rows);
+    for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
+}
+
+static void elementwise(bench *b, const trit_kernels *f) {
+    float *y = b->y[0];
+    f->rms_norm(y, b->x[0], b->weights[0], k, 1e-5f), keep(b, y, k * sizeof *y);
+    f->add(y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+    f->mul(y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+    f->scale(y, b->x[0], 0.3f, k), keep(b, y, k * sizeof *y);
+    f->silu_mul(y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+    f->relu2_mul(y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+    f->gelu_mul(y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+    memcpy(y, b->x[0], head * sizeof *y);
+    f->rope_neox(y, b->angle[0], b->angle[1], head), keep(b, y, head * sizeof *y);
+    f->rope_norm(y, b->angle[0], b->angle[1], head), keep(b, y, head * sizeof *y);
+}
+
+static void attention(bench *b, const trit_kernels *f) {
+    const struct {
+        void (*store)(void *row, const float *x, uint32_t d);
+        void (*scores)(float *score, const float *q, const trit_kv_span *keys, float s);
+        void (*mix)(float *y, const float *p, const trit_kv_span *values);
+    } forms[] = {{f->kv_store_f32, f->kv_scores_f32, f->kv_mix_f32},
+                 {f->kv_store_f16, f->kv_scores_f16, f->kv_mix_f16},
+                 {f->kv_store_q8, f->kv_scores_q8, f->kv_mix_q8}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        trit_kv_span rows = {.rows = b->cache, .stride = sizeof b->cache[0], .n = n_rows, .d = head};
+        float score[n_rows], mixed[head] = {0};
+        memset(b->cache, 0, sizeof b->cache);
+        for (size_t r = 0; r < n_rows; r++) forms[i].store(b->cache[r], b->weights[r], head);
+        keep(b, b->cache, sizeof b->cache);
+        forms[i].scores(score, b->x[2], &rows, 0.2f);
+        keep(b, score, sizeof score);
+        float sum = f->softmax_exp(score, n_rows);
+        keep(b, score, sizeof score);
+        keep(b, &sum, sizeof sum);
+        forms[i].mix(mixed, score, &rows);
+        keep(b, mixed, sizeof mixed);
+    }
+}
+
+static void exercise(bench *b, const trit_kernels *f) {
+    b->n = 0;
+    products(b, f);
+    elementwise(b, f);
+    attention(b, f);
+}
+
+trit_status trit_kernels_check(unsigned *n_run, char first_bad[64], trit_error *err) {
+    bench *twin = trit_alloc_aligned(1, sizeof *twin), *other = trit_alloc_aligned(1, sizeof *other);
+    *n_run = 0;
+    first_bad[0] = '\0';
+    if (!twin || !other) {
+        trit_free(twin);
+        trit_free(other);
+        return trit_error_memory(err, 2 * sizeof *twin, "the check of the kernels");
+    }
+    memset(twin, 0, sizeof *twin);
+    fill(twin);
+    memcpy(other, twin, sizeof *other);
+    exercise(twin, trit_kernels_for(trit_cpu_scalar));
+    size_t n;
+    const trit_kernel_row *rows = trit_kernel_rows(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (!trit_cpu_has(rows[i].tier)) continue;
+        trit_kernels one = *trit_kernels_for(trit_cpu_scalar); /* the twins, but for this variant */
+        memcpy((char *)&one + rows[i].offset, &rows[i].fn, sizeof rows[i].fn);
+        exercise(other, &one);
+        ++*n_run;
+        if (!*first_bad && (other->n != twin->n || memcmp(other->result, twin->result, twin->n * sizeof(float)) != 0))
+            snprintf(first_bad, 64, "%s/%s", rows[i].slot, trit_cpu_tier_name(rows[i].tier));
+    }
+    trit_free(twin);
+    trit_free(other);
+    return trit_ok;
+}
+
+const char *trit_cpu_tier_at(size_t i, const char **needs, int *runs_here) {
+    size_t n;
+    const trit_kernel_row *rows = trit_kernel_rows(&n);
+    for (unsigned tier = 0; tier < trit_n_cpu_tiers; tier++) {
+        bool compiled = false;
+        for (size_t r = 0; r < n && !compiled; r++) compiled = rows[r].tier == (trit_cpu_tier)tier;
+        if (!compiled || i--) continue;
+        if (needs) *needs = trit_cpu_tier_text((trit_cpu_tier)tier);
+        if (runs_here) *runs_here = trit_cpu_has((trit_cpu_tier)tier);
+        return trit_cpu_tier_name((trit_cpu_tier)tier);
+    }
+    return NULL;
+}
+
+const char *trit_kernel_at(size_t i, const char **tier) {
+    size_t n;
+    const trit_kernel_row *rows = trit_kernel_rows(&n);
+    if (i >= n) return NULL;
+    if (tier) *tier = trit_cpu_tier_name(rows[i].tier);
+    return rows[i].slot;
+}
