@@ -19,10 +19,19 @@ const trit_kernel_row *trit_kernel_rows(size_t *n) {
     return rows;
 }
 
-/* May a processor of `tier` run a variant of `row`? The numbers rise within a family and only one family is compiled in.
- * AVX-VNNI is a side branch: processors with AVX-512 may lack it. */
+enum family { family_any, family_x86, family_arm };
+
+static const enum family families[trit_n_cpu_tiers] = {
+#define TRIT_CPU_TIER(name, family, text) family_##family,
+#include "base/cpu_tiers.def"
+#undef TRIT_CPU_TIER
+};
+
+/* May a processor of `tier` run a variant of `row`? Tiers rise within their family, but AVX-VNNI is a side branch: processors
+ * with AVX-512 may lack it. */
 static bool runs(trit_cpu_tier row, trit_cpu_tier tier) {
-    return row <= tier && (row != trit_cpu_avxvnni || tier == trit_cpu_avxvnni);
+    if (row == trit_cpu_scalar || row == tier) return true;
+    return families[row] == families[tier] && row < tier && row != trit_cpu_avxvnni;
 }
 
 static void fill(trit_kernels *table, trit_cpu_tier tier) {

@@ -1,0 +1,409 @@
+/* The float kernels of one tier, written once over v16, a value of sixteen float lanes. A tier's file (x86/float_avx2.c, ...)
+ * includes the header that implements v16 with its instructions, names the tier and the tile shapes, and includes this file:
+ *
+ *      KERNEL(slot)                 the name of the tier's function for a slot
+ *      GEMV_ROWS                    rows at once for one token: enough chains of additions to hide their latency
+ *      GEMM_ROWS, GEMM_TOKENS       the tile for many tokens: as many sums as the registers hold
+ *
+ * What v16 offers is listed in x86/v16_avx512.h. Tails shorter than 16 go through a zeroed buffer of 16 elements. Each function
+ * takes the steps of its scalar twin in kernel/ref, in the same order. */
+#ifndef TRIT_KERNEL_FLOAT_TEMPLATE_H
+#define TRIT_KERNEL_FLOAT_TEMPLATE_H
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel/numbers.h"
+#include "kernel/variants.h"
+#include "quant/layout.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* ---- elements of memory as lanes ---- */
+
+enum kind { kind_f32, kind_f16, kind_bf16, kind_i8 }; /* always a constant, so that the switches vanish */
+
+ALWAYS_INLINE size_t kind_bytes(enum kind kind) {
+    return kind == kind_f32 ? 4 : kind == kind_i8 ? 1 : 2;
+}
+
+ALWAYS_INLINE v16 load(enum kind kind, const void *p) {
+    switch (kind) {
+    case kind_f32: return v16_load(p);
+    case kind_f16: return v16_load_f16(p);
+    case kind_bf16: return v16_load_bf16(p);
+    default: return v16_load_i8(p);
+    }
+}
+
+/* n < 16 elements, the other lanes +0.0f */
+static inline v16 load_part(enum kind kind, const void *p, size_t n) {
+    unsigned char buffer[16 * sizeof(float)] = {0};
+    memcpy(buffer, p, n * kind_bytes(kind));
+    return load(kind, buffer);
+}
+
+static inline void store_part(float *p, v16 v, size_t n) {
+    float buffer[16];
+    v16_store(buffer, v);
+    memcpy(p, buffer, n * sizeof *p);
+}
+
+/* ---- products ---- */
+
+enum { max_tile = 8 };
+
+/* The R x T sums of rows w, w + stride, ... with vectors x, x + x_stride, ...: sum[i][j] of row i and vector j. */
+ALWAYS_INLINE void dots(enum kind kind, float sum[max_tile][max_tile], const void *rows, size_t stride, const float *x, size_t x_stride,
+                        size_t n, int n_rows, int n_vectors) {
+    const unsigned char *w = rows;
+    const size_t bytes = kind_bytes(kind);
+    v16 acc[max_tile][max_tile];
+    for (int i = 0; i < n_rows; i++)
+        for (int j = 0; j < n_vectors; j++) acc[i][j] = v16_zero();
+
+    size_t k = 0;
+    for (; k + 16 <= n; k += 16) {
+        for (int i = 0; i < n_rows; i++) {
+            const unsigned char *p = w + (size_t)i * stride + k * bytes;
+            v16 v = load(kind, p);
+            /* The rows after these, which the next call wants; beyond the matrix a prefetch does no harm. */
+            if (n_vectors == 1) __builtin_prefetch(p + (size_t)n_rows * stride);
+            for (int j = 0; j < n_vectors; j++) acc[i][j] = v16_add(acc[i][j], v16_mul(v, v16_load(x + (size_t)j * x_stride + k)));
+        }
+    }
+    if (k < n)
+        for (int j = 0; j < n_vectors; j++) {
+            v16 xs = load_part(kind_f32, x + (size_t)j * x_stride + k, n - k);
+            for (int i = 0; i < n_rows; i++)
+                acc[i][j] = v16_add(acc[i][j], v16_mul(load_part(kind, w + (size_t)i * stride + k * bytes, n - k), xs));
+        }
+    for (int i = 0; i < n_rows; i++)
+        for (int j = 0; j < n_vectors; j++) sum[i][j] = v16_sum(acc[i][j]);
+}
+
+ALWAYS_INLINE void tile(enum kind kind, const trit_float_mul *a, uint32_t row, uint32_t token, int n_rows, int n_tokens) {
+    float sum[max_tile][max_tile];
+    dots(kind, sum, (const unsigned char *)a->w + row * a->w_stride, a->w_stride, a->x + token * a->x_stride, a->x_stride, a->k, n_rows,
+         n_tokens);
+    for (int j = 0; j < n_tokens; j++)
+        for (int i = 0; i < n_rows; i++) a->y[(token + (uint32_t)j) * a->y_stride + row + (uint32_t)i] = sum[i][j];
+}
+
+/* Rows in blocks that stay in the second-level cache while the tokens pass by; a token tile stays in the first level. */
+ALWAYS_INLINE void product(enum kind kind, const trit_float_mul *a, uint32_t row0, uint32_t row1) {
+    const size_t block_bytes = 128 * 1024;
+    size_t rows = a->w_stride ? block_bytes / a->w_stride : row1;
+    rows = rows < 16 ? 16 : rows - rows % 8;
+    for (uint32_t first = row0; first < row1;) {
+        uint32_t last = row1 - first < rows ? row1 : first + (uint32_t)rows, t = 0;
+        for (; t + GEMM_TOKENS <= a->n_tokens; t += GEMM_TOKENS) {
+            uint32_t r = first;
+            for (; r + GEMM_ROWS <= last; r += GEMM_ROWS) tile(kind, a, r, t, GEMM_ROWS, GEMM_TOKENS);
+            for (; r < last; r++) tile(kind, a, r, t, 1, GEMM_TOKENS);
+        }
+        uint32_t r = first;
+        if (t < a->n_tokens) {
+            for (; r + GEMV_ROWS <= last; r += GEMV_ROWS)
+                for (uint32_t s = t; s < a->n_tokens; s++) tile(kind, a, r, s, GEMV_ROWS, 1);
+            for (; r < last; r++)
+                for (uint32_t s = t; s < a->n_tokens; s++) tile(kind, a, r, s, 1, 1);
+        }
+        first = last;
+    }
+}
+
+void KERNEL(f32_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1) {
+    product(kind_f32, a, row0, row1);
+}
+
+void KERNEL(f16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1) {
+    product(kind_f16, a, row0, row1);
+}
+
+void KERNEL(bf16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1) {
+    product(kind_bf16, a, row0, row1);
+}
+
+/* ---- rows of activations ---- */
+
+/* max(least, max|x|), passing over NaN */
+static float largest_magnitude(const float *x, size_t n, float least) {
+    v16 m = v16_set1(least);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) m = v16_max(v16_abs(v16_load(x + i)), m);
+    if (i < n) m = v16_max(v16_abs(load_part(kind_f32, x + i, n - i)), m);
+    return v16_largest(m);
+}
+
+/* int8 of x * s: NaN to 0, clamped, rounded to nearest even */
+static void to_int8(int8_t *q, const float *x, float s, size_t n) {
+    const v16 factor = v16_set1(s), low = v16_set1(-128.0f), high = v16_set1(127.0f);
+    for (size_t i = 0; i < n; i += 16) {
+        bool whole = i + 16 <= n;
+        v16 v = v16_mul(whole ? v16_load(x + i) : load_part(kind_f32, x + i, n - i), factor);
+        v = v16_min(v16_max(v16_where_nan(v, v16_zero(), v), low), high);
+        int8_t tail[16];
+        v16_store_i8(whole ? q + i : tail, v);
+        if (!whole) memcpy(q + i, tail, n - i);
+    }
+}
+
+void KERNEL(a8_quantize)(int8_t *row, const float *x, uint32_t k) {
+    float largest = largest_magnitude(x, k, 1e-5f), scale = largest / 127.0f;
+    size_t k256 = trit_k256(k), n_sums = k256 / trit_a8_sum_block;
+    int32_t *sums = (int32_t *)(void *)(row + k256);
+    memset(row + k, 0, trit_a8_row_bytes(k) - k);
+    to_int8(row, x, 127.0f / largest, k);
+    for (size_t b = 0; b < n_sums; b++) {
+        int32_t sum = 0;
+        for (size_t j = 0; j < trit_a8_sum_block; j++) sum += row[b * trit_a8_sum_block + j];
+        sums[b] = sum;
+    }
+    memcpy(sums + n_sums, &scale, sizeof scale);
+}
+
+void KERNEL(rms_norm)(float *y, const float *x, const float *w, uint32_t n, float eps) {
+    v16 sum = v16_zero();
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        v16 v = v16_load(x + i);
+        sum = v16_add(sum, v16_mul(v, v));
+    }
+    if (i < n) {
+        v16 v = load_part(kind_f32, x + i, n - i);
+        sum = v16_add(sum, v16_mul(v, v));
+    }
+    const v16 r = v16_set1(1.0f / sqrtf(v16_sum(sum) / (float)n + eps));
+    for (i = 0; i + 16 <= n; i += 16) {
+        v16 v = v16_mul(v16_load(x + i), r);
+        v16_store(y + i, w ? v16_mul(v, v16_load(w + i)) : v);
+    }
+    if (i < n) {
+        v16 v = v16_mul(load_part(kind_f32, x + i, n - i), r);
+        store_part(y + i, w ? v16_mul(v, load_part(kind_f32, w + i, n - i)) : v, n - i);
+    }
+}
+
+ALWAYS_INLINE v16 add_step(v16 a, v16 b) {
+    return v16_add(a, b);
+}
+
+ALWAYS_INLINE v16 mul_step(v16 a, v16 b) {
+    return v16_mul(a, b);
+}
+
+/* See kernel/numbers.h. Lanes out of range hold nonsense until the last three lines. */
+ALWAYS_INLINE v16 exp16(v16 x) {
+    const v16 shift = v16_set1(trit_exp_shift);
+    v16 shifted = v16_add(v16_mul(x, v16_set1(trit_exp_log2e)), shift);
+    v16 k = v16_sub(shifted, shift);
+    v16 r = v16_sub(x, v16_mul(k, v16_set1(trit_exp_ln2_hi)));
+    r = v16_sub(r, v16_mul(k, v16_set1(trit_exp_ln2_lo)));
+    v16 p = v16_set1(trit_exp_c6);
+    p = v16_add(v16_mul(p, r), v16_set1(trit_exp_c5));
+    p = v16_add(v16_mul(p, r), v16_set1(trit_exp_c4));
+    p = v16_add(v16_mul(p, r), v16_set1(trit_exp_c3));
+    p = v16_add(v16_mul(p, r), v16_set1(trit_exp_c2));
+    p = v16_add(v16_add(v16_mul(p, v16_mul(r, r)), r), v16_set1(1.0f));
+    p = v16_add_exponent(p, shifted);
+    p = v16_where_less(x, v16_set1(trit_exp_low), v16_zero(), p);
+    p = v16_where_less(v16_set1(trit_exp_high), x, v16_set1(INFINITY), p);
+    return v16_where_nan(x, x, p);
+}
+
+ALWAYS_INLINE v16 silu_step(v16 g, v16 u) {
+    const v16 one = v16_set1(1.0f);
+    return v16_mul(v16_div(g, v16_add(one, exp16(v16_sub(v16_zero(), g)))), u);
+}
+
+ALWAYS_INLINE v16 relu2_step(v16 g, v16 u) {
+    g = v16_max(v16_zero(), g); /* NaN stays: max gives its second operand */
+    return v16_mul(v16_mul(g, g), u);
+}
+
+ALWAYS_INLINE v16 gelu_step(v16 g, v16 u) {
+    const v16 one = v16_set1(1.0f), two = v16_set1(2.0f);
+    v16 cube = v16_mul(v16_mul(g, g), g);
+    v16 z = v16_mul(v16_set1(trit_gelu_inner), v16_add(g, v16_mul(v16_set1(trit_gelu_cubic), cube)));
+    v16 tanh = v16_sub(one, v16_div(two, v16_add(exp16(v16_mul(two, z)), one)));
+    return v16_mul(v16_mul(v16_mul(v16_set1(0.5f), g), v16_add(one, tanh)), u);
+}
+
+/* y = step(a, b) element by element; `step` is a constant and becomes part of the loop. */
+ALWAYS_INLINE void each(float *y, const float *a, const float *b, size_t n, v16 (*step)(v16, v16)) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) v16_store(y + i, step(v16_load(a + i), v16_load(b + i)));
+    if (i < n) store_part(y + i, step(load_part(kind_f32, a + i, n - i), load_part(kind_f32, b + i, n - i)), n - i);
+}
+
+void KERNEL(add)(float *y, const float *a, const float *b, size_t n) {
+    each(y, a, b, n, add_step);
+}
+
+void KERNEL(mul)(float *y, const float *a, const float *b, size_t n) {
+    each(y, a, b, n, mul_step);
+}
+
+void KERNEL(silu_mul)(float *y, const float *g, const float *u, size_t n) {
+    each(y, g, u, n, silu_step);
+}
+
+void KERNEL(relu2_mul)(float *y, const float *g, const float *u, size_t n) {
+    each(y, g, u, n, relu2_step);
+}
+
+void KERNEL(gelu_mul)(float *y, const float *g, const float *u, size_t n) {
+    each(y, g, u, n, gelu_step);
+}
+
+void KERNEL(scale)(float *y, const float *a, float s, size_t n) {
+    const v16 factor = v16_set1(s);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) v16_store(y + i, v16_mul(v16_load(a + i), factor));
+    if (i < n) store_part(y + i, v16_mul(load_part(kind_f32, a + i, n - i), factor), n - i);
+}
+
+void KERNEL(rope_neox)(float *x, const float *cos, const float *sin, uint32_t d) {
+    float *x2 = x + d / 2;
+    for (size_t i = 0, half = d / 2; i < half; i += 16) {
+        bool whole = i + 16 <= half;
+        size_t n = half - i;
+        v16 a = whole ? v16_load(x + i) : load_part(kind_f32, x + i, n), b = whole ? v16_load(x2 + i) : load_part(kind_f32, x2 + i, n);
+        v16 c = whole ? v16_load(cos + i) : load_part(kind_f32, cos + i, n), s = whole ? v16_load(sin + i) : load_part(kind_f32, sin + i, n);
+        v16 ya = v16_sub(v16_mul(a, c), v16_mul(b, s)), yb = v16_add(v16_mul(b, c), v16_mul(a, s));
+        if (whole) {
+            v16_store(x + i, ya);
+            v16_store(x2 + i, yb);
+        } else {
+            store_part(x + i, ya, n);
+            store_part(x2 + i, yb, n);
+        }
+    }
+}
+
+/* ---- attention ---- */
+
+static inline float q8_scale(const unsigned char *row, uint32_t d) {
+    float scale;
+    memcpy(&scale, row + (d + 3) / 4 * 4, sizeof scale);
+    return scale;
+}
+
+ALWAYS_INLINE void scores(enum kind kind, float *score, const float *q, const trit_kv_span *keys, float s) {
+    const unsigned char *row = keys->rows;
+    uint32_t step;
+    for (uint32_t i = 0; i < keys->n; i += step) {
+        float sum[max_tile][max_tile];
+        step = keys->n - i >= GEMV_ROWS ? GEMV_ROWS : 1;
+        if (step == 1)
+            dots(kind, sum, row + i * keys->stride, keys->stride, q, 0, keys->d, 1, 1);
+        else
+            dots(kind, sum, row + i * keys->stride, keys->stride, q, 0, keys->d, GEMV_ROWS, 1);
+        for (uint32_t j = 0; j < step; j++) {
+            float dot = sum[j][0];
+            if (kind == kind_i8) dot *= q8_scale(row + (i + j) * keys->stride, keys->d);
+            score[i + j] = dot * s;
+        }
+    }
+}
+
+void KERNEL(kv_scores_f32)(float *score, const float *q, const trit_kv_span *keys, float s) {
+    scores(kind_f32, score, q, keys, s);
+}
+
+void KERNEL(kv_scores_f16)(float *score, const float *q, const trit_kv_span *keys, float s) {
+    scores(kind_f16, score, q, keys, s);
+}
+
+void KERNEL(kv_scores_q8)(float *score, const float *q, const trit_kv_span *keys, float s) {
+    scores(kind_i8, score, q, keys, s);
+}
+
+float KERNEL(softmax_exp)(float *x, size_t n) {
+    const v16 bottom = v16_set1(-INFINITY);
+    v16 m = bottom, sum = v16_zero();
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) m = v16_max(v16_load(x + i), m);
+    float largest = v16_largest(m);
+    for (size_t j = i; j < n; j++)
+        if (x[j] > largest) largest = x[j];
+
+    m = v16_set1(largest);
+    for (i = 0; i + 16 <= n; i += 16) {
+        v16 p = exp16(v16_sub(v16_load(x + i), m));
+        v16_store(x + i, p);
+        sum = v16_add(sum, p);
+    }
+    if (i < n) { /* the lanes beyond the end count as 0 in the sum, so the exponentials are loaded again */
+        store_part(x + i, exp16(v16_sub(load_part(kind_f32, x + i, n - i), m)), n - i);
+        sum = v16_add(sum, load_part(kind_f32, x + i, n - i));
+    }
+    return v16_sum(sum);
+}
+
+/* Lanes [j, j + 16 n_parts) of y: they stay in registers while all positions pass. */
+ALWAYS_INLINE void mix_lanes(enum kind kind, float *y, const float *p, const trit_kv_span *values, size_t j, int n_parts) {
+    const unsigned char *row = values->rows;
+    v16 acc[4];
+    for (int c = 0; c < n_parts; c++) acc[c] = v16_load(y + j + 16 * c);
+    for (uint32_t i = 0; i < values->n; i++, row += values->stride) {
+        const v16 weight = v16_set1(p[i]), scale = v16_set1(kind == kind_i8 ? q8_scale(row, values->d) : 1.0f);
+        for (int c = 0; c < n_parts; c++) {
+            v16 v = load(kind, row + (j + 16 * (size_t)c) * kind_bytes(kind));
+            if (kind == kind_i8) v = v16_mul(v, scale);
+            acc[c] = v16_add(acc[c], v16_mul(weight, v));
+        }
+    }
+    for (int c = 0; c < n_parts; c++) v16_store(y + j + 16 * c, acc[c]);
+}
+
+ALWAYS_INLINE void mix(enum kind kind, float *y, const float *p, const trit_kv_span *values) {
+    const unsigned char *row = values->rows;
+    size_t j = 0, d = values->d;
+    for (; j + 64 <= d; j += 64) mix_lanes(kind, y, p, values, j, 4);
+    for (; j + 16 <= d; j += 16) mix_lanes(kind, y, p, values, j, 1);
+    if (j == d) return;
+    v16 acc = load_part(kind_f32, y + j, d - j);
+    for (uint32_t i = 0; i < values->n; i++, row += values->stride) {
+        v16 v = load_part(kind, row + j * kind_bytes(kind), d - j);
+        if (kind == kind_i8) v = v16_mul(v, v16_set1(q8_scale(row, values->d)));
+        acc = v16_add(acc, v16_mul(v16_set1(p[i]), v));
+    }
+    store_part(y + j, acc, d - j);
+}
+
+void KERNEL(kv_mix_f32)(float *y, const float *p, const trit_kv_span *values) {
+    mix(kind_f32, y, p, values);
+}
+
+void KERNEL(kv_mix_f16)(float *y, const float *p, const trit_kv_span *values) {
+    mix(kind_f16, y, p, values);
+}
+
+void KERNEL(kv_mix_q8)(float *y, const float *p, const trit_kv_span *values) {
+    mix(kind_i8, y, p, values);
+}
+
+void KERNEL(kv_store_f16)(void *row, const float *x, uint32_t d) {
+    uint16_t *h = row;
+    size_t i = 0;
+    for (; i + 16 <= d; i += 16) v16_store_f16(h + i, v16_load(x + i));
+    if (i < d) {
+        uint16_t tail[16];
+        v16_store_f16(tail, load_part(kind_f32, x + i, d - i));
+        memcpy(h + i, tail, (d - i) * sizeof *h);
+    }
+}
+
+void KERNEL(kv_store_q8)(void *row, const float *x, uint32_t d) {
+    float largest = largest_magnitude(x, d, 0.0f), s = largest > 0.0f ? 127.0f / largest : 0.0f, scale = largest / 127.0f;
+    int8_t *q = row;
+    size_t end = (d + 3) / 4 * 4;
+    memset(q + d, 0, end - d);
+    to_int8(q, x, s, d);
+    memcpy(q + end, &scale, sizeof scale);
+}
+
+#endif

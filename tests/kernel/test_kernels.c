@@ -1,0 +1,485 @@
+/* Every kernel variant that this processor can run, against its scalar twin, bit for bit. The list is kernels.def, so a new row
+ * is tested at once. With --bench [part of a slot's name] the same program measures them instead (bench.h).
+ *
+ * Buffers are exactly as long as the contract says, so that the address sanitizer sees a read beyond; results stand between
+ * canaries, so that a write beyond is a difference. */
+#include <math.h>
+
+#include "kernel/kernel.h"
+#include "quant/layout.h"
+#include "tensor/half.h"
+#include "test.h"
+
+#include "kernel/bench.h"
+
+typedef void (*any_fn)(void);
+
+/* A variant and its twin. */
+typedef struct pair {
+    const trit_kernel_row *row;
+    any_fn twin;
+} pair;
+
+/* The function of a slot as its type: A(p) is the variant, B(p) the twin. */
+#define A(p, slot) ((__typeof__(((trit_kernels *)0)->slot))(p)->row->fn)
+#define B(p, slot) ((__typeof__(((trit_kernels *)0)->slot))(p)->twin)
+
+/* ---- random data ---- */
+
+static uint64_t state = 88172645463325252u;
+
+static uint32_t next(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 32);
+}
+
+static float uniform(void) {
+    return (float)(int32_t)next() * (1.0f / 2147483648.0f);
+}
+
+enum mood { calm, wild, broken, n_moods }; /* ordinary values; any finite ones with many tiny and huge; infinities and NaN too */
+
+static float number(enum mood mood) {
+    static const float odd[] = {0.0f, -0.0f, 1e-45f, -1e-45f, 1.17549435e-38f, 3.0e-39f, 1e30f, -3.4e38f, 1e-5f, 0.5f, 65504.0f, 65520.0f};
+    static const float bad[] = {INFINITY, -INFINITY, NAN, -NAN};
+    if (mood == broken && next() % 8 == 0) return bad[next() % 4];
+    if (mood != calm && next() % 4 == 0) return odd[next() % (sizeof odd / sizeof odd[0])];
+    if (mood != calm && next() % 4 == 0) {
+        float x = trit_f32_from_bits(next());
+        return mood == broken || isfinite(x) ? x : 1.0f;
+    }
+    return 4.0f * uniform();
+}
+
+/* `broken` data leave most sums NaN, so only some vectors get them. */
+static float *floats(size_t n, enum mood mood) {
+    float *x = malloc((n ? n : 1) * sizeof *x);
+    assert_non_null(x);
+    if (mood == broken && next() % 2) mood = wild;
+    for (size_t i = 0; i < n; i++) x[i] = number(mood);
+    return x;
+}
+
+static void *bytes(size_t n) {
+    unsigned char *p = aligned_alloc(64, n ? (n + 63) / 64 * 64 : 64);
+    assert_non_null(p);
+    for (size_t i = 0; i < n; i++) p[i] = (unsigned char)next();
+    return p;
+}
+
+/* n elements and 16 canaries on both sides */
+enum { margin = 16 };
+
+static float *canaries(size_t n) {
+    float *p = malloc((n + 2 * margin) * sizeof *p);
+    assert_non_null(p);
+    for (size_t i = 0; i < n + 2 * margin; i++) p[i] = trit_f32_from_bits(0x4b000000u + (uint32_t)i * 77);
+    return p;
+}
+
+static bool same_float(float a, float b) {
+    return trit_bits_from_f32(a) == trit_bits_from_f32(b) || (isnan(a) && isnan(b));
+}
+
+static void same_floats(const pair *p, const char *what, const float *a, const float *b, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!same_float(a[i], b[i]))
+            fail_msg("%s %s: %s: element %zu is %a, the scalar twin's %a", p->row->slot, trit_cpu_tier_name(p->row->tier), what, i, (double)a[i],
+                     (double)b[i]);
+}
+
+static void same_bytes(const pair *p, const char *what, const void *a, const void *b, size_t n) {
+    const unsigned char *x = a, *y = b;
+    for (size_t i = 0; i < n; i++)
+        if (x[i] != y[i])
+            fail_msg("%s %s: %s: byte %zu is %u, the scalar twin's %u", p->row->slot, trit_cpu_tier_name(p->row->tier), what, i, x[i], y[i]);
+}
+
+static const uint32_t lengths[] = {1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 255, 256, 257, 300, 1000};
+enum { n_lengths = sizeof lengths / sizeof lengths[0] };
+
+/* ---- products ---- */
+
+typedef struct shape {
+    uint32_t k, n_rows, n_tokens, row0, row1;
+} shape;
+
+static const shape shapes[] = {
+    {1, 5, 1, 0, 5},     {15, 9, 2, 1, 8},     {16, 8, 4, 0, 8},     {100, 13, 3, 0, 13},   {255, 6, 5, 2, 6},   {256, 17, 8, 0, 17},
+    {257, 21, 1, 3, 20}, {512, 4, 33, 0, 4},   {640, 11, 33, 5, 11}, {2560, 16, 1, 0, 16},  {2560, 9, 8, 1, 9},  {5460, 6, 2, 0, 6},
+    {6912, 7, 5, 0, 7},  {8640, 5, 1, 0, 5},   {8640, 6, 4, 0, 6},   {64, 300, 6, 7, 293},  {300, 8, 1, 4, 4},   {128, 9, 0, 0, 9},
+    {2560, 230, 4, 0, 230},
+};
+enum { n_shapes = sizeof shapes / sizeof shapes[0] };
+
+/* Layout T2 and A8 with codes 0..2 and any int8, most often at the ends of its range. */
+static void fill_t2(uint8_t *w, size_t n_rows, size_t stride, uint32_t k, bool extreme) {
+    memset(w, 0, n_rows * stride);
+    for (size_t r = 0; r < n_rows; r++)
+        for (size_t i = 0; i < trit_k256(k); i++) {
+            unsigned code = i >= k ? 1 : extreme ? 2 : next() % 3;
+            w[r * stride + i / 256 * 64 + i % 64] |= (uint8_t)(code << 2 * (i % 256 / 64));
+        }
+}
+
+static void fill_a8(int8_t *row, uint32_t k, bool extreme) {
+    size_t k256 = trit_k256(k);
+    int32_t *sums = (int32_t *)(void *)(row + k256);
+    float scale = 0.01f + fabsf(uniform());
+    memset(row, 0, trit_a8_row_bytes(k));
+    for (size_t i = 0; i < k; i++) row[i] = (int8_t)(extreme ? (next() % 16 ? 127 : -128) : (int)(next() % 256) - 128);
+    for (size_t i = 0; i < k256; i++) sums[i / 64] += row[i];
+    memcpy(sums + k256 / 64, &scale, sizeof scale);
+}
+
+static void check_t2_shape(const pair *p, const shape *s, uint32_t group, bool extreme) {
+    size_t w_stride = trit_t2_row_bytes(s->k), x_stride = trit_a8_row_bytes(s->k), n_groups = group ? (s->k + group - 1) / group : 1;
+    size_t y_stride = s->n_rows + 3, n_y = s->n_tokens * y_stride;
+    uint8_t *w = bytes(s->n_rows * w_stride);
+    int8_t *x = bytes(s->n_tokens * x_stride);
+    float *scale = floats(s->n_rows * n_groups, calm), *ya = canaries(n_y), *yb = canaries(n_y);
+    fill_t2(w, s->n_rows, w_stride, s->k, extreme);
+    for (size_t t = 0; t < s->n_tokens; t++) fill_a8(x + t * x_stride, s->k, extreme);
+    trit_t2_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = s->k, .group = group, .x = x, .x_stride = x_stride,
+                     .n_tokens = s->n_tokens, .y = ya + margin, .y_stride = y_stride};
+    A(p, t2_mul)(&a, s->row0, s->row1);
+    a.y = yb + margin;
+    B(p, t2_mul)(&a, s->row0, s->row1);
+    char what[96];
+    snprintf(what, sizeof what, "k %u, group %u, %u tokens, rows %u to %u", s->k, group, s->n_tokens, s->row0, s->row1);
+    same_floats(p, what, ya, yb, n_y + 2 * margin);
+    free(w), free(x), free(scale), free(ya), free(yb);
+}
+
+static void check_t2(const pair *p) {
+    static const uint32_t groups[] = {0, 64, 128, 256};
+    for (size_t i = 0; i < n_shapes; i++)
+        for (size_t g = 0; g < 4; g++) {
+            check_t2_shape(p, &shapes[i], groups[g], false);
+            check_t2_shape(p, &shapes[i], groups[g], true);
+        }
+    shape every = {.k = 300, .n_rows = 10};
+    for (every.n_tokens = 1; every.n_tokens <= 9; every.n_tokens++)
+        for (every.row0 = 0; every.row0 < 3; every.row0++)
+            for (every.row1 = every.row0; every.row1 <= 10; every.row1++) check_t2_shape(p, &every, every.row1 % 2 ? 0 : 64, false);
+}
+
+/* Random weights of one element type; `broken` halves may be infinite or NaN. */
+static void *weights(const char *slot, size_t n, size_t *element, enum mood mood) {
+    *element = slot[0] == 'f' && slot[1] == '3' ? 4 : 2;
+    unsigned char *w = malloc(n * *element + 1);
+    assert_non_null(w);
+    float *x = floats(n, mood);
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h = slot[0] == 'b' ? trit_bf16_from_f32(x[i]) : trit_f16_from_f32(mood == wild ? fmodf(x[i], 65504.0f) : x[i]);
+        if (*element == 4) memcpy(w + 4 * i, &x[i], 4);
+        else memcpy(w + 2 * i, &h, 2);
+    }
+    free(x);
+    return w;
+}
+
+static void check_float_shape(const pair *p, const shape *s, enum mood mood) {
+    size_t element, x_stride = s->k + 1, y_stride = s->n_rows + 2, n_y = s->n_tokens * y_stride;
+    void *w = weights(p->row->slot, (size_t)s->n_rows * (s->k + 1), &element, mood);
+    float *x = floats(s->n_tokens * x_stride, mood), *ya = canaries(n_y), *yb = canaries(n_y);
+    trit_float_mul a = {.w = w, .w_stride = (s->k + 1) * element, .k = s->k, .x = x, .x_stride = x_stride,
+                        .n_tokens = s->n_tokens, .y = ya + margin, .y_stride = y_stride};
+    A(p, f32_mul)(&a, s->row0, s->row1);
+    a.y = yb + margin;
+    B(p, f32_mul)(&a, s->row0, s->row1);
+    char what[96];
+    snprintf(what, sizeof what, "k %u, %u tokens, rows %u to %u, mood %d", s->k, s->n_tokens, s->row0, s->row1, (int)mood);
+    same_floats(p, what, ya, yb, n_y + 2 * margin);
+    free(w), free(x), free(ya), free(yb);
+}
+
+static void check_float_mul(const pair *p) {
+    for (size_t i = 0; i < n_shapes; i++)
+        for (int mood = 0; mood < n_moods; mood++) check_float_shape(p, &shapes[i], (enum mood)mood);
+    shape every = {.k = 37, .n_rows = 12};
+    for (every.n_tokens = 1; every.n_tokens <= 9; every.n_tokens++)
+        for (every.row0 = 0; every.row0 < 3; every.row0++)
+            for (every.row1 = every.row0; every.row1 <= 12; every.row1++) check_float_shape(p, &every, calm);
+}
+
+/* ---- rows ---- */
+
+static void check_a8(const pair *p) {
+    for (size_t i = 0; i < n_lengths; i++)
+        for (int mood = 0; mood < 4 * n_moods; mood++) {
+            uint32_t k = lengths[i];
+            size_t n = trit_a8_row_bytes(k);
+            float *x = floats(k, (enum mood)(mood % n_moods));
+            if (mood == 0) memset(x, 0, k * sizeof *x);
+            if (mood == n_moods) /* ties: the scale is 1 */
+                for (uint32_t j = 0; j < k; j++) x[j] = j == 0 ? 127.0f : (float)(int)(next() % 253) - 126.5f;
+            if (mood == 2 * n_moods)
+                for (uint32_t j = 0; j < k; j++) x[j] = uniform() * 1e-6f;
+            int8_t *a = bytes(n + 64), *b = bytes(n + 64);
+            memset(a, 0x55, n + 64);
+            memset(b, 0x55, n + 64);
+            A(p, a8_quantize)(a, x, k);
+            B(p, a8_quantize)(b, x, k);
+            same_bytes(p, "row", a, b, n + 64);
+            free(x), free(a), free(b);
+        }
+}
+
+static void check_rms_norm(const pair *p) {
+    for (size_t i = 0; i < n_lengths; i++)
+        for (int mood = 0; mood < n_moods; mood++) {
+            uint32_t n = lengths[i];
+            float *x = floats(n, (enum mood)mood), *w = floats(n, (enum mood)mood), *a = canaries(n), *b = canaries(n);
+            A(p, rms_norm)(a + margin, x, w, n, 1e-5f);
+            B(p, rms_norm)(b + margin, x, w, n, 1e-5f);
+            same_floats(p, "with weights", a, b, n + 2 * margin);
+            A(p, rms_norm)(a + margin, x, NULL, n, 1e-6f);
+            B(p, rms_norm)(b + margin, x, NULL, n, 1e-6f);
+            same_floats(p, "without weights", a, b, n + 2 * margin);
+            A(p, rms_norm)(x, x, w, n, 1e-6f);
+            B(p, rms_norm)(b + margin, b + margin, w, n, 1e-6f);
+            free(x), free(w), free(a), free(b);
+        }
+}
+
+static void check_binary(const pair *p) {
+    for (size_t i = 0; i < n_lengths; i++)
+        for (int mood = 0; mood < n_moods; mood++) {
+            size_t n = lengths[i];
+            float *x = floats(n, (enum mood)mood), *u = floats(n, (enum mood)mood), *a = canaries(n), *b = canaries(n);
+            A(p, add)(a + margin, x, u, n);
+            B(p, add)(b + margin, x, u, n);
+            same_floats(p, "apart", a, b, n + 2 * margin);
+            memcpy(a + margin, x, n * sizeof *x);
+            A(p, add)(a + margin, a + margin, u, n);
+            same_floats(p, "y is the first", a, b, n + 2 * margin);
+            memcpy(a + margin, u, n * sizeof *x);
+            A(p, add)(a + margin, x, a + margin, n);
+            same_floats(p, "y is the second", a, b, n + 2 * margin);
+            free(x), free(u), free(a), free(b);
+        }
+    /* A million floats, evenly over all bit patterns: what the exponentials see. */
+    enum { many = 1 << 20 };
+    float *x = malloc(many * sizeof *x), *u = malloc(many * sizeof *u), *a = canaries(many), *b = canaries(many);
+    for (size_t i = 0; i < many; i++) x[i] = trit_f32_from_bits((uint32_t)i * 4096 + next() % 4096), u[i] = 1.0f;
+    A(p, add)(a + margin, x, u, many);
+    B(p, add)(b + margin, x, u, many);
+    same_floats(p, "all patterns", a, b, many + 2 * margin);
+    free(x), free(u), free(a), free(b);
+}
+
+static void check_scale(const pair *p) {
+    for (size_t i = 0; i < n_lengths; i++)
+        for (int mood = 0; mood < n_moods; mood++) {
+            size_t n = lengths[i];
+            float *x = floats(n, (enum mood)mood), *a = canaries(n), *b = canaries(n), s = number((enum mood)mood);
+            A(p, scale)(a + margin, x, s, n);
+            B(p, scale)(b + margin, x, s, n);
+            same_floats(p, "apart", a, b, n + 2 * margin);
+            memcpy(a + margin, x, n * sizeof *x);
+            A(p, scale)(a + margin, a + margin, s, n);
+            same_floats(p, "in place", a, b, n + 2 * margin);
+            free(x), free(a), free(b);
+        }
+}
+
+static void check_rope(const pair *p) {
+    for (uint32_t d = 2; d <= 258; d += d < 70 ? 2 : 47 + d % 2)
+        for (int mood = 0; mood < n_moods; mood++) {
+            float *c = floats(d / 2, (enum mood)mood), *s = floats(d / 2, (enum mood)mood), *a = canaries(d), *b = canaries(d);
+            for (uint32_t i = 0; i < d; i++) a[margin + i] = b[margin + i] = number((enum mood)mood);
+            A(p, rope_neox)(a + margin, c, s, d);
+            B(p, rope_neox)(b + margin, c, s, d);
+            same_floats(p, "head", a, b, d + 2 * margin);
+            free(c), free(s), free(a), free(b);
+        }
+}
+
+/* ---- attention ---- */
+
+static size_t kv_row_bytes(const char *slot, uint32_t d) {
+    return strstr(slot, "q8") ? (size_t)(d + 3) / 4 * 4 + 4 : strstr(slot, "f16") ? (size_t)d * 2 : (size_t)d * 4;
+}
+
+/* n rows of the slot's form; the stride is longer than a row, and nothing stands behind the last */
+static void *kv_rows(const char *slot, trit_kv_span *s, enum mood mood) {
+    size_t n_bytes = kv_row_bytes(slot, s->d);
+    s->stride = n_bytes + 4 * (next() % 3);
+    unsigned char *rows = malloc((s->n ? s->n - 1 : 0) * s->stride + n_bytes);
+    assert_non_null(rows);
+    for (uint32_t i = 0; i < s->n; i++) {
+        unsigned char *row = rows + i * s->stride;
+        for (uint32_t j = 0; j < s->d; j++) {
+            float x = number(mood);
+            uint16_t h = trit_f16_from_f32(x);
+            int8_t q = (int8_t)next();
+            if (strstr(slot, "q8")) memcpy(row + j, &q, 1);
+            else if (strstr(slot, "f16")) memcpy(row + 2 * j, &h, 2);
+            else memcpy(row + 4 * j, &x, 4);
+        }
+        float scale = number(mood);
+        if (strstr(slot, "q8")) memcpy(row + (s->d + 3) / 4 * 4, &scale, 4);
+    }
+    s->rows = rows;
+    return rows;
+}
+
+static const trit_kv_span spans[] = {{.n = 1, .d = 1},   {.n = 2, .d = 16},  {.n = 3, .d = 100}, {.n = 9, .d = 64},   {.n = 33, .d = 128}, {.n = 17, .d = 80},
+                                     {.n = 16, .d = 96}, {.n = 5, .d = 256}, {.n = 0, .d = 64},  {.n = 100, .d = 15}, {.n = 12, .d = 7},   {.n = 31, .d = 130}};
+enum { n_spans = sizeof spans / sizeof spans[0] };
+
+static void check_scores(const pair *p) {
+    for (size_t i = 0; i < n_spans; i++)
+        for (int mood = 0; mood < n_moods; mood++) {
+            trit_kv_span s = spans[i];
+            void *rows = kv_rows(p->row->slot, &s, (enum mood)mood);
+            float *q = floats(s.d, (enum mood)mood), *a = canaries(s.n), *b = canaries(s.n);
+            A(p, kv_scores_f32)(a + margin, q, &s, 0.125f);
+            B(p, kv_scores_f32)(b + margin, q, &s, 0.125f);
+            same_floats(p, "scores", a, b, s.n + 2 * margin);
+            free(rows), free(q), free(a), free(b);
+        }
+    if (!strstr(p->row->slot, "f16")) return;
+    /* All halves, each in some lane with a factor of one. */
+    enum { all = 65536 };
+    uint16_t *halves = malloc(all * 16 * sizeof *halves);
+    float q[16], *a = canaries(all), *b = canaries(all);
+    for (uint32_t i = 0; i < all; i++)
+        for (uint32_t j = 0; j < 16; j++) halves[i * 16 + j] = j == i % 16 ? (uint16_t)i : 0;
+    for (uint32_t j = 0; j < 16; j++) q[j] = 1.0f;
+    trit_kv_span s = {.rows = halves, .stride = 32, .n = all, .d = 16};
+    A(p, kv_scores_f16)(a + margin, q, &s, 1.0f);
+    B(p, kv_scores_f16)(b + margin, q, &s, 1.0f);
+    same_floats(p, "all halves", a, b, all + 2 * margin);
+    free(halves), free(a), free(b);
+}
+
+static void check_mix(const pair *p) {
+    for (size_t i = 0; i < n_spans; i++)
+        for (int mood = 0; mood < n_moods; mood++) {
+            trit_kv_span s = spans[i];
+            void *rows = kv_rows(p->row->slot, &s, (enum mood)mood);
+            float *weight = floats(s.n, (enum mood)mood), *a = canaries(s.d), *b = canaries(s.d);
+            A(p, kv_mix_f32)(a + margin, weight, &s);
+            B(p, kv_mix_f32)(b + margin, weight, &s);
+            same_floats(p, "mix", a, b, s.d + 2 * margin);
+            free(rows), free(weight), free(a), free(b);
+        }
+}
+
+static void check_softmax(const pair *p) {
+    for (size_t i = 0; i < n_lengths; i++)
+        for (int mood = 0; mood < 3 * n_moods; mood++) {
+            size_t n = lengths[i];
+            float *x = floats(n, (enum mood)(mood % n_moods)), *a = canaries(n), *b = canaries(n);
+            if (mood >= n_moods)
+                for (size_t j = 0; j < n; j++) x[j] = next() % 9 == 0 ? -INFINITY : uniform() * (mood >= 2 * n_moods ? 200.0f : 10.0f);
+            memcpy(a + margin, x, n * sizeof *x);
+            memcpy(b + margin, x, n * sizeof *x);
+            float sum_a = A(p, softmax_exp)(a + margin, n), sum_b = B(p, softmax_exp)(b + margin, n);
+            same_floats(p, "exponentials", a, b, n + 2 * margin);
+            same_floats(p, "sum", &sum_a, &sum_b, 1);
+            free(x), free(a), free(b);
+        }
+}
+
+static void check_store(const pair *p) {
+    for (size_t i = 0; i < n_lengths; i++)
+        for (int mood = 0; mood < 4 * n_moods; mood++) {
+            uint32_t d = lengths[i];
+            size_t n = kv_row_bytes(p->row->slot, d);
+            float *x = floats(d, (enum mood)(mood % n_moods));
+            if (mood == 0) memset(x, 0, d * sizeof *x);
+            if (mood == n_moods)
+                for (uint32_t j = 0; j < d; j++) x[j] *= 1e-40f;
+            unsigned char *a = bytes(n + 64), *b = bytes(n + 64);
+            memset(a, 0x55, n + 64);
+            memset(b, 0x55, n + 64);
+            A(p, kv_store_f16)(a, x, d);
+            B(p, kv_store_f16)(b, x, d);
+            same_bytes(p, "row", a, b, n + 64);
+            free(x), free(a), free(b);
+        }
+    if (!strstr(p->row->slot, "f16")) return;
+    /* A million floats over all patterns, half of them on or beside the middle of two halves. */
+    enum { many = 1 << 20 };
+    float *x = malloc(many * sizeof *x);
+    uint16_t *a = malloc(many * sizeof *a), *b = malloc(many * sizeof *b);
+    for (uint32_t i = 0; i < many; i++) {
+        uint32_t bits = i * 4096 + next() % 4096;
+        if (i % 2) bits = (bits & ~0x1fffu) + 0x1000 + next() % 3 - 1;
+        x[i] = trit_f32_from_bits(bits);
+    }
+    A(p, kv_store_f16)(a, x, many);
+    B(p, kv_store_f16)(b, x, many);
+    same_bytes(p, "all patterns", a, b, many * sizeof *a);
+    free(x), free(a), free(b);
+}
+
+/* ---- the list ---- */
+
+static const struct {
+    const char *slot;
+    void (*check)(const pair *p);
+} checks[] = {
+    {"t2_mul", check_t2},          {"f32_mul", check_float_mul},  {"f16_mul", check_float_mul},  {"bf16_mul", check_float_mul},
+    {"a8_quantize", check_a8},     {"rms_norm", check_rms_norm},  {"add", check_binary},         {"mul", check_binary},
+    {"scale", check_scale},        {"silu_mul", check_binary},    {"relu2_mul", check_binary},   {"gelu_mul", check_binary},
+    {"rope_neox", check_rope},     {"rope_norm", check_rope},     {"kv_scores_f32", check_scores}, {"kv_scores_f16", check_scores},
+    {"kv_scores_q8", check_scores}, {"softmax_exp", check_softmax}, {"kv_mix_f32", check_mix},   {"kv_mix_f16", check_mix},
+    {"kv_mix_q8", check_mix},      {"kv_store_f32", check_store}, {"kv_store_f16", check_store}, {"kv_store_q8", check_store},
+};
+enum { n_checks = sizeof checks / sizeof checks[0] };
+
+static any_fn twin_of(const trit_kernel_row *row) {
+    any_fn fn;
+    memcpy(&fn, (const char *)trit_kernels_for(trit_cpu_scalar) + row->offset, sizeof fn);
+    return fn;
+}
+
+static void run_slot(void **slot) {
+    size_t n, n_run = 0;
+    const trit_kernel_row *rows = trit_kernel_rows(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(rows[i].slot, *slot) != 0 || !trit_cpu_has(rows[i].tier)) continue;
+        pair p = {&rows[i], twin_of(&rows[i])};
+        for (size_t c = 0; c < n_checks; c++)
+            if (strcmp(checks[c].slot, *slot) == 0) checks[c].check(&p);
+        n_run++;
+    }
+    assert_true(n_run >= 1); /* the twin itself, against itself, at least */
+}
+
+/* Every slot has a scalar twin, a check, and something to call at every tier. */
+static void test_tables(void **unused) {
+    (void)unused;
+    assert_int_equal(n_checks, sizeof(trit_kernels) / sizeof(any_fn));
+    for (trit_cpu_tier tier = 0; tier < trit_n_cpu_tiers; tier++) {
+        any_fn table[n_checks];
+        assert_ptr_equal(trit_kernels_for(tier), trit_kernels_for(tier));
+        memcpy(table, trit_kernels_for(tier), sizeof table);
+        for (size_t i = 0; i < n_checks; i++) assert_true(table[i] != NULL);
+    }
+    size_t n;
+    const trit_kernel_row *rows = trit_kernel_rows(&n);
+    for (size_t i = 0; i < n; i++) {
+        size_t c = 0;
+        while (c < n_checks && strcmp(checks[c].slot, rows[i].slot) != 0) c++;
+        assert_true(c < n_checks);
+        assert_int_equal(rows[i].offset, c * sizeof(any_fn));
+        any_fn fn; /* a tier's own variant is what its table holds */
+        memcpy(&fn, (const char *)trit_kernels_for(rows[i].tier) + rows[i].offset, sizeof fn);
+        assert_true(fn == rows[i].fn);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc >= 2 && strcmp(argv[1], "--bench") == 0) return bench_kernels(argc >= 3 ? argv[2] : "");
+    struct CMUnitTest tests[1 + n_checks] = {cmocka_unit_test(test_tables)};
+    for (size_t i = 0; i < n_checks; i++)
+        tests[1 + i] = (struct CMUnitTest){checks[i].slot, run_slot, NULL, NULL, (void *)(uintptr_t)checks[i].slot};
+    return cmocka_run_group_tests_name("kernels", tests, NULL, NULL);
+}
