@@ -1,6 +1,4 @@
 /* trit help [COMMAND]. */
-#include <stdio.h>
-
 #include "command.h"
 #include "help.h"
 
@@ -12,13 +10,13 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
     }
     const trit_command_row *row = trit_command_find(trit_commands, trit_n_commands, args->item[0]);
     if (!row) return trit_command_unknown(trit_commands, trit_n_commands, "", args->item[0], err);
-    char name[64];
-    snprintf(name, sizeof name, "%s", row->name);
+    char name[trit_command_name_max];
+    trit_command_name(name, "", row->name);
     size_t used = 1;
     if (args->n > 1 && row->command->n_subs) {
         const trit_command_row *sub = trit_command_find(row->command->subs, row->command->n_subs, args->item[1]);
         if (!sub) return trit_command_unknown(row->command->subs, row->command->n_subs, row->name, args->item[1], err);
-        snprintf(name, sizeof name, "%s %s", row->name, sub->name);
+        trit_command_name(name, row->name, sub->name);
         row = sub;
         used = 2;
     }

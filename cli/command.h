@@ -40,6 +40,10 @@ extern const size_t trit_n_commands;
 /* A row of `rows` by name, or NULL. */
 const trit_command_row *trit_command_find(const trit_command_row *rows, size_t n, const char *name);
 
+/* A command's full name: "run", or "eval ppl" where `parent` is "eval". Names of the tables are short. */
+enum { trit_command_name_max = 64 };
+void trit_command_name(char out[trit_command_name_max], const char *parent, const char *name);
+
 /* Fills *err with "unknown command" and the nearest name. `parent` is "" or "eval". */
 trit_status trit_command_unknown(const trit_command_row *rows, size_t n, const char *parent, const char *name, trit_error *err);
 

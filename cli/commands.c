@@ -1,6 +1,7 @@
 /* The table of commands and how names are looked up in it. */
 #include "command.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -21,6 +22,10 @@ const trit_command_row *trit_command_find(const trit_command_row *rows, size_t n
     for (size_t i = 0; i < n; i++)
         if (strcmp(rows[i].name, name) == 0) return &rows[i];
     return NULL;
+}
+
+void trit_command_name(char out[trit_command_name_max], const char *parent, const char *name) {
+    snprintf(out, trit_command_name_max, "%.30s%s%.30s", parent, *parent ? " " : "", name);
 }
 
 static const char *row_name_at(const void *list, size_t i) {

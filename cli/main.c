@@ -59,8 +59,8 @@ static trit_status run_sub(const trit_command_row *row, int argc, char **argv, t
     if (!argc) return trit_error_set(err, trit_arg, "%s: which one? (trit help %s lists them)", row->name, row->name);
     const trit_command_row *sub = trit_command_find(c->subs, c->n_subs, argv[0]);
     if (!sub) return trit_command_unknown(c->subs, c->n_subs, row->name, argv[0], err);
-    char name[64];
-    snprintf(name, sizeof name, "%s %s", row->name, sub->name);
+    char name[trit_command_name_max];
+    trit_command_name(name, row->name, sub->name);
     return run_command(name, sub->command, argc - 1, argv + 1, err);
 }
 

@@ -84,8 +84,8 @@ static void command(const char *name, const trit_command *c, const char *summary
     options(c);
     examples(c->examples, c->n_examples);
     for (size_t i = 0; i < c->n_subs; i++) {
-        char full[64];
-        snprintf(full, sizeof full, "%s %s", name, c->subs[i].name);
+        char full[trit_command_name_max];
+        trit_command_name(full, name, c->subs[i].name);
         command(full, c->subs[i].command, c->subs[i].summary);
     }
 }
