@@ -23,35 +23,68 @@ static const trit_json *outer(const json_t *v) {
     return (const trit_json *)v;
 }
 
-/* jansson takes some failed allocations for syntax errors, and after others goes on with a string cut short. So malloc tells by
- * itself, unless the program around the library has given jansson an allocator of its own. */
-static _Thread_local bool allocation_failed;
+/* jansson takes some failed allocations for syntax errors; after others it goes on with a token cut short and reads beyond it.
+ * So while a document is parsed, a request that malloc refuses is served from a reserve, and the text ends for the parser soon
+ * after: the document is given up in order. All of this only where the program around the library has not given jansson an
+ * allocator of its own. */
+enum { reserve_bytes = 256 << 10, chunk_bytes = 1024 };
+
+static _Thread_local struct reserve {
+    char *p; /* [reserve_bytes], NULL outside of a parse */
+    size_t used;
+    bool touched; /* an allocation has failed */
+} reserve;
 
 static void *watched_malloc(size_t n) {
     void *p = malloc(n);
-    if (!p) allocation_failed = true;
+    if (p || !reserve.p) return p;
+    reserve.touched = true;
+    if (n > reserve_bytes - reserve.used) return NULL;
+    p = reserve.p + reserve.used;
+    reserve.used += (n + 15) / 16 * 16;
+    if (reserve.used > reserve_bytes) reserve.used = reserve_bytes;
     return p;
+}
+
+static void watched_free(void *p) {
+    uintptr_t at = (uintptr_t)p, begin = (uintptr_t)reserve.p;
+    if (!reserve.p || at < begin || at >= begin + reserve_bytes) free(p);
 }
 
 static void watch_allocations(void) {
     json_malloc_t allocate;
     json_free_t release;
     json_get_alloc_funcs(&allocate, &release);
-    if (allocate == malloc && release == free) json_set_alloc_funcs(watched_malloc, free);
+    if (allocate == malloc && release == free) json_set_alloc_funcs(watched_malloc, watched_free);
+}
+
+/* Hands the text over in small pieces, and no more of it once memory has run out. */
+static size_t next_chunk(void *buffer, size_t n, void *source) {
+    trit_str *rest = source;
+    if (n > chunk_bytes) n = chunk_bytes;
+    if (n > rest->n) n = rest->n;
+    if (reserve.touched || n == 0) return 0;
+    memcpy(buffer, rest->p, n);
+    rest->p += n;
+    rest->n -= n;
+    return n;
 }
 
 trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const char *what, trit_error *err) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t error;
+    trit_str rest = {data, n};
     /* No JSON text holds a bare NUL, but jansson takes one outside of strings for the end. */
     if (n && memchr(data, '\0', n)) return trit_error_set(err, trit_format, "%s: NUL byte in the text", what);
     pthread_once(&once, watch_allocations);
-    allocation_failed = false;
-    json_t *v = json_loadb(n ? data : "", n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    if (allocation_failed) {
-        json_decref(v);
-        return trit_error_memory(err, n, what);
-    }
+    reserve = (struct reserve){.p = malloc(reserve_bytes)};
+    if (!reserve.p) return trit_error_memory(err, reserve_bytes, what);
+    json_t *v = json_load_callback(next_chunk, &rest, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    bool no_memory = reserve.touched;
+    if (no_memory) json_decref(v);
+    free(reserve.p);
+    reserve = (struct reserve){0};
+    if (no_memory) return trit_error_memory(err, n, what);
     if (!v) return trit_error_set(err, trit_format, "%s: line %d, column %d: %s", what, error.line, error.column, error.text);
     *out = (trit_json *)v;
     return trit_ok;
