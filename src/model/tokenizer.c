@@ -109,6 +109,7 @@ trit_status trit_tokenizer_from_gguf(trit_tokenizer **out, const trit_gguf *g, t
     d.add_eos = flag_of(g, "tokenizer.ggml.add_eos_token");
     d.add_space_prefix = flag_of(g, "tokenizer.ggml.add_space_prefix");
     d.ignore_merges = trit_unset;
+    d.remove_extra_whitespaces = flag_of(g, "tokenizer.ggml.remove_extra_whitespaces") == trit_yes;
     if (status == trit_ok) status = trit_tokenizer_from_vocab(out, &d, err);
     vocab_fini(&v);
     return status;
