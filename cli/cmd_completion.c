@@ -65,6 +65,7 @@ static void bash_values(const char *name, const trit_command *c) {
 }
 
 static void bash_options(const char *name, const trit_command *c) {
+    if (strcmp(name, "help") == 0) return; /* completes as no command at all does */
     trit_out_printf("        '%s') words='", name);
     each_option(c, name, bash_flag);
     trit_out_puts(strcmp(name, "completion") == 0 ? "bash zsh fish' ;;\n" : "' ;;\n");

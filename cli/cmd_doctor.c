@@ -104,14 +104,17 @@ static void check_device(doctor *d) {
     }
     trit_device_info info;
     trit_device_describe(device, &info);
-    tell(d, "device", verdict_pass, "%s: %s, %s, %u thread%s", info.name, info.description, info.tier, info.n_threads, info.n_threads == 1 ? "" : "s");
+    tell(d, "device", verdict_pass, "%s: %s, %s, %u thread%s", info.name, info.description, info.tier, info.n_threads,
+         info.n_threads == 1 ? "" : "s");
     trit_device_close(device);
 }
 
 static void check_memory(doctor *d) {
     uint64_t total = trit_os_memory_bytes(), resident = trit_os_resident_bytes();
     if (!total) tell(d, "memory", verdict_skip, "the system does not tell how much there is");
-    else tell(d, "memory", verdict_pass, "%.1f GB in this machine, %.1f MB in use by this program", (double)total * 1e-9, (double)resident * 1e-6);
+    else
+        tell(d, "memory", verdict_pass, "%.1f GB in this machine, %.1f MB in use by this program", (double)total * 1e-9,
+             (double)resident * 1e-6);
 }
 
 /* One greedy answer to the golden prompt. */
@@ -145,7 +148,12 @@ static trit_status answer(golden_run *r, const trit_model *model, uint32_t chunk
     trit_engine *engine = NULL;
     trit_engine_opts opts = {.context = n_prompt + n_greedy + 8, .kv = trit_kv_f32, .chunk = chunk};
     trit_status status = trit_engine_new(&engine, model, &opts, err);
-    trit_request request = {.prompt = golden_prompt, .n_prompt = n_prompt, .max_tokens = n_greedy, .ignore_eog = true, .on_logits = on_logits, .user = r};
+    trit_request request = {.prompt = golden_prompt,
+                            .n_prompt = n_prompt,
+                            .max_tokens = n_greedy,
+                            .ignore_eog = true,
+                            .on_logits = on_logits,
+                            .user = r};
     uint64_t id;
     if (status == trit_ok) status = trit_engine_submit(engine, &request, &id, err);
     while (status == trit_ok && !trit_engine_idle(engine)) {
@@ -153,7 +161,8 @@ static trit_status answer(golden_run *r, const trit_model *model, uint32_t chunk
         size_t n = 0;
         status = trit_engine_step(engine, &events, &n, err);
         for (size_t i = 0; i < n && status == trit_ok; i++) {
-            if (events[i].stop == trit_stop_error) status = trit_error_set(err, trit_fail, "%s", events[i].error ? events[i].error->message : "failed");
+            const trit_error *bad = events[i].error;
+            if (events[i].stop == trit_stop_error) status = trit_error_set(err, trit_fail, "%s", bad ? bad->message : "failed");
             else if (events[i].token >= 0 && r->n < n_greedy) r->token[r->n++] = events[i].token;
         }
     }
@@ -165,13 +174,15 @@ static void compare_golden(doctor *d, const golden_run *r) {
     if (r->worst <= golden_tolerance)
         tell(d, "logits", verdict_pass, "the built-in model's %d best logits within %.4f of the reference", n_logits, r->worst);
     else
-        tell(d, "logits", verdict_fail, "logit of token %" PRId32 " is %.4f from the reference (at most %.2f allowed)", r->worst_id, r->worst, golden_tolerance);
+        tell(d, "logits", verdict_fail, "logit of token %" PRId32 " is %.4f from the reference (at most %.2f allowed)", r->worst_id,
+             r->worst, golden_tolerance);
     uint32_t same = 0;
     while (same < r->n && same < n_greedy && r->token[same] == golden_greedy[same]) same++;
     if (same == n_greedy)
         tell(d, "tokens", verdict_pass, "%d tokens as the reference continues", n_greedy);
     else if (same < r->n)
-        tell(d, "tokens", verdict_fail, "token %" PRIu32 " of the continuation is %" PRId32 ", the reference has %" PRId32, same, r->token[same], golden_greedy[same]);
+        tell(d, "tokens", verdict_fail, "token %" PRIu32 " of the continuation is %" PRId32 ", the reference has %" PRId32, same,
+             r->token[same], golden_greedy[same]);
     else
         tell(d, "tokens", verdict_fail, "the continuation ends after %" PRIu32 " of %d tokens", same, n_greedy);
 }

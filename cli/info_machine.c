@@ -31,10 +31,19 @@ static void print_devices(void) {
     for (size_t i = 0; (name = trit_cpu_tier_at(i, &needs, &runs)); i++) trit_out_printf("  %-12s %-4s %s\n", name, runs ? "yes" : "no", needs);
 }
 
+/* A line a kernel: the tiers that it is compiled for. */
 static void print_kernels(void) {
-    const char *name, *tier;
+    const char *name, *other, *tier;
     trit_out_puts("kernels\n");
-    for (size_t i = 0; (name = trit_kernel_at(i, &tier)); i++) trit_out_printf("  %-24s %s\n", name, tier);
+    for (size_t i = 0; (name = trit_kernel_at(i, &tier)); i++) {
+        size_t first = 0;
+        while (strcmp(trit_kernel_at(first, &other), name) != 0) first++;
+        if (first < i) continue;
+        trit_out_printf("  %-16s", name);
+        for (size_t k = i; (other = trit_kernel_at(k, &tier)); k++)
+            if (strcmp(other, name) == 0) trit_out_printf(" %s", tier);
+        trit_out_puts("\n");
+    }
 }
 
 static void print_env(void) {
@@ -134,7 +143,12 @@ trit_status trit_info_machine(const trit_info_opts *o, trit_error *err) {
     struct part {
         bool wanted;
         void (*print)(void);
-    } parts[] = {{all || o->devices, print_devices}, {all || o->kernels, print_kernels}, {all || o->synthetic, print_synthetic}, {all || o->env, print_env}};
+    } parts[] = {
+        {all || o->devices, print_devices},
+        {all || o->kernels, print_kernels},
+        {all || o->synthetic, print_synthetic},
+        {all || o->env, print_env},
+    };
     bool any = false;
     for (size_t i = 0; i < TRIT_COUNT(parts); i++) {
         if (!parts[i].wanted) continue;

@@ -23,6 +23,25 @@ typedef struct type_counts {
     uint64_t n_tensors, n_bytes;
 } type_counts;
 
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* Weights by the shapes in the file, for a model that was opened without them: bytes of packed Hugging Face tensors hold four,
+ * stored scales are no weights. */
+static uint64_t count_params(const trit_model *model) {
+    uint64_t sum = 0;
+    trit_tensor_info t;
+    for (size_t i = 0; trit_model_tensor_at(model, i, &t); i++) {
+        if (ends_with(t.name, "_scale") || ends_with(t.name, "rope_freqs.weight")) continue;
+        uint64_t n = strcmp(t.type, "U8") == 0 ? 4 : 1;
+        for (uint32_t d = 0; d < t.n_dims; d++) n *= t.shape[d];
+        sum += n;
+    }
+    return sum;
+}
+
 static type_counts count_types(const trit_model *model) {
     type_counts c = {.n = 0};
     trit_tensor_info t;
@@ -149,7 +168,7 @@ static trit_status print_json(const trit_info_opts *o, const trit_loaded *loaded
     trit_jsonw_put_str(&w, "activation_why", m.activation_why);
     trit_jsonw_put_str(&w, "activations", m.activations);
     trit_jsonw_put_str(&w, "scale_sense", m.scale_sense);
-    trit_jsonw_put_uint(&w, "params", m.n_params);
+    trit_jsonw_put_uint(&w, "params", count_params(loaded->model));
     trit_jsonw_put_uint(&w, "file_bytes", c.n_bytes);
     put_sizes(&w, &m);
     put_types(&w, &c);
@@ -236,7 +255,7 @@ static void print_text(const trit_info_opts *o, const trit_loaded *loaded) {
     trit_out_escaped(m.activation_why, strlen(m.activation_why));
     trit_out_printf("\n%-16s%s inputs of ternary layers\n", "arithmetic", m.activations);
     if (*m.scale_sense) line("scales", m.scale_sense);
-    trit_out_printf("%-16s%.1f million in %" PRIu64 " tensors, %.1f MB in the file\n", "parameters", (double)m.n_params * 1e-6, c.n_tensors,
+    trit_out_printf("%-16s%.1f million in %" PRIu64 " tensors, %.1f MB in the file\n", "parameters", (double)count_params(loaded->model) * 1e-6, c.n_tensors,
                     (double)c.n_bytes * 1e-6);
     print_types(&c);
     trit_out_printf("%-16s%" PRIu32 " layers, %" PRIu32 " wide, feed-forward %" PRIu32 "\n", "shape", m.n_layers, m.dim, m.ff_dim);

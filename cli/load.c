@@ -25,8 +25,8 @@ const trit_option trit_run_options[5] = {
     {"threads", 't', trit_opt_int, offsetof(trit_run_choice, threads), "N", 0, 4096, "threads; 0: one a physical core"},
     {"ctx", 'c', trit_opt_int, offsetof(trit_run_choice, context), "N", 0, 1 << 30,
      "positions for prompt and answer together; 0: as the model has, 4096 at most"},
-    {"kv", 0, trit_opt_choice, offsetof(trit_run_choice, kv), "f32|f16|q8", 0, 0, "number format of the attention cache (f16)"},
-    {"chunk", 0, trit_opt_int, offsetof(trit_run_choice, chunk), "N", 0, 1 << 20, "tokens of a prompt computed together; 0: 256"},
+    {"kv", 0, trit_opt_choice, offsetof(trit_run_choice, kv), "f32|f16|q8", 0, 0, "number format of the attention cache; f16 without it"},
+    {"chunk", 0, trit_opt_int, offsetof(trit_run_choice, chunk), "N", 0, 1 << 20, "tokens of a prompt computed together; 0: the engine chooses"},
     {"device", 0, trit_opt_choice, offsetof(trit_run_choice, device), "cpu|cuda|vulkan|metal|mlx|auto", 0, 0, "where to compute"},
 };
 

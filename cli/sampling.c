@@ -14,7 +14,7 @@ const trit_option trit_sampling_options[9] = {
     {"top-p", 0, trit_opt_real, AT(top_p), "P", 0, 1, "choose among the most likely tokens that make up P together; 1: off"},
     {"min-p", 0, trit_opt_real, AT(min_p), "P", 0, 1, "leave out tokens less likely than P times the most likely one; 0: off"},
     {"repeat-penalty", 0, trit_opt_real, AT(repeat_penalty), "X", 0.01, 100, "divide the score of tokens that occurred by X; 1: off"},
-    {"presence-penalty", 0, trit_opt_real, AT(presence_penalty), "X", -100, 100, "lower the score of tokens that occurred; 0: off"},
+    {"presence-penalty", 0, trit_opt_real, AT(presence_penalty), "X", -100, 100, "lower the score of tokens that occurred by X; 0: off"},
     {"frequency-penalty", 0, trit_opt_real, AT(frequency_penalty), "X", -100, 100,
      "lower the score of tokens by X for every time they occurred; 0: off"},
     {"repeat-last-n", 0, trit_opt_int, AT(repeat_last_n), "N", -1, 1 << 30,
