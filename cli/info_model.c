@@ -174,6 +174,7 @@ static trit_status print_json(const trit_info_opts *o, const trit_loaded *loaded
     put_types(&w, &c);
     put_tokenizer(&w, loaded->tokenizer);
     trit_jsonw_put_str(&w, "chat_template", m.chat_template);
+    trit_jsonw_put_str(&w, "problem", m.problem);
     if (o->check) {
         trit_jsonw_key(&w, "check");
         trit_jsonw_object(&w);
@@ -265,6 +266,7 @@ static void print_text(const trit_info_opts *o, const trit_loaded *loaded) {
     trit_out_printf("%-16seps %g\n", "norm", (double)m.norm_eps);
     print_tokenizer(loaded->tokenizer);
     line("chat template", m.chat_template ? "in the file" : "none in the file");
+    if (m.problem) line("cannot be run", m.problem);
     if (o->tensors) print_tensors(loaded->model);
 }
 

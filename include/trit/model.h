@@ -23,7 +23,7 @@ typedef struct trit_model_opts {
     const char *activation;  /* "relu2", "silu" or "gelu" instead of what the file says; NULL: by the file */
     const char *activations; /* "int8" or "float" inputs of ternary projections; NULL: as the model was trained */
     uint32_t i2_s_block;     /* 64 for I2_S files of some ARM builds; 0: 128 */
-    bool no_weights;         /* read the description only: the model can tell, not run */
+    bool no_weights;         /* read the description only: the model can tell, not run; opens what cannot be run too */
     /* Called now and then while opening, from the calling thread; false stops (status cancelled). May be NULL. */
     bool (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);
     void *user;
@@ -54,6 +54,7 @@ typedef struct trit_model_info {
     float norm_eps, rope_theta;
     bool tied_embeddings;
     const char *chat_template;   /* as the file has it, or NULL */
+    const char *problem;         /* why the file cannot be run; NULL if it can. Only with no_weights: else opening fails */
 } trit_model_info;
 
 TRIT_API void trit_model_describe(const trit_model *model, trit_model_info *out);

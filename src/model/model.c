@@ -73,12 +73,25 @@ static trit_status write_program(trit_model *m, trit_error *err) {
     return trit_program_finish(&m->program, logits, err);
 }
 
+/* What the file says of itself. Whoever only wants to know what a file is gets an answer for files that cannot be run too: the
+ * reason is kept as the model's problem. */
+static trit_status read_description(trit_model *m, const trit_model_opts *o, trit_error *err) {
+    trit_error why = {0};
+    trit_status status = trit_config_read(&m->config, &m->source, o, &why);
+    if (status == trit_ok) status = open_tokenizer(m, o->tokenizer, &why);
+    if (o->no_weights && (status == trit_format || status == trit_unsupported)) {
+        m->problem = trit_strndup(why.message, strlen(why.message));
+        return m->problem ? trit_ok : trit_error_memory(err, sizeof why, "a message");
+    }
+    if (status != trit_ok && err) *err = why;
+    return status;
+}
+
 static trit_status open_steps(trit_model *m, const char *ref, const trit_model_opts *o, trit_error *err) {
     trit_status status = trit_source_open(&m->source, ref, err);
-    if (status == trit_ok) status = trit_config_read(&m->config, &m->source, o, err);
+    if (status == trit_ok) status = read_description(m, o, err);
     if (status == trit_ok) status = read_texts(m, err);
     if (status == trit_ok) status = name_tensors(m, err);
-    if (status == trit_ok) status = open_tokenizer(m, o->tokenizer, err);
     if (status != trit_ok || o->no_weights) return status;
     if (!m->device) {
         status = trit_device_open(&m->device, NULL, NULL, err);
@@ -126,6 +139,7 @@ void trit_model_close(trit_model *m) {
     trit_free(m->tensor_names);
     trit_free(m->name);
     trit_free(m->chat_template);
+    trit_free(m->problem);
     if (m->owns_device) trit_device_close(m->device);
     trit_source_close(&m->source);
     trit_free(m);
@@ -145,14 +159,14 @@ void trit_model_describe(const trit_model *m, trit_model_info *out) {
     };
     const trit_config *c = &m->config;
     *out = (trit_model_info){
-        .format = m->source.format, .arch = c->arch->name, .file_arch = m->source.file_arch, .name = m->name,
-        .activation = activations[c->activation], .activation_why = c->activation_why,
+        .format = m->source.format, .arch = c->arch ? c->arch->name : "", .file_arch = m->source.file_arch, .name = m->name,
+        .activation = activations[c->activation], .activation_why = c->activation_why ? c->activation_why : "",
         .activations = c->act_int8 ? "int8" : "float", .scale_sense = senses[c->scale_sense],
         .n_params = m->n_params, .weight_bytes = m->weight_bytes,
         .n_layers = c->n_layers, .dim = c->dim, .ff_dim = c->ff_dim, .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads,
         .head_dim = c->head_dim, .vocab_size = c->vocab_size, .context_length = c->context_length,
         .norm_eps = c->norm_eps, .rope_theta = c->rope_theta, .tied_embeddings = !trit_has(&m->output),
-        .chat_template = m->chat_template,
+        .chat_template = m->chat_template, .problem = m->problem,
     };
 }
 

@@ -89,6 +89,7 @@ struct trit_model {
     uint32_t i2_s_block;
     uint64_t weight_bytes, n_params;
     char *name, *chat_template; /* owned, NULL if absent */
+    char *problem;              /* owned: why a model that was opened without weights cannot be run; NULL if it can */
     char **tensor_names;        /* [n_tensors] NUL-terminated */
     size_t n_tensors;
 };

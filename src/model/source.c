@@ -22,9 +22,8 @@ static char *folder_of(const char *path) {
 }
 
 static trit_status settle_gguf(trit_source *s, trit_error *err) {
-    trit_str arch;
-    if (!trit_gguf_str(trit_gguf_find(s->gguf, "general.architecture"), &arch))
-        return trit_error_set(err, trit_format, "general.architecture: the file does not name its architecture");
+    trit_str arch = {0};
+    (void)trit_gguf_str(trit_gguf_find(s->gguf, "general.architecture"), &arch); /* its absence is the configuration's to refuse */
     s->file_arch = trit_strndup(arch.p, arch.n);
     if (!s->file_arch) return trit_error_memory(err, arch.n, "the architecture's name");
     snprintf(s->format_text, sizeof s->format_text, "GGUF v%u", trit_gguf_version(s->gguf));

@@ -179,6 +179,20 @@ static void unreadable_files_are_named(void **state) {
     assert_int_equal(trit_model_open(&m, make(&(fault){0}), &(trit_model_opts){.activations = "int3"}, &err), trit_arg);
 }
 
+static void the_problem_of_a_described_file_is_told(void **state) {
+    (void)state;
+    trit_error err;
+    trit_model *m;
+    trit_model_info info;
+    assert_ok(trit_model_open(&m, make(&(fault){.arch = "mamba"}), &(trit_model_opts){.no_weights = true}, &err));
+    trit_model_describe(m, &info);
+    assert_string_equal(info.file_arch, "mamba");
+    assert_non_null(strstr(info.problem, "mamba"));
+    trit_engine *e;
+    assert_int_equal(trit_engine_new(&e, m, NULL, &err), trit_arg);
+    trit_model_close(m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_sound_model_opens),
@@ -186,6 +200,7 @@ int main(void) {
         cmocka_unit_test(nan_in_the_embeddings_ends_the_request),
         cmocka_unit_test(a_larger_tokenizer_is_refused),
         cmocka_unit_test(unreadable_files_are_named),
+        cmocka_unit_test(the_problem_of_a_described_file_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
