@@ -68,7 +68,7 @@ static void bash_options(const char *name, const trit_command *c) {
     if (strcmp(name, "help") == 0) return; /* completes as no command at all does */
     trit_out_printf("        '%s') words='", name);
     each_option(c, name, bash_flag);
-    trit_out_puts(strcmp(name, "completion") == 0 ? "bash zsh fish' ;;\n" : "' ;;\n");
+    trit_out_puts(strcmp(name, "completion") == 0 ? "bash zsh fish' ;;\n" : "'; files=1 ;;\n");
 }
 
 static void bash(void) {
@@ -87,7 +87,7 @@ static void bash(void) {
     }
     walk(trit_commands, trit_n_commands, "", bash_options);
     trit_out_puts("    esac\n"
-                  "    case \"$word\" in -*) ;; *) [ -n \"$command\" ] && files=1 ;; esac\n"
+                  "    case \"$word\" in -*) files='' ;; esac\n"
                   "}\n"
                   "_trit() {\n"
                   "    local word=\"${COMP_WORDS[COMP_CWORD]}\" before=\"${COMP_WORDS[COMP_CWORD-1]}\" command='' words='' files=''\n"

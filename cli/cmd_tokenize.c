@@ -173,7 +173,7 @@ static trit_status lines(work *w, FILE *f, trit_error *err) {
         snprintf(what, sizeof what, "line %zu", number);
         status = trit_input_line(&line, f, what, &end, err);
         if (status != trit_ok || end) break;
-        if (!line.data || line.data[strspn(line.data, " \t\r")] == '\0') continue;
+        if (line.data[strspn(line.data, " \t\r")] == '\0') continue;
         trit_json *document;
         status = trit_json_parse(&document, line.data, line.n, what, err);
         if (status != trit_ok) break;

@@ -35,7 +35,9 @@ trit_status trit_input_read(trit_text *text, const char *path, trit_error *err) 
 }
 
 trit_status trit_input_line(trit_text *text, FILE *f, const char *what, bool *end, trit_error *err) {
+    if (!trit_text_reserve(text, 0)) return trit_error_memory(err, 1, what);
     text->n = 0;
+    text->data[0] = '\0';
     *end = false;
     int c;
     errno = 0;

@@ -1,0 +1,568 @@
+/* The program as its users meet it: commands, options, errors, exit codes, pipes and signals. Every command runs in a shell, in
+ * which `t` is the program. */
+#include "test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+typedef struct result {
+    int code; /* exit code; 128 + signal where one ended it */
+    char *out, *err;
+    size_t n_out, n_err;
+} result;
+
+static void release(result *r) {
+    free(r->out);
+    free(r->err);
+}
+
+/* Starts `command` with standard output and error in the files out.txt and err.txt. */
+static pid_t start(const char *command) {
+    static const char prelude[] = "t() { $TRIT_EMULATOR \"$TRIT_PROGRAM\" \"$@\"; }; ";
+    size_t n = sizeof prelude + strlen(command);
+    char *script = malloc(n);
+    assert_non_null(script);
+    snprintf(script, n, "%s%s", prelude, command);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, "out.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    posix_spawn_file_actions_addopen(&files, 2, "err.txt", O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    char *argv[] = {"sh", "-c", script, NULL};
+    pid_t pid;
+    assert_int_equal(posix_spawn(&pid, "/bin/sh", &files, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&files);
+    free(script);
+    return pid;
+}
+
+static result wait_for(pid_t pid) {
+    result r = {0};
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    r.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    r.out = test_read("out.txt", &r.n_out);
+    r.err = test_read("err.txt", &r.n_err);
+    return r;
+}
+
+static result sh(const char *command) {
+    return wait_for(start(command));
+}
+
+static result shf(const char *fmt, ...) TRIT_PRINTF(1, 2);
+
+static result shf(const char *fmt, ...) {
+    char command[4096];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(command, sizeof command, fmt, args);
+    va_end(args);
+    return sh(command);
+}
+
+static void expect_code(const result *r, int code, const char *command) {
+    if (r->code != code) fail_msg("%s: exit %d instead of %d; stderr: %s", command, r->code, code, r->err);
+}
+
+/* One line "trit: ..." on standard error, nothing else. */
+static void expect_one_line(const result *r, const char *command) {
+    const char *newline = strchr(r->err, '\n');
+    if (strncmp(r->err, "trit: ", 6) != 0 || !newline || newline[1])
+        fail_msg("%s: standard error is not one line of \"trit: ...\": %s", command, r->err);
+}
+
+static json_t *expect_json(const char *command) {
+    result r = sh(command);
+    expect_code(&r, 0, command);
+    json_error_t error;
+    json_t *v = json_loads(r.out, JSON_REJECT_DUPLICATES, &error);
+    if (!v) fail_msg("%s: %s in %s", command, error.text, r.out);
+    release(&r);
+    return v;
+}
+
+static void expect_keys(const json_t *v, const char *const *keys, const char *command) {
+    for (; *keys; keys++)
+        if (!json_object_get(v, *keys)) fail_msg("%s: no \"%s\" in the document", command, *keys);
+}
+
+static const char *const commands[] = {"run", "tokenize", "eval ppl", "eval logits", "info", "doctor", "completion", "help"};
+enum { n_commands = sizeof commands / sizeof commands[0] };
+
+/* Tests that run a model need the one inside the program. */
+static bool has_builtin(void) {
+    result r = sh("t info -m ''");
+    bool has = r.code == 0;
+    release(&r);
+    return has;
+}
+
+#define require_builtin()                                            \
+    do {                                                             \
+        if (!has_builtin()) {                                        \
+            print_message("skipped: no model inside the program\n"); \
+            skip();                                                  \
+        }                                                            \
+    } while (0)
+
+static void test_help(void **state) {
+    (void)state;
+    result top = sh("t");
+    expect_code(&top, 0, "trit");
+    for (size_t i = 0; i < n_commands; i++) {
+        char command[80], first[80];
+        snprintf(command, sizeof command, "t %s --help", commands[i]);
+        snprintf(first, sizeof first, "Usage: trit %s ", commands[i]);
+        result a = sh(command), b = shf("t help %s", commands[i]);
+        expect_code(&a, 0, command);
+        if (strncmp(a.out, first, strlen(first)) != 0) fail_msg("%s begins with %.60s", command, a.out);
+        if (!strstr(a.out, "\nExamples:\n")) fail_msg("%s: no examples", command);
+        assert_string_equal(a.out, b.out);
+        assert_string_equal(a.err, "");
+        char word[20] = "";
+        memcpy(word, commands[i], strcspn(commands[i], " "));
+        assert_non_null(strstr(top.out, word));
+        for (const char *line = a.out; *line; line += strcspn(line, "\n") + 1)
+            if (strcspn(line, "\n") > 80) fail_msg("%s: a line of more than 80 columns: %.90s", command, line);
+        release(&a);
+        release(&b);
+    }
+    release(&top);
+    result version = sh("t --version");
+    assert_int_equal(version.code, 0);
+    assert_int_equal(strncmp(version.out, "trit ", 5), 0);
+    release(&version);
+}
+
+/* Something that an option takes, by how the help names its value. */
+static void sample_value(const char *value, char out[32]) {
+    if (strchr(value, '|')) snprintf(out, 32, "%.*s", (int)strcspn(value, "|"), value);
+    else if (strcmp(value, "N") == 0) snprintf(out, 32, "2");
+    else if (strcmp(value, "X") == 0 || strcmp(value, "P") == 0) snprintf(out, 32, "0.5");
+    else snprintf(out, 32, "%s", value);
+}
+
+/* What help shows, the parser takes, in all its spellings. */
+static void test_help_options_are_accepted(void **state) {
+    (void)state;
+    for (size_t i = 0; i < n_commands; i++) {
+        result help = shf("t help %s", commands[i]);
+        size_t n_options = 0;
+        for (char *line = strtok(help.out, "\n"); line; line = strtok(NULL, "\n")) {
+            char letter = 0, name[64] = "", value[64] = "", given[32] = "";
+            const char *dashes = strstr(line, "--");
+            bool is_option = strncmp(line, "      --", 8) == 0 || (strncmp(line, "  -", 3) == 0 && strncmp(line + 4, ", --", 4) == 0);
+            if (!is_option || sscanf(dashes, "--%63[a-z0-9-]", name) != 1) continue;
+            if (line[2] == '-') letter = line[3];
+            const char *after = dashes + 2 + strlen(name);
+            if (after[0] == ' ' && after[1] != ' ') sscanf(after + 1, "%63s", value);
+            n_options++;
+            if (strcmp(name, "help") == 0) continue;
+            if (*value) sample_value(value, given);
+            result a = shf("t %s --%s %s --help", commands[i], name, given);
+            if (a.code != 0) fail_msg("trit %s --%s %s: %s", commands[i], name, given, a.err);
+            release(&a);
+            if (*value) {
+                result b = shf("t %s --%s=%s --help", commands[i], name, given);
+                if (b.code != 0) fail_msg("trit %s --%s=%s: %s", commands[i], name, given, b.err);
+                release(&b);
+            }
+            if (letter) {
+                result c = shf("t %s -%c%s --help", commands[i], letter, given);
+                if (c.code != 0) fail_msg("trit %s -%c%s: %s", commands[i], letter, given, c.err);
+                release(&c);
+            }
+        }
+        assert_true(n_options >= 1);
+        release(&help);
+    }
+}
+
+typedef struct error_case {
+    const char *command;
+    int code;
+    const char *says; /* part of the message */
+} error_case;
+
+static const error_case usage_errors[] = {
+    {"t rnu", 2, "did you mean \"run\"?"},
+    {"t serve", 2, "unknown command \"serve\""},
+    {"t --frobnicate", 2, "unknown option \"--frobnicate\""},
+    {"t eval", 2, "eval: which one?"},
+    {"t eval pl", 2, "did you mean \"eval ppl\"?"},
+    {"t help nothing", 2, "unknown command \"nothing\""},
+    {"t help eval nothing", 2, "unknown command \"eval nothing\""},
+    {"t run --tmep 1", 2, "did you mean --temp?"},
+    {"t run -Z", 2, "unknown option \"-Z\""},
+    {"t run -qx", 2, "unknown option \"-qx\""},
+    {"t run --temp", 2, "--temp needs a value"},
+    {"t run --temp warm", 2, "--temp: \"warm\" is not a number"},
+    {"t run --temp nan", 2, "--temp: \"nan\" is not a number"},
+    {"t run --temp -1", 2, "--temp: -1 is outside 0 to 100"},
+    {"t run --top-k 1.5", 2, "--top-k: \"1.5\" is not a whole number"},
+    {"t run -n 99999999999999999999", 2, "is not a whole number"},
+    {"t run -n 0x10", 2, "\"0x10\" is not a whole number"},
+    {"t run --kv f64", 2, "--kv: \"f64\" is none of f32|f16|q8"},
+    {"t run --json=yes", 2, "--json takes no value"},
+    {"t run --system x", 2, "--system is not supported yet"},
+    {"t run --chat-template=x", 2, "--chat-template is not supported yet"},
+    {"t run --beams 4", 2, "--beams is not supported yet"},
+    {"t run a b", 2, "unexpected argument \"b\""},
+    {"t run a -p b", 2, "two prompts"},
+    {"t run --ids 1,x", 2, "--ids: \"x\" is not a token id"},
+    {"t run --ids ''", 2, "no token id"},
+    {"t run --ids -1", 2, "is not a token id"},
+    {"t run --logprobs 3 hi", 2, "--logprobs needs --json"},
+    {"t run --logprobs 21 --json hi", 2, "outside 0 to 20"},
+    {"t run --device abacus", 2, "is none of"},
+    {"t run -f missing.txt", 3, "missing.txt: No such file"},
+    {"t run -f .", 3, ".: "},
+    {"t run -m missing.gguf hi", 3, "missing.gguf"},
+    {"t run -m out.txt hi", 3, "out.txt"},
+    {"t run -m synthetic:nothing hi", 2, "nothing"},
+    {"t info missing.gguf", 3, "missing.gguf"},
+    {"t info a -m b", 2, "two models"},
+    {"t info --env -m x", 2, "without a model"},
+    {"t info a b", 2, "unexpected argument \"b\""},
+    {"t tokenize -m missing.json hi", 3, "missing.json"},
+    {"t tokenize --jsonl --json", 2, "--jsonl does not go with --json"},
+    {"t tokenize -f a b", 2, "two texts"},
+    {"t eval logits", 2, "needs --ids"},
+    {"t eval ppl", 2, "needs a text"},
+    {"t eval ppl a --ids-file b", 2, "two texts"},
+    {"t eval ppl --stride 600 a", 2, "longer than --window"},
+    {"t eval ppl missing.txt", 3, "missing.txt"},
+    {"t doctor now", 2, "unexpected argument \"now\""},
+    {"t completion", 2, "for which shell?"},
+    {"t completion tcsh", 2, "unknown shell \"tcsh\""},
+    {"TRIT_LOG=loud t info", 2, "TRIT_LOG: \"loud\""},
+    {"t run \"$(printf 'x\\ny')\" two", 2, "unexpected argument"},
+    {"t \"$(printf 'a\\nb')\"", 2, "unknown command \"a?b\""},
+};
+
+static const error_case model_errors[] = {
+    {"t run --device cuda hi", 5, "cuda"},
+    {"t run --ids 99999999", 2, "99999999"},
+    {"t tokenize --decode 99999999", 2, "99999999"},
+    {"t tokenize --decode 1,x", 2, "\"x\" is not a token id"},
+    {"echo '{\"txt\": 1}' | t tokenize --jsonl", 3, "line 1: no \"text\""},
+    {"echo '{' | t tokenize --jsonl", 3, "line 1"},
+    {"echo '{\"ids\": [1, \"a\"]}' | t tokenize --jsonl --decode", 3, "element 1 is not a token id"},
+    {"t eval logits --ids 1,99999999", 2, "99999999"},
+    {"echo hi | t eval ppl -", 2, "too short"},
+    {"echo '[1, 2, 99999999]' > ids.json; t eval ppl --window 3 --score all --ids-file ids.json", 2, "99999999"},
+    {"echo '{\"a\": [1]}' > ids.json; t eval ppl --ids-file ids.json", 2, "--ids-key"},
+    {"echo '{\"a\": [1]}' > ids.json; t eval ppl --ids-file ids.json --ids-key b", 3, "no member \"b\""},
+    {"echo '[1' > ids.json; t eval ppl --ids-file ids.json", 3, "ids.json"},
+    {"TRIT_CPU=abacus t run hi", 2, "abacus"},
+    {"t run -c 2 'Once upon a time there was'", 1, "2"},
+};
+
+static void expect_error(const error_case *c) {
+    result r = sh(c->command);
+    expect_code(&r, c->code, c->command);
+    expect_one_line(&r, c->command);
+    if (!strstr(r.err, c->says)) fail_msg("%s: no \"%s\" in: %s", c->command, c->says, r.err);
+    if (r.n_out) fail_msg("%s: on standard output: %s", c->command, r.out);
+    release(&r);
+}
+
+static void test_usage_errors(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof usage_errors / sizeof usage_errors[0]; i++) expect_error(&usage_errors[i]);
+}
+
+static void test_model_errors(void **state) {
+    (void)state;
+    require_builtin();
+    for (size_t i = 0; i < sizeof model_errors / sizeof model_errors[0]; i++) expect_error(&model_errors[i]);
+}
+
+static void test_json(void **state) {
+    (void)state;
+    require_builtin();
+    static const struct {
+        const char *command, *keys[10];
+    } cases[] = {
+        {"t run --json -n 3 --seed 1 Once",
+         {"prompt_tokens", "tokens", "text", "stop_reason", "prompt_tps", "decode_tps", "load_ms", "ttft_ms", "seed"}},
+        {"t run --json -n 0 Once", {"prompt_tokens", "tokens", "text", "stop_reason"}},
+        {"t run --json -n 2 --logprobs 3 Once", {"logprobs"}},
+        {"t tokenize --json 'Once upon'", {"ids", "pieces"}},
+        {"t tokenize --json --decode 5,6", {"ids", "pieces", "text", "bytes_b64"}},
+        {"t tokenize --json \"$(printf 'a\\377b')\"", {"ids", "pieces"}},
+        {"t eval logits --ids 1,2 --json", {"logits"}},
+        {"yes 'Once upon a time there was a girl.' | head -50 | t eval ppl --window 64 --json -", {"ppl", "stderr", "nll", "tokens"}},
+        {"t info --json", {"version", "devices", "tiers", "kernels", "env", "synthetic"}},
+        {"t info --json --env", {"env"}},
+        {"t info --json -m ''", {"arch", "activation", "params", "tensors", "types", "eos_ids"}},
+        {"t info --json -m '' --check", {"check"}},
+        {"t doctor --json", {"checks", "ok"}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *v = expect_json(cases[i].command);
+        expect_keys(v, cases[i].keys, cases[i].command);
+        json_decref(v);
+    }
+}
+
+static void test_run(void **state) {
+    (void)state;
+    require_builtin();
+    result story = sh("t run --temp 0 -n 30");
+    assert_int_equal(story.code, 0);
+    assert_true(story.n_out > 40);
+    assert_non_null(strstr(story.err, "tok/s"));
+    result quiet = sh("t run --temp 0 -n 30 --quiet </dev/null");
+    assert_string_equal(quiet.out, story.out);
+    assert_string_equal(quiet.err, "");
+    /* The same prompt by every way in. */
+    result argument = sh("t run -q --temp 0 -n 8 'Once upon a time'");
+    static const char *const ways[] = {
+        "t run -q --temp 0 -n 8 -p 'Once upon a time'",
+        "echo Once upon a time | t run -q --temp 0 -n 8",
+        "printf 'Once upon a time\\r\\n' | t run -q --temp 0 -n 8 -",
+        "echo Once upon a time > p.txt; t run -q --temp 0 -n 8 -f p.txt",
+        "t run -q --temp 0 -n 8 --ids \"$(t tokenize 'Once upon a time')\"",
+        "t run -q --temp 0 -n 8 -t 1 --chunk 1 -- 'Once upon a time'",
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        result r = sh(ways[i]);
+        if (strcmp(r.out, argument.out) != 0) fail_msg("%s: %s instead of %s", ways[i], r.out, argument.out);
+        release(&r);
+    }
+    result one = sh("t run -q --seed 7 -n 20 Once"), two = sh("t run -q --seed 7 -n 20 -t 1 Once");
+    assert_string_equal(one.out, two.out);
+    release(&story);
+    release(&quiet);
+    release(&argument);
+    release(&one);
+    release(&two);
+}
+
+static void test_run_stop(void **state) {
+    (void)state;
+    require_builtin();
+    json_t *whole = expect_json("t run --json --temp 0 -n 12 Once");
+    json_t *stopped = expect_json("t run --json --temp 0 -n 12 --stop a --stop b Once");
+    const char *text = json_string_value(json_object_get(stopped, "text"));
+    assert_string_equal(json_string_value(json_object_get(whole, "stop_reason")), "length");
+    assert_string_equal(json_string_value(json_object_get(stopped, "stop_reason")), "stop");
+    assert_null(strpbrk(text, "ab"));
+    assert_int_equal(strncmp(json_string_value(json_object_get(whole, "text")), text, strlen(text)), 0);
+    json_decref(whole);
+    json_decref(stopped);
+}
+
+static void test_tokenize(void **state) {
+    (void)state;
+    require_builtin();
+    result r = sh("printf 'Once upon a time,\\n there was.' > text.txt; t tokenize -f text.txt | t tokenize --decode - > back.txt; cmp text.txt back.txt");
+    if (r.code != 0) fail_msg("text and ids and text again: %s %s", r.out, r.err);
+    release(&r);
+    r = sh("printf '{\"text\": \"Once\"}\\n\\n{\"text\": \"\"}\\n{\"text\": \"a\\\\u0000b\"}' | t tokenize --jsonl --no-bos");
+    expect_code(&r, 0, "tokenize --jsonl");
+    size_t n_lines = 0;
+    for (const char *p = r.out; (p = strchr(p, '\n')); p++) n_lines++;
+    assert_int_equal(n_lines, 3);
+    assert_int_equal(strncmp(r.out, "{\"ids\": [", 9), 0);
+    release(&r);
+    r = sh("echo '{\"ids\": [1, 2]}' | t tokenize --jsonl --decode");
+    assert_string_equal(r.out, "{\"bytes_b64\": \"\"}\n");
+    release(&r);
+    r = sh("t tokenize --pieces Once | wc -l; t tokenize Once | wc -w");
+    assert_int_equal(strtol(r.out, NULL, 10), strtol(strchr(r.out, '\n'), NULL, 10));
+    release(&r);
+}
+
+static void test_same_bits(void **state) {
+    (void)state;
+    require_builtin();
+    static const char *const ways[] = {"--batch 5", "--chunk 1", "-t 1", "--chunk 3 --batch 2 -t 1"};
+    result r = sh("t eval logits --ids 1,20,300,40,50,60,70 --all");
+    assert_int_equal(r.code, 0);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        result s = shf("t eval logits --ids 1,20,300,40,50,60,70 --all %s", ways[i]);
+        assert_int_equal(s.code, 0);
+        if (strcmp(r.out, s.out) != 0) fail_msg("%s: other bits", ways[i]);
+        release(&s);
+    }
+    release(&r);
+}
+
+/* `... | head` must neither hang nor complain; a full disk must. */
+static void test_output_that_fails(void **state) {
+    (void)state;
+    require_builtin();
+    static const char *const writers[] = {"t run --ignore-eos -n 200 -q", "t info", "t help run", "t eval logits --ids 1,2,3 --all --json"};
+    for (size_t i = 0; i < sizeof writers / sizeof writers[0]; i++) {
+        result r = shf("{ %s; echo $? > code.txt; } | head -c 1 > /dev/null; exit $(cat code.txt)", writers[i]);
+        expect_code(&r, 0, writers[i]);
+        if (r.n_err) fail_msg("%s | head: %s", writers[i], r.err);
+        release(&r);
+        if (access("/dev/full", W_OK) != 0) continue;
+        r = shf("%s > /dev/full", writers[i]);
+        expect_code(&r, 3, writers[i]);
+        expect_one_line(&r, writers[i]);
+        release(&r);
+    }
+}
+
+static void nap(long ms) {
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+static void test_interrupt(void **state) {
+    (void)state;
+    require_builtin();
+    pid_t pid = start("exec $TRIT_EMULATOR \"$TRIT_PROGRAM\" run --ignore-eos -t 1");
+    struct stat st;
+    for (int i = 0; i < 5000 && (stat("out.txt", &st) != 0 || st.st_size == 0); i++) nap(2);
+    assert_int_equal(kill(pid, SIGINT), 0);
+    result r = wait_for(pid);
+    expect_code(&r, 130, "run and Ctrl-C");
+    assert_true(r.n_out > 0);
+    assert_int_equal(r.out[r.n_out - 1], '\n');
+    assert_null(strstr(r.err, "trit: "));
+    release(&r);
+    /* While it waits for standard input. */
+    (void)unlink("fifo.tmp");
+    assert_int_equal(mkfifo("fifo.tmp", 0600), 0);
+    pid = start("exec $TRIT_EMULATOR \"$TRIT_PROGRAM\" run < fifo.tmp");
+    int fd = open("fifo.tmp", O_WRONLY);
+    nap(300);
+    kill(pid, SIGINT);
+    r = wait_for(pid);
+    close(fd);
+    unlink("fifo.tmp");
+    expect_code(&r, 130, "run without a prompt and Ctrl-C");
+    release(&r);
+}
+
+static void test_completion(void **state) {
+    (void)state;
+    static const char *const shells[] = {"bash", "zsh", "fish"};
+    for (size_t i = 0; i < 3; i++) {
+        result r = shf("t completion %s > c.txt && { ! command -v %s > /dev/null || %s -n c.txt; }", shells[i], shells[i], shells[i]);
+        expect_code(&r, 0, shells[i]);
+        release(&r);
+    }
+    result r = sh("command -v bash > /dev/null || exit 77; t completion bash > c.bash; cat > c.sh <<'END'\n"
+                  ". ./c.bash\n"
+                  "ask() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _trit; echo \"${COMPREPLY[*]}\"; }\n"
+                  "ask trit ru; ask trit run --see; ask trit eval p; ask trit eval ppl --win; ask trit run --kv q; ask trit help ev\n"
+                  "END\nbash c.sh");
+    if (r.code != 77) assert_string_equal(r.out, "run\n--seed\nppl\n--window\nq8\neval\n");
+    release(&r);
+    r = sh("t man");
+    assert_int_equal(r.code, 0);
+    assert_int_equal(strncmp(r.out, ".TH TRIT 1", 10), 0);
+    release(&r);
+}
+
+static void test_doctor(void **state) {
+    (void)state;
+    require_builtin();
+    json_t *v = expect_json("t doctor --json");
+    assert_true(json_is_true(json_object_get(v, "ok")));
+    size_t i;
+    json_t *check;
+    json_array_foreach(json_object_get(v, "checks"), i, check) assert_string_not_equal(json_string_value(json_object_get(check, "status")), "fail");
+    json_decref(v);
+    result r = sh("t doctor --device cuda");
+    assert_int_equal(r.code, 1);
+    assert_non_null(strstr(r.out, "fail  device"));
+    expect_one_line(&r, "doctor --device cuda");
+    release(&r);
+}
+
+static void test_synthetic(void **state) {
+    (void)state;
+    result r = sh("t run -m synthetic:tiny --ids 1,2,3 -n 4 --temp 0 --json -q");
+    if (r.code != 0) fail_msg("synthetic:tiny: %s", r.err);
+    json_t *v = json_loads(r.out, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(v, "tokens")), 4);
+    json_decref(v);
+    release(&r);
+}
+
+/* The reference perplexity of the real model: 4.12358 in float64. */
+static void test_reference_perplexity(void **state) {
+    (void)state;
+    require_shared("data/models/bitllama/bitllama-3M.TQ2_0.gguf");
+    char command[4096];
+    snprintf(command, sizeof command, "t eval ppl -q -m '%s' --score all --ids-file '%s' --ids-key stories --json",
+             test_shared("data/models/bitllama/bitllama-3M.TQ2_0.gguf"), test_shared("data/models/bitllama/ref_tokens.json"));
+    json_t *v = expect_json(command);
+    assert_int_equal(json_integer_value(json_object_get(v, "tokens")), 20440);
+    double ppl = json_number_value(json_object_get(v, "ppl"));
+    if (ppl < 4.118 || ppl > 4.129) fail_msg("perplexity %.5f instead of 4.12358", ppl);
+    json_decref(v);
+}
+
+/* Broken files: a clear error of one line, never a crash, whatever is asked of them. */
+static size_t ask_all(const char *folder) {
+    static const char *const questions[] = {"info --check -q -m", "run --ids 1 -n 1 -q -m", "tokenize hi -m"};
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    size_t n = 0;
+    for (struct dirent *entry; (entry = readdir(dir)); n++) {
+        if (entry->d_name[0] == '.') continue;
+        for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+            result r = shf("timeout 60 \"$TRIT_PROGRAM\" %s '%s/%s'", questions[i], folder, entry->d_name);
+            if (r.code > 4) fail_msg("%s %s: exit %d: %s", questions[i], entry->d_name, r.code, r.err);
+            if (r.code) expect_one_line(&r, entry->d_name);
+            release(&r);
+        }
+    }
+    closedir(dir);
+    return n;
+}
+
+static void test_malformed(void **state) {
+    (void)state;
+    require_shared("data/malformed");
+    char folder[1024];
+    snprintf(folder, sizeof folder, "%s", test_shared("data/malformed/gguf"));
+    assert_true(ask_all(folder) > 10);
+    snprintf(folder, sizeof folder, "%s", test_shared("data/malformed/safetensors"));
+    assert_true(ask_all(folder) > 10);
+}
+
+int main(void) {
+    if (!getenv("TRIT_PROGRAM")) setenv("TRIT_PROGRAM", TRIT_BINARY_DIR "/trit", 1);
+    if (!getenv("TRIT_EMULATOR")) setenv("TRIT_EMULATOR", "", 1);
+    /* TRIT_CPU stays: the suite runs once a tier. */
+    static const char *const others[] = {"TRIT_THREADS", "TRIT_DEVICE", "TRIT_LOG"};
+    for (size_t i = 0; i < 3; i++) unsetenv(others[i]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_help_options_are_accepted),
+        cmocka_unit_test(test_usage_errors),
+        cmocka_unit_test(test_model_errors),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_run_stop),
+        cmocka_unit_test(test_tokenize),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_output_that_fails),
+        cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_completion),
+        cmocka_unit_test(test_doctor),
+        cmocka_unit_test(test_synthetic),
+        cmocka_unit_test(test_reference_perplexity),
+        cmocka_unit_test(test_malformed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
