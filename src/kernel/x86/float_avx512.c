@@ -2,5 +2,5 @@
 #include "kernel/x86/v16_avx512.h"
 
 #define KERNEL(slot) trit_##slot##_avx512
-enum { GEMV_ROWS = 8, GEMM_ROWS = 4, GEMM_TOKENS = 4 };
+enum { GEMV_ROWS = 8, GEMM_ROWS = 6, GEMM_TOKENS = 4 };
 #include "kernel/float_template.h"
