@@ -243,30 +243,34 @@ static void print_tensors(const trit_model *model) {
     }
 }
 
+static void print_graph(const trit_model_info *m) {
+    trit_out_printf("%-16s%s (", "architecture", m->arch);
+    trit_out_escaped(m->file_arch, strlen(m->file_arch));
+    trit_out_printf(" in the file)\n%-16s%s: ", "activation", m->activation);
+    trit_out_escaped(m->activation_why, strlen(m->activation_why));
+    trit_out_printf("\n%-16s%s inputs of ternary layers\n", "arithmetic", m->activations);
+    if (*m->scale_sense) line("scales", m->scale_sense);
+    trit_out_printf("%-16s%" PRIu32 " layers, %" PRIu32 " wide, feed-forward %" PRIu32 "\n", "shape", m->n_layers, m->dim, m->ff_dim);
+    trit_out_printf("%-16s%" PRIu32 " heads of %" PRIu32 ", %" PRIu32 " for keys and values\n", "attention", m->n_heads, m->head_dim, m->n_kv_heads);
+    trit_out_printf("%-16s%" PRIu32 " positions, RoPE theta %g\n", "context", m->context_length, (double)m->rope_theta);
+    trit_out_printf("%-16s%" PRIu32 " tokens, %s\n", "vocabulary", m->vocab_size, m->tied_embeddings ? "embeddings tied" : "separate output layer");
+    trit_out_printf("%-16seps %g\n", "norm", (double)m->norm_eps);
+}
+
+/* Of a file that cannot be run only what the container tells, and why. */
 static void print_text(const trit_info_opts *o, const trit_loaded *loaded) {
     trit_model_info m;
     trit_model_describe(loaded->model, &m);
     type_counts c = count_types(loaded->model);
     line("model", *m.name ? m.name : trit_model_choice_name(&o->model));
     line("format", m.format);
-    trit_out_printf("%-16s%s (", "architecture", m.arch);
-    trit_out_escaped(m.file_arch, strlen(m.file_arch));
-    trit_out_puts(" in the file)\n");
-    trit_out_printf("%-16s%s: ", "activation", m.activation);
-    trit_out_escaped(m.activation_why, strlen(m.activation_why));
-    trit_out_printf("\n%-16s%s inputs of ternary layers\n", "arithmetic", m.activations);
-    if (*m.scale_sense) line("scales", m.scale_sense);
+    if (m.problem) line("cannot be run", m.problem);
+    else print_graph(&m);
     trit_out_printf("%-16s%.1f million in %" PRIu64 " tensors, %.1f MB in the file\n", "parameters", (double)count_params(loaded->model) * 1e-6, c.n_tensors,
                     (double)c.n_bytes * 1e-6);
     print_types(&c);
-    trit_out_printf("%-16s%" PRIu32 " layers, %" PRIu32 " wide, feed-forward %" PRIu32 "\n", "shape", m.n_layers, m.dim, m.ff_dim);
-    trit_out_printf("%-16s%" PRIu32 " heads of %" PRIu32 ", %" PRIu32 " for keys and values\n", "attention", m.n_heads, m.head_dim, m.n_kv_heads);
-    trit_out_printf("%-16s%" PRIu32 " positions, RoPE theta %g\n", "context", m.context_length, (double)m.rope_theta);
-    trit_out_printf("%-16s%" PRIu32 " tokens, %s\n", "vocabulary", m.vocab_size, m.tied_embeddings ? "embeddings tied" : "separate output layer");
-    trit_out_printf("%-16seps %g\n", "norm", (double)m.norm_eps);
     print_tokenizer(loaded->tokenizer);
     line("chat template", m.chat_template ? "in the file" : "none in the file");
-    if (m.problem) line("cannot be run", m.problem);
     if (o->tensors) print_tensors(loaded->model);
 }
 
