@@ -269,8 +269,8 @@ static void print_text(const trit_info_opts *o, const trit_loaded *loaded) {
     trit_out_printf("%-16s%.1f million in %" PRIu64 " tensors, %.1f MB in the file\n", "parameters", (double)count_params(loaded->model) * 1e-6, c.n_tensors,
                     (double)c.n_bytes * 1e-6);
     print_types(&c);
-    print_tokenizer(loaded->tokenizer);
-    line("chat template", m.chat_template ? "in the file" : "none in the file");
+    if (!m.problem) print_tokenizer(loaded->tokenizer);
+    if (!m.problem) line("chat template", m.chat_template ? "in the file" : "none in the file");
     if (o->tensors) print_tensors(loaded->model);
 }
 
