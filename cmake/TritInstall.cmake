@@ -1,4 +1,5 @@
-# Installation: headers, libraries, program, pkg-config file, CMake package, man page, completions, licences.
+# Installation: headers, libraries, program, pkg-config file, CMake package, licences, program. Man page and
+# completions are installed where the program makes them (TritProgram.cmake).
 include(CMakePackageConfigHelpers)
 set(TRIT_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/trit)
 
@@ -22,18 +23,6 @@ install(CODE "
   configure_file(\"${PROJECT_BINARY_DIR}/trit.pc.in\" \"${PROJECT_BINARY_DIR}/trit.pc\" @ONLY)")
 install(FILES ${PROJECT_BINARY_DIR}/trit.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# The program writes its own man page and completions.
 if(TARGET trit)
   install(TARGETS trit RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  set(pages)
-  function(trit_page file folder)
-    add_custom_command(OUTPUT ${file} COMMAND trit ${ARGN} > ${file} DEPENDS trit WORKING_DIRECTORY ${PROJECT_BINARY_DIR} VERBATIM)
-    install(FILES ${PROJECT_BINARY_DIR}/${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder})
-    set(pages ${pages} ${PROJECT_BINARY_DIR}/${file} PARENT_SCOPE)
-  endfunction()
-  trit_page(trit.1 man/man1 man)
-  trit_page(trit.bash bash-completion/completions completion bash)
-  trit_page(_trit zsh/site-functions completion zsh)
-  trit_page(trit.fish fish/vendor_completions.d completion fish)
-  add_custom_target(trit_pages ALL DEPENDS ${pages})
 endif()

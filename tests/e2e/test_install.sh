@@ -8,7 +8,7 @@ set -eu
 
 rm -rf prefix consumer
 cmake --install "$TRIT_BUILD" --prefix "$PWD/prefix" >installed.txt
-for file in bin/trit include/trit/trit.h include/trit/status.def share/man/man1/trit.1 share/bash-completion/completions/trit.bash \
+for file in bin/trit include/trit/trit.h include/trit/status.def share/man/man1/trit.1 share/bash-completion/completions/trit \
     share/zsh/site-functions/_trit share/fish/vendor_completions.d/trit.fish share/doc/trit/LICENSE-MIT; do
     [ -e "prefix/$file" ] || {
         echo "not installed: $file"
