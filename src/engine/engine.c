@@ -86,7 +86,8 @@ static trit_status allocate(trit_engine *e, trit_error *err) {
         !e->logits || !e->sample_scratch)
         return trit_error_memory(err, (size_t)n_vocab * 12, "the engine");
     trit_status status = trit_pages_init(&e->pages, e->kv.n_pages, err);
-    trit_exec_opts o = {.program = &e->model->program, .kv = e->kv, .max_tokens = e->chunk, .max_outputs = e->max_outputs, .context = e->max_pages * trit_page_tokens};
+    trit_exec_opts o = {.program = &e->model->program, .kv = e->kv, .max_tokens = e->chunk, .max_outputs = e->max_outputs,
+                        .context = e->max_pages * trit_page_tokens};
     return status == trit_ok ? e->device->vt->exec_new(e->device, &e->exec, &o, err) : status;
 }
 

@@ -141,7 +141,8 @@ static void read_rope_scaling(reader *r, trit_config *c) {
 static trit_status choose_arch(trit_config *c, const trit_source *s, trit_error *err) {
     c->arch = s->gguf ? trit_arch_for_gguf(s->file_arch) : trit_arch_for_hf(s->file_arch);
     if (c->arch) return trit_ok;
-    if (!*s->file_arch) return trit_error_set(err, trit_format, "%s: the file does not name its architecture", s->gguf ? "general.architecture" : "config.json: architectures");
+    const char *key = s->gguf ? "general.architecture" : "config.json: architectures";
+    if (!*s->file_arch) return trit_error_set(err, trit_format, "%s: the file does not name its architecture", key);
     return trit_error_set(err, trit_unsupported, "architecture \"%s\" is not supported (known: bitnet, bitnet-b1.58, bitnet-25, llama)", s->file_arch);
 }
 

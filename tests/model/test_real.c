@@ -169,8 +169,9 @@ static double perplexity(const char *model_path, const char *activations) {
     }
     trit_engine_free(engine);
     trit_model_close(model);
-    print_message("%s, %s activations: perplexity %.5f over %zu tokens\n", model_path, activations ? activations : "int8", exp(nll / (double)n_scored), n_scored);
-    return exp(nll / (double)n_scored);
+    double ppl = exp(nll / (double)n_scored);
+    print_message("%s, %s activations: perplexity %.5f over %zu tokens\n", model_path, activations ? activations : "int8", ppl, n_scored);
+    return ppl;
 }
 
 static void bitllama_perplexity(void **state) {
