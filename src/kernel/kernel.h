@@ -102,7 +102,8 @@ typedef struct trit_kernels {
     void (*kv_store_q8)(void *row, const float *x, uint32_t d);
 } trit_kernels;
 
-/* The table of a tier: for each slot the best variant at or below it that the tier's processors can run. Any thread; the tables are constant after the first call. */
+/* The table of a tier: for each slot the best variant at or below it that the tier's processors can run. Any thread; the tables are
+ * constant after the first call. */
 const trit_kernels *trit_kernels_for(trit_cpu_tier tier);
 
 /* Every variant that was compiled in, for tests, benchmarks and `trit info`. */
