@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 static int failure; /* errno of the first failed write, 0 while all is well */
 
@@ -31,10 +32,14 @@ void trit_out_printf(const char *fmt, ...) {
 }
 
 void trit_out_escaped(const char *s, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)s[i];
-        if (c < 0x20 || c == 0x7f) trit_out_printf("\\x%02x", c);
-        else trit_out_write(s + i, 1);
+    for (size_t i = 0; i < n;) {
+        uint32_t cp;
+        int length = trit_utf8_decode(s + i, n - i, &cp);
+        size_t used = length > 0 ? (size_t)length : length < 0 ? (size_t)-length : n - i;
+        bool shown = length > 0 && cp >= 0x20 && !(cp >= 0x7f && cp < 0xa0);
+        if (shown) trit_out_write(s + i, used);
+        for (size_t k = 0; k < used && !shown; k++) trit_out_printf("\\x%02x", (unsigned)(unsigned char)s[i + k]);
+        i += used;
     }
 }
 

@@ -12,7 +12,7 @@
 void trit_out_write(const char *s, size_t n);
 void trit_out_puts(const char *s); /* no newline is added */
 void trit_out_printf(const char *fmt, ...) TRIT_PRINTF(1, 2);
-void trit_out_escaped(const char *s, size_t n); /* control bytes as \xNN: names and pieces from files */
+void trit_out_escaped(const char *s, size_t n); /* control and broken characters as \xNN: names and pieces from files */
 void trit_out_flush(void);
 void trit_out_drain(trit_text *text); /* writes and empties it */
 
