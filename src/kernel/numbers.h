@@ -2,7 +2,7 @@
  *
  * exp(x) = 2^k e^r with k = x / ln 2 rounded to nearest and r = x - k ln 2 in two parts: ln2_hi has 9 bits, so that k ln2_hi is
  * exact, and |r| <= 0.3467. e^r = 1 + r + r^2 (c2 + c3 r + ... + c6 r^4); the minimax polynomial is within 3.1e-9 of e^r
- * (relative, 2^-28), so roundings make nearly all of the error: at most 1.1 units in the last place over all floats (measured
+ * (relative, 2^-28), so roundings make nearly all of the error: 0.99 units in the last place at most over all floats (measured
  * by tests/kernel/test_exp.c). k appears in the low bits of a float by adding 1.5 * 2^23, whose unit is 1. */
 #ifndef TRIT_KERNEL_NUMBERS_H
 #define TRIT_KERNEL_NUMBERS_H

@@ -29,8 +29,8 @@ static void test_error(void **unused) {
     uint32_t step = getenv("TRIT_TEST_EVERY") ? 1 : 991;
     double above = worst(0.0f, trit_exp_high, step), below = worst(-0.0f, trit_exp_low, step);
     print_message("worst error: %.4f ulp for x > 0, %.4f for x < 0\n", above, below);
-    assert_true(above < 1.1);
-    assert_true(below < 1.1);
+    assert_true(above < 0.99);
+    assert_true(below < 0.99);
 }
 
 static void test_ends(void **unused) {

@@ -184,20 +184,23 @@ static void test_products(void **unused) {
     }
 }
 
+static double mean_of_squares(const float *x, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    return sum / (double)n;
+}
+
 static void test_rms_norm(void **unused) {
     (void)unused;
     enum { n = 100 };
     float x[n], w[n], y[n];
-    fill(x, n), fill(w, n);
+    fill(x, n);
+    fill(w, n);
     scalar->rms_norm(y, x, w, n, 1e-5f);
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-    double r = 1.0 / sqrt(sum / n + 1e-5);
+    double r = 1.0 / sqrt(mean_of_squares(x, n) + 1e-5);
     for (size_t i = 0; i < n; i++) near((double)y[i], (double)x[i] * r * (double)w[i], 1e-5);
     scalar->rms_norm(x, x, NULL, n, 1e-5f);
-    sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-    near(sum / n, 1.0, 1e-4);
+    near(mean_of_squares(x, n), 1.0, 1e-4);
 }
 
 static void test_activations(void **unused) {
@@ -262,7 +265,8 @@ static void test_softmax(void **unused) {
     in[5] = -INFINITY;
     memcpy(x, in, sizeof x);
     double most = -INFINITY, total = 0;
-    for (size_t i = 0; i < n; i++) most = fmax(most, (double)in[i]);
+    for (size_t i = 0; i < n; i++)
+        if ((double)in[i] > most) most = (double)in[i];
     float sum = scalar->softmax_exp(x, n);
     for (size_t i = 0; i < n; i++) {
         near((double)x[i], exp((double)in[i] - most), 1e-6);
