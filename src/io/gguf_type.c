@@ -21,8 +21,6 @@ typedef struct foreign_type {
 static const foreign_type foreign[] = {
     {4, "Q4_2 (retired)", 0, 0, 0, 0, retired},
     {5, "Q4_3 (retired)", 0, 0, 0, 0, retired},
-    {6, "Q5_0", 32, 22, 0, 0, mainline},
-    {7, "Q5_1", 32, 24, 0, 0, mainline},
     {9, "Q8_1", 32, 36, 0, 0, mainline},
     {10, "Q2_K", 256, 84, 0, 0, mainline},
     {11, "Q3_K", 256, 110, 0, 0, mainline},

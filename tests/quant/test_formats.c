@@ -172,6 +172,7 @@ static void round_trips(void **state) {
     } cases[] = {
         {trit_dtype_f32, 0},          {trit_dtype_f16, 0x1p-10f},   {trit_dtype_bf16, 0x1p-7f}, {trit_dtype_q8_0, 0.018f},
         {trit_dtype_q4_0, 0.51f},     {trit_dtype_q4_1, 0.28f},     {trit_dtype_q6_k, 0.15f},
+        {trit_dtype_q5_0, 0.26f},     {trit_dtype_q5_1, 0.14f},
     };
     enum { n = 7 * 768 };
     float *x = random_floats(n, 7, 4), back[768];

@@ -157,6 +157,8 @@ static void blocks(void **state) {
     require_vectors();
     check_block("q4_0", trit_dtype_q4_0, true);
     check_block("q4_1", trit_dtype_q4_1, true);
+    check_block("q5_0", trit_dtype_q5_0, true);
+    check_block("q5_1", trit_dtype_q5_1, true);
     check_block("q8_0", trit_dtype_q8_0, true);
     check_block("q4_K", trit_dtype_q4_k, false);
     check_block("q5_K", trit_dtype_q5_k, false);
