@@ -26,6 +26,7 @@ struct trit_team {
     member *members;    /* [n], the first is the caller's and has no thread */
     void (*fn)(void *arg, unsigned i, unsigned n);
     void *arg;
+    pthread_mutex_t turn; /* held by the caller of a run */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     atomic_uint run;     /* number of the current run; rising */
@@ -98,11 +99,13 @@ void trit_team_run(trit_team *team, void (*fn)(void *arg, unsigned i, unsigned n
         fn(arg, 0, 1);
         return;
     }
+    pthread_mutex_lock(&team->turn);
     team->fn = fn;
     team->arg = arg;
     start_run(team);
     fn(arg, 0, team->n);
     trit_team_barrier(team);
+    pthread_mutex_unlock(&team->turn);
 }
 
 trit_status trit_team_new(trit_team **out, unsigned n, trit_error *err) {
@@ -115,6 +118,7 @@ trit_status trit_team_new(trit_team **out, unsigned n, trit_error *err) {
         trit_free(team);
         return trit_error_memory(err, n * sizeof *team->members, "the thread team");
     }
+    pthread_mutex_init(&team->turn, NULL);
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->wake, NULL);
     for (unsigned i = 1; i < n; i++) {
@@ -137,6 +141,7 @@ void trit_team_free(trit_team *team) {
     for (unsigned i = 1; i <= team->n_started; i++) pthread_join(team->members[i].thread, NULL);
     pthread_cond_destroy(&team->wake);
     pthread_mutex_destroy(&team->lock);
+    pthread_mutex_destroy(&team->turn);
     trit_free(team->members);
     trit_free(team);
 }

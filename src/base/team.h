@@ -13,7 +13,8 @@ TRIT_MUST_CHECK trit_status trit_team_new(trit_team **out, unsigned n, trit_erro
 void trit_team_free(trit_team *team);
 unsigned trit_team_size(const trit_team *team);
 
-/* Runs fn(arg, i, n) for i = 0..n-1, i = 0 on the calling thread; returns when all are done. One caller at a time. */
+/* Runs fn(arg, i, n) for i = 0..n-1, i = 0 on the calling thread; returns when all are done. Callers from
+ * several threads take turns; fn may not run the team again. */
 void trit_team_run(trit_team *team, void (*fn)(void *arg, unsigned i, unsigned n), void *arg);
 
 /* Inside a run: waits until all n members have called it; what one wrote before is seen by all after. */

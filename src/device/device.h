@@ -1,7 +1,7 @@
 /* A device: what runs op lists. The table below grows with machines, never with models.
  *
- * A device is opened once and shared by the models on it. Runs of one device follow each other: the caller (an engine) makes
- * sure that two threads do not run on one device at a time; everything else may be called from any thread. */
+ * A device is opened once and shared by the models on it, and by any number of threads: the device itself sees to it that runs
+ * follow each other. One exec belongs to one thread at a time. */
 #ifndef TRIT_DEVICE_DEVICE_H
 #define TRIT_DEVICE_DEVICE_H
 

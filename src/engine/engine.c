@@ -203,8 +203,7 @@ static void finish(trit_engine *e, uint32_t slot, int32_t token, trit_stop_reaso
     trit_running *r = e->slot[slot];
     if (stop != trit_stop_text) trit_running_flush_text(r);
     emit(e, r, token, stop);
-    for (uint32_t i = 0; i < r->n_pages; i++) trit_pages_release(&e->pages, r->pages[i]);
-    r->n_pages = 0;
+    while (r->n_pages) trit_pages_release(&e->pages, r->pages[--r->n_pages]); /* the last one is the first to be reused */
     pthread_mutex_lock(&e->lock);
     e->slot[slot] = NULL;
     pthread_mutex_unlock(&e->lock);

@@ -155,6 +155,25 @@ static void earlier_prompts_are_reused(void **state) {
     trit_engine_free(engine);
 }
 
+/* When room is needed, the end of an old prompt goes before its beginning, without which the rest could not be found. */
+static void the_end_of_an_old_prompt_is_given_up_first(void **state) {
+    (void)state;
+    trit_error err;
+    int32_t old[100], fresh[40];
+    make_prompt(old, 100, 21);
+    make_prompt(fresh, 40, 22);
+    trit_engine *engine = new_engine((trit_engine_opts){.context = 128}); /* four pages */
+    for (int turn = 0; turn < 3; turn++) {
+        memset(&other[turn], 0, sizeof other[turn]);
+        trit_request q = {.prompt = turn == 1 ? fresh : old, .n_prompt = turn == 1 ? 40 : 100, .prefill_only = true, .user = &other[turn]};
+        assert_ok(trit_engine_submit(engine, &q, NULL, &err));
+        run_until_idle(engine);
+    }
+    assert_int_equal(other[1].n_cached, 0);
+    assert_int_equal(other[2].n_cached, 64); /* of 96: `fresh` took the page that was not full and one more */
+    trit_engine_free(engine);
+}
+
 static void limits_are_named(void **state) {
     (void)state;
     trit_error err;
@@ -247,6 +266,7 @@ int main(void) {
         cmocka_unit_test(any_batch_gives_the_same_bits),
         cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
         cmocka_unit_test(earlier_prompts_are_reused),
+        cmocka_unit_test(the_end_of_an_old_prompt_is_given_up_first),
         cmocka_unit_test(limits_are_named),
         cmocka_unit_test(requests_can_be_cancelled),
         cmocka_unit_test(logprobs_are_the_distribution),
