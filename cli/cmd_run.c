@@ -1,8 +1,6 @@
 /* trit run: completes a prompt, streaming. One request on one engine. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"

@@ -1,7 +1,5 @@
 /* trit eval logits: what the model answers to given ids, as exact decimals. With --batch the same ids run several times side by
  * side, and the copies must agree bit for bit. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"

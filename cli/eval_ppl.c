@@ -1,7 +1,6 @@
 /* trit eval ppl: perplexity, exp of the mean negative log likelihood of the scored tokens. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -254,7 +253,7 @@ static const trit_opt_group groups[] = {
 
 static const trit_example examples[] = {
     {"trit eval ppl -m model.gguf wiki.test.raw", "windows of 512 tokens, the second half of each scored, as llama.cpp counts"},
-    {"trit eval ppl -m model.gguf --window 1024 --stride 512 wiki.test.raw", "as Hugging Face's guide counts"},
+    {"trit eval ppl -m model.gguf --stride 256 wiki.test.raw", "overlapping windows, as Hugging Face's guide counts"},
     {"trit eval ppl -m model.gguf --score all --ids-file tokens.json --json", "token ids instead of a text, every one scored"},
 };
 

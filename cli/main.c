@@ -13,9 +13,9 @@
 #include "trit/trit.h"
 
 static void log_line(void *user, trit_log_level level, const char *line) {
+    static const char *const names[] = {"", "error", "warning", "note", "debug"};
     (void)user;
-    (void)level;
-    fprintf(stderr, "trit: %s\n", line);
+    fprintf(stderr, "trit: %s: %s\n", names[level], line);
 }
 
 static trit_status start_log(trit_error *err) {

@@ -144,6 +144,45 @@ static void test_help(void **state) {
     release(&version);
 }
 
+/* Every example of every help runs, in a folder that has the files they speak of. */
+static void test_examples(void **state) {
+    (void)state;
+    require_builtin();
+    char setup[8192];
+    snprintf(setup, sizeof setup,
+             "command -v bash > /dev/null || exit 77; set -e; rm -rf ex; mkdir -p ex/.zfunc ex/.config/fish/completions; cd ex; "
+             "cp '%s' model.gguf; cp '%s' tokenizer.json; echo Once upon a time > prompt.txt; cp prompt.txt text.txt; "
+             "yes 'The little dog ran to the park.' | head -100 > wiki.test.raw; "
+             "{ echo '[1'; yes ',5,6,7' | head -300; echo ']'; } > tokens.json; echo '{\"text\": \"Once\"}' > texts.jsonl",
+             test_source("models/story.gguf"), test_source("fuzz/corpus/tokenizer_json/bytelevel.json"));
+    result r = sh(setup);
+    if (r.code == 77) skip();
+    expect_code(&r, 0, "the examples' folder");
+    release(&r);
+    size_t n_run = 0;
+    for (size_t i = 0; i <= n_commands; i++) {
+        result help = i < n_commands ? shf("t help %s", commands[i]) : sh("t help");
+        char *at = strstr(help.out, "\nExamples:\n");
+        assert_non_null(at);
+        for (char *line = strtok(at + 11, "\n"); line; line = strtok(NULL, "\n")) {
+            if (strncmp(line, "  ", 2) != 0) break;
+            if (line[2] == ' ') continue;
+            char script[4096];
+            snprintf(script, sizeof script, "trit() { $TRIT_EMULATOR \"$TRIT_PROGRAM\" \"$@\"; }\n%s\n", line + 2);
+            FILE *f = fopen("ex/example.sh", "w");
+            assert_non_null(f);
+            fputs(script, f);
+            fclose(f);
+            result e = sh("cd ex; HOME=$PWD bash -o pipefail example.sh");
+            expect_code(&e, 0, line);
+            release(&e);
+            n_run++;
+        }
+        release(&help);
+    }
+    assert_true(n_run > 20);
+}
+
 /* Something that an option takes, by how the help names its value. */
 static void sample_value(const char *value, char out[32]) {
     if (strchr(value, '|')) snprintf(out, 32, "%.*s", (int)strcspn(value, "|"), value);
@@ -380,6 +419,11 @@ static void test_tokenize(void **state) {
     r = sh("echo '{\"ids\": [1, 2]}' | t tokenize --jsonl --decode");
     assert_string_equal(r.out, "{\"bytes_b64\": \"\"}\n");
     release(&r);
+    /* Base64 of one, two and three bytes more than whole groups. */
+    r = sh("for text in a ab abc abcd abcde; do ids=$(t tokenize --no-bos --json $text | sed 's/, \"pieces.*/}/'); "
+           "echo \"$ids\" | t tokenize --jsonl --decode | sed 's/.*: \"//; s/\".*//' | base64 -d; echo; done");
+    assert_string_equal(r.out, "a\nab\nabc\nabcd\nabcde\n");
+    release(&r);
     r = sh("t tokenize --pieces Once | wc -l; t tokenize Once | wc -w");
     assert_int_equal(strtol(r.out, NULL, 10), strtol(strchr(r.out, '\n'), NULL, 10));
     release(&r);
@@ -398,6 +442,39 @@ static void test_same_bits(void **state) {
         release(&s);
     }
     release(&r);
+}
+
+/* Which tokens count, for 150 ids in windows of 64. */
+static void test_perplexity_windows(void **state) {
+    (void)state;
+    require_builtin();
+    static const struct {
+        const char *options;
+        int tokens, windows;
+    } cases[] = {
+        {"", 2 * 31, 2},                              /* llama.cpp: positions 33..63 of two windows, 22 ids are left */
+        {"--score all", 150, 3},                      /* 63 + 63 + 24, each behind a begin token */
+        {"--stride 64", 63 + 63 + 21, 3},             /* no overlap: nothing foretells the first of a window */
+        {"--stride 24", 149, 5},                      /* overlap: every id but the very first */
+    };
+    result r = sh("{ echo '[10'; yes ', 20, 30' | head -74; echo ', 40]'; } > ids.json; { echo '['; cat ids.json; echo ,; cat ids.json; echo ']'; } > two.json");
+    release(&r);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char command[200];
+        double nll[3];
+        for (int k = 0; k < 3; k++) { /* batches change nothing; two texts count by themselves */
+            snprintf(command, sizeof command, "t eval ppl --json -q --window 64 --ids-file %s --batch %d %s", k == 2 ? "two.json" : "ids.json",
+                     k ? 1 : 4, cases[i].options);
+            json_t *v = expect_json(command);
+            int times = k == 2 ? 2 : 1;
+            assert_int_equal(json_integer_value(json_object_get(v, "tokens")), times * cases[i].tokens);
+            assert_int_equal(json_integer_value(json_object_get(v, "windows")), times * cases[i].windows);
+            nll[k] = json_number_value(json_object_get(v, "nll"));
+            json_decref(v);
+        }
+        assert_true(nll[0] == nll[1]);
+        assert_true(nll[0] - nll[2] < 1e-9 && nll[2] - nll[0] < 1e-9);
+    }
 }
 
 /* `... | head` must neither hang nor complain; a full disk must. */
@@ -548,6 +625,7 @@ int main(void) {
     for (size_t i = 0; i < 3; i++) unsetenv(others[i]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_help),
+        cmocka_unit_test(test_examples),
         cmocka_unit_test(test_help_options_are_accepted),
         cmocka_unit_test(test_usage_errors),
         cmocka_unit_test(test_model_errors),
@@ -556,6 +634,7 @@ int main(void) {
         cmocka_unit_test(test_run_stop),
         cmocka_unit_test(test_tokenize),
         cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_perplexity_windows),
         cmocka_unit_test(test_output_that_fails),
         cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_completion),
