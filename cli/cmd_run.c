@@ -1,6 +1,7 @@
 /* trit run: completes a prompt, streaming. One request on one engine. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -207,9 +208,18 @@ static trit_status finish(run_state *s, trit_error *err) {
     return status == trit_ok && trit_interrupted() ? trit_cancelled : status;
 }
 
+static bool is_synthetic(const char *ref) {
+    return ref && strncmp(ref, "synthetic:", strlen("synthetic:")) == 0;
+}
+
 static trit_status complete(run_state *s, trit_error *err) {
     const run_opts *o = s->opts;
     trit_status status = trit_load(&s->loaded, &o->model, &o->run, &o->output, err);
+    if (status == trit_ok && s->prompt.is_none && is_synthetic(o->model.model)) {
+        trit_model_info info;
+        trit_model_describe(s->loaded.model, &info);
+        status = trit_prompt_invent(&s->prompt, info.vocab_size, err);
+    }
     if (status == trit_ok) status = trit_prompt_encode(&s->prompt, &o->prompt, s->loaded.tokenizer, err);
     if (status == trit_ok) {
         trit_engine_opts engine_opts = trit_engine_choice(&o->run);
@@ -227,7 +237,7 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
     if (s.opts->answer.logprobs >= 0) trit_jsonw_array(&s.logprobs);
     s.sampling = trit_sampling_chosen(&s.opts->sampling);
     trit_status status = trit_prompt_read(&s.prompt, &s.opts->prompt, args, err);
-    if (status == trit_ok && s.prompt.is_none && s.opts->model.model && trit_os_is_terminal(0))
+    if (status == trit_ok && s.prompt.is_none && s.opts->model.model && !is_synthetic(s.opts->model.model) && trit_os_is_terminal(0))
         status = trit_error_set(err, trit_arg, "no prompt (trit run -m %s \"Once upon a time\")", s.opts->model.model);
     if (status == trit_ok) status = complete(&s, err);
     trit_engine_free(s.engine);

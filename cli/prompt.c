@@ -47,6 +47,14 @@ trit_status trit_prompt_read(trit_prompt *prompt, const trit_prompt_choice *choi
     return status;
 }
 
+trit_status trit_prompt_invent(trit_prompt *prompt, uint32_t n_vocab, trit_error *err) {
+    enum { n_ids = 128, stride = 7919 }; /* a prime: neighbours are far apart */
+    for (uint32_t i = 0; i < n_ids; i++)
+        if (!trit_ids_push(&prompt->ids, (int32_t)(i * stride % n_vocab))) return trit_error_memory(err, n_ids * sizeof(int32_t), "the prompt");
+    prompt->is_ids = true;
+    return trit_ok;
+}
+
 trit_status trit_prompt_encode(trit_prompt *prompt, const trit_prompt_choice *choice, const trit_tokenizer *tokenizer, trit_error *err) {
     if (prompt->is_ids) return trit_ok;
     if (!tokenizer)

@@ -27,6 +27,9 @@ typedef struct trit_prompt {
 TRIT_MUST_CHECK trit_status trit_prompt_read(trit_prompt *prompt, const trit_prompt_choice *choice, const trit_args *args,
                                              trit_error *err);
 
+/* A made-up prompt, for random weights: they have no words, and are run for their speed. Errors: memory. */
+TRIT_MUST_CHECK trit_status trit_prompt_invent(trit_prompt *prompt, uint32_t n_vocab, trit_error *err);
+
 /* Fills prompt->ids; an empty prompt becomes the begin token alone. Errors: arg (no tokenizer, no begin token), memory, format. */
 TRIT_MUST_CHECK trit_status trit_prompt_encode(trit_prompt *prompt, const trit_prompt_choice *choice, const trit_tokenizer *tokenizer,
                                                trit_error *err);

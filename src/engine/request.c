@@ -34,7 +34,13 @@ static trit_status fill(trit_running *r, const trit_request *q, const trit_token
     /* A token adds at most its piece and what the decoder held back of a character before it. */
     size_t room = longest_stop + max_piece + 16;
     if (!trit_text_reserve(&r->held, room) || !trit_text_reserve(&r->shown, room)) return trit_error_memory(err, room, "the text of a request");
-    return trit_detok_new(&r->detok, tokenizer, q->special_text, err);
+    status = trit_detok_new(&r->detok, tokenizer, q->special_text, err);
+    /* The answer goes on where the prompt ends: a space in front of its first word belongs to it. */
+    const char *bytes;
+    size_t n;
+    for (size_t i = 0; i < q->n_prompt && status == trit_ok; i++)
+        if ((uint32_t)q->prompt[i] < trit_tokenizer_size(tokenizer)) status = trit_detok_push(r->detok, q->prompt[i], &bytes, &n, err);
+    return status;
 }
 
 trit_status trit_running_new(trit_running **out, const trit_request *request, const trit_tokenizer *tokenizer, uint32_t context,

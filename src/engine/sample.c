@@ -40,7 +40,7 @@ static candidate pop(candidate *heap, size_t n) {
     return best;
 }
 
-/* Each distinct token of the window once, by how often it stands there. `count` is [n], used as scratch. */
+/* Each distinct token of the window once, by how often it stands there; ids outside the vocabulary are passed over. `count` is [n], used as scratch. */
 static void penalize(float *logits, uint32_t n, const trit_sampling *s, const int32_t *history, size_t n_history, uint32_t *count) {
     float repeat = s->repeat_penalty == 0 ? 1 : s->repeat_penalty;
     if (repeat == 1 && s->presence_penalty == 0 && s->frequency_penalty == 0) return;
@@ -49,17 +49,18 @@ static void penalize(float *logits, uint32_t n, const trit_sampling *s, const in
         history += n_history - window;
         n_history = window;
     }
-    for (size_t i = 0; i < n_history; i++) count[history[i]] = 0;
-    for (size_t i = 0; i < n_history; i++) count[history[i]]++;
+    for (size_t i = 0; i < n_history; i++)
+        if ((uint32_t)history[i] < n) count[history[i]] = 0;
+    for (size_t i = 0; i < n_history; i++)
+        if ((uint32_t)history[i] < n) count[history[i]]++;
     for (size_t i = 0; i < n_history; i++) {
         int32_t id = history[i];
-        if (!count[id]) continue;
+        if ((uint32_t)id >= n || !count[id]) continue;
         float l = logits[id];
         l = l <= 0 ? l * repeat : l / repeat;
         logits[id] = l - (float)count[id] * s->frequency_penalty - s->presence_penalty;
         count[id] = 0;
     }
-    (void)n;
 }
 
 static int32_t argmax(const float *logits, uint32_t n) {
