@@ -452,12 +452,13 @@ static void test_perplexity_windows(void **state) {
         const char *options;
         int tokens, windows;
     } cases[] = {
-        {"", 2 * 31, 2},                              /* llama.cpp: positions 33..63 of two windows, 22 ids are left */
-        {"--score all", 150, 3},                      /* 63 + 63 + 24, each behind a begin token */
-        {"--stride 64", 63 + 63 + 21, 3},             /* no overlap: nothing foretells the first of a window */
-        {"--stride 24", 149, 5},                      /* overlap: every id but the very first */
+        {"", 2 * 31, 2},                  /* llama.cpp: positions 33..63 of two windows, 22 ids are left */
+        {"--score all", 150, 3},          /* 63 + 63 + 24, each behind a begin token */
+        {"--stride 64", 63 + 63 + 21, 3}, /* no overlap: nothing foretells the first of a window */
+        {"--stride 24", 149, 5},          /* overlap: every id but the very first */
     };
-    result r = sh("{ echo '[10'; yes ', 20, 30' | head -74; echo ', 40]'; } > ids.json; { echo '['; cat ids.json; echo ,; cat ids.json; echo ']'; } > two.json");
+    result r = sh("{ echo '[10'; yes ', 20, 30' | head -74; echo ', 40]'; } > ids.json; "
+                  "{ echo '['; cat ids.json; echo ,; cat ids.json; echo ']'; } > two.json");
     release(&r);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char command[200];
