@@ -123,9 +123,9 @@ typedef struct trit_engine_info {
 
 TRIT_API void trit_engine_describe(trit_engine *engine, trit_engine_info *out);
 
-/* Picks a token from logits [n] by `sampling`, given the tokens so far (oldest first, for the penalties) and the number of
- * the draw (the same seed and number give the same draw). `logits` is changed, `scratch` holds trit_sample_scratch_bytes(n).
- * For callers that bring their own logits; the engine does the same. Returns the token. Allocates nothing. */
+/* Picks a token from logits [n] by `sampling`, given the tokens so far (oldest first, for the penalties; ids outside [0, n) count
+ * nothing) and the number of the draw (the same seed and number give the same draw). `logits` is changed, `scratch` holds
+ * trit_sample_scratch_bytes(n). For callers that bring their own logits; the engine does the same. Returns the token. Allocates nothing. */
 TRIT_API int32_t trit_sample(float *logits, uint32_t n, const trit_sampling *sampling, const int32_t *history, size_t n_history,
                              uint64_t draw, void *scratch);
 TRIT_API size_t trit_sample_scratch_bytes(uint32_t n);

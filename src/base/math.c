@@ -5,10 +5,11 @@
 #include <stdint.h>
 #include <string.h>
 
-/* ln 2 and pi/2 in two parts: the first has its low bits zero, so that a product with a small integer is exact. */
+/* ln 2 in two parts, pi/2 in three: all but the last have their low bits zero, so that a product with an integer is exact. pi/2's
+ * have 23 bits, which leaves 30 for the integer. */
 static const double ln2_hi = 6.93147180369123816490e-01, ln2_lo = 1.90821492927058770002e-10;
-static const double half_pi_1 = 1.57079632673412561417e+00, half_pi_2 = 6.07710050630396597660e-11,
-                    half_pi_3 = 2.02226624879595063154e-21;
+static const double half_pi_1 = 1.570796251296997070312e+00, half_pi_2 = 7.549789415861596353352e-08,
+                    half_pi_3 = 5.390302858158118968110e-15;
 
 /* 2^n for -1022 <= n <= 1023. */
 static double power_of_two(int n) {

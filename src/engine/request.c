@@ -31,8 +31,9 @@ static trit_status fill(trit_running *r, const trit_request *q, const trit_token
     memcpy(r->tokens, q->prompt, q->n_prompt * sizeof *r->tokens);
     trit_status status = copy_stops(r, q, &longest_stop, err);
     if (status != trit_ok || !tokenizer) return status;
-    /* A token adds at most its piece and what the decoder held back of a character before it. */
-    size_t room = longest_stop + max_piece + 16;
+    /* A token adds at most its piece and what the decoder held back of a character before it, each broken byte as three; the end adds
+     * what the decoder still holds. */
+    size_t room = longest_stop + 3 * (max_piece + 8);
     if (!trit_text_reserve(&r->held, room) || !trit_text_reserve(&r->shown, room)) return trit_error_memory(err, room, "the text of a request");
     status = trit_detok_new(&r->detok, tokenizer, q->special_text, err);
     /* The answer goes on where the prompt ends: a space in front of its first word belongs to it. */

@@ -75,6 +75,17 @@ static void penalties_follow_the_reference(void **state) {
     assert_true(logits[0] == 2.0f && fabsf(logits[7] - -4.9f) < 1e-5f);
 }
 
+static void history_outside_the_vocabulary_counts_nothing(void **state) {
+    (void)state;
+    const int32_t history[] = {-1, n_vocab, 7, INT32_MAX, INT32_MIN};
+    trit_sampling s = {.presence_penalty = 1};
+    float logits[n_vocab];
+    char scratch[256];
+    memcpy(logits, reference, sizeof logits);
+    assert_int_equal(trit_sample(logits, n_vocab, &s, history, 5, 0, scratch), 0);
+    for (int i = 0; i < n_vocab; i++) assert_true(logits[i] == reference[i] - (i == 7));
+}
+
 static void greedy_takes_the_smallest_of_equals(void **state) {
     (void)state;
     float logits[4] = {1, 3, 3, 2};
@@ -97,6 +108,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(filters_keep_the_reference_sets),
         cmocka_unit_test(penalties_follow_the_reference),
+        cmocka_unit_test(history_outside_the_vocabulary_counts_nothing),
         cmocka_unit_test(greedy_takes_the_smallest_of_equals),
         cmocka_unit_test(the_same_seed_draws_the_same),
     };
