@@ -119,8 +119,47 @@ ALWAYS_INLINE void grouped(const trit_t2_mul *a, uint32_t row, uint32_t token, i
         a->y[(token + (uint32_t)j) * a->y_stride + row] = total[j] * *trit_a8_scale(x + (size_t)j * a->x_stride, a->k);
 }
 
+/* Groups of 256, a whole block each: four rows at once, so that one t2_total4 serves them all. */
+ALWAYS_INLINE void blocks_of_four_rows(const trit_t2_mul *a, uint32_t row, uint32_t token, int n_tokens) {
+    const size_t n_blocks = trit_k256(a->k) / trit_t2_block, ahead = prefetch_distance(4 * a->w_stride);
+    const uint8_t *w = a->w + row * a->w_stride;
+    const int8_t *x = a->x + token * a->x_stride;
+    const float *scale = a->w_scale + row * n_blocks;
+    float total[max_tokens][4] = {{0}};
+    for (size_t b = 0; b < n_blocks; b++) {
+        t2_sums sums[max_tokens][4];
+        for (int j = 0; j < n_tokens; j++)
+            for (int i = 0; i < 4; i++) sums[j][i] = t2_zero();
+        for (size_t at = 0; at < trit_t2_block_bytes; at += T2_WIDTH)
+            for (int i = 0; i < 4; i++) {
+                const uint8_t *p = w + (size_t)i * a->w_stride + b * trit_t2_block_bytes + at;
+                t2_bytes packed = t2_load(p), codes[4];
+                if (n_tokens == 1 && at == 0) __builtin_prefetch(p + ahead);
+                for (int part = 0; part < 4; part++) codes[part] = t2_part(packed, part);
+                for (int j = 0; j < n_tokens; j++)
+                    sums[j][i] = t2_dot4(sums[j][i], codes, x + (size_t)j * a->x_stride + b * trit_t2_block + at);
+            }
+        for (int j = 0; j < n_tokens; j++) {
+            const int32_t *of_part = trit_a8_sums(x + (size_t)j * a->x_stride, a->k) + 4 * b;
+            int32_t of_row[4], of_block = of_part[0] + of_part[1] + of_part[2] + of_part[3];
+            t2_total4(of_row, sums[j][0], sums[j][1], sums[j][2], sums[j][3]);
+            for (size_t i = 0; i < 4; i++) total[j][i] += (float)(of_row[i] - of_block) * scale[i * n_blocks + b];
+        }
+    }
+    for (int j = 0; j < n_tokens; j++)
+        for (uint32_t i = 0; i < 4; i++)
+            a->y[(token + (uint32_t)j) * a->y_stride + row + i] = total[j][i] * *trit_a8_scale(x + (size_t)j * a->x_stride, a->k);
+}
+
 static void mul_grouped(const trit_t2_mul *a, uint32_t row0, uint32_t row1) {
-    for (uint32_t r = row0; r < row1; r++) {
+    uint32_t r = row0;
+    if (a->group == trit_t2_block)
+        for (; r + 4 <= row1; r += 4) {
+            uint32_t t = 0;
+            for (; t + 2 <= a->n_tokens; t += 2) blocks_of_four_rows(a, r, t, 2);
+            if (t < a->n_tokens) blocks_of_four_rows(a, r, t, 1);
+        }
+    for (; r < row1; r++) {
         uint32_t t = 0;
         for (; t + 2 <= a->n_tokens; t += 2) grouped(a, r, t, 2);
         if (t < a->n_tokens) grouped(a, r, t, 1);

@@ -139,7 +139,7 @@ static void check_t2_shape(const pair *p, const shape *s, uint32_t group, bool e
     size_t y_stride = s->n_rows + 3, n_y = s->n_tokens * y_stride;
     uint8_t *w = bytes(s->n_rows * w_stride);
     int8_t *x = bytes(s->n_tokens * x_stride);
-    float *scale = floats(s->n_rows * n_groups, calm), *ya = canaries(n_y), *yb = canaries(n_y);
+    float *scale = floats(s->n_rows * n_groups, extreme ? broken : calm), *ya = canaries(n_y), *yb = canaries(n_y);
     fill_t2(w, s->n_rows, w_stride, s->k, extreme);
     for (size_t t = 0; t < s->n_tokens; t++) fill_a8(x + t * x_stride, s->k, extreme);
     trit_t2_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = s->k, .group = group, .x = x, .x_stride = x_stride,
