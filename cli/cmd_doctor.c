@@ -172,7 +172,7 @@ static trit_status answer(golden_run *r, const trit_model *model, uint32_t chunk
 
 static void compare_golden(doctor *d, const golden_run *r) {
     if (r->worst <= golden_tolerance)
-        tell(d, "logits", verdict_pass, "the built-in model's %d best logits within %.4f of the reference", n_logits, r->worst);
+        tell(d, "logits", verdict_pass, "the built-in model's %d best logits within %.1g of the reference", n_logits, r->worst);
     else
         tell(d, "logits", verdict_fail, "logit of token %" PRId32 " is %.4f from the reference (at most %.2f allowed)", r->worst_id,
              r->worst, golden_tolerance);
