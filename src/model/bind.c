@@ -54,6 +54,10 @@ static const trit_tensor *find(const trit_model *m, uint32_t layer, size_t i, co
     return trit_source_find(&m->source, gguf, hf);
 }
 
+static const char *scale_suffix(const trit_model *m) {
+    return m->source.gguf ? ".scale" : ".weight_scale";
+}
+
 static trit_status bind_layer_tensor(trit_model *m, uint32_t layer, size_t i, trit_weight *out, size_t *n_bound, trit_error *err) {
     trit_layer_shape shape = trit_layer_shape_of(&m->config, i);
     const trit_tensor *t = find(m, layer, i, ".weight");
@@ -64,7 +68,7 @@ static trit_status bind_layer_tensor(trit_model *m, uint32_t layer, size_t i, tr
     }
     *n_bound += 1;
     if (!shape.is_linear) return trit_plain_bind(out, m, t, shape.n_rows, shape.n_cols, true, err);
-    trit_projection p = {.weight = t, .scale = find(m, layer, i, m->source.gguf ? ".scale" : ".weight_scale"),
+    trit_projection p = {.weight = t, .scale = find(m, layer, i, scale_suffix(m)),
                          .bias = find(m, layer, i, ".bias"), .n_rows = shape.n_rows, .n_cols = shape.n_cols};
     *n_bound += (p.scale ? 1u : 0u) + (p.bias ? 1u : 0u);
     return trit_linear_bind(out, m, &p, err);
@@ -75,20 +79,66 @@ size_t trit_layer_weights(trit_model *m, trit_weight **out) {
     return m->layers ? (size_t)m->config.n_layers * trit_n_layer_tensors : 0;
 }
 
+/* The tensors outside the layers: GGUF name, Hugging Face name. */
+enum { end_embd, end_norm, end_head, end_rope, n_ends };
+static const char *const ends[n_ends][2] = {{"token_embd.weight", "model.embed_tokens.weight"},
+                                            {"output_norm.weight", "model.norm.weight"},
+                                            {"output.weight", "lm_head.weight"},
+                                            {"rope_freqs.weight", NULL}};
+
+static const trit_tensor *find_end(const trit_model *m, int i) {
+    return trit_source_find(&m->source, ends[i][0], ends[i][1]);
+}
+
+bool trit_model_is_tied(const trit_model *m) {
+    if (m->source.synthetic) return m->source.synthetic->tied;
+    if (!find_end(m, end_head)) return true;
+    return !m->source.gguf && trit_json_as_bool(trit_json_get(m->source.hf.json, "tie_word_embeddings"), false);
+}
+
+uint64_t trit_model_count_params(const trit_model *m) {
+    const trit_config *c = &m->config;
+    uint64_t n = (uint64_t)c->vocab_size * c->dim * (trit_model_is_tied(m) ? 1 : 2) + c->dim;
+    for (uint32_t layer = 0; layer < c->n_layers; layer++)
+        for (size_t i = 0; i < trit_n_layer_tensors; i++) {
+            trit_layer_shape s = trit_layer_shape_of(c, i);
+            bool there = m->source.synthetic ? c->arch->required >> i & 1u : find(m, layer, i, ".weight") != NULL;
+            if (there) n += (uint64_t)s.n_rows * s.n_cols;
+        }
+    return n;
+}
+
 static trit_status bind_ends(trit_model *m, size_t *n_bound, trit_error *err) {
     const trit_config *c = &m->config;
-    const trit_tensor *embd = trit_source_find(&m->source, "token_embd.weight", "model.embed_tokens.weight");
-    const trit_tensor *norm = trit_source_find(&m->source, "output_norm.weight", "model.norm.weight");
-    const trit_tensor *head = trit_source_find(&m->source, "output.weight", "lm_head.weight");
+    const trit_tensor *embd = find_end(m, end_embd), *norm = find_end(m, end_norm), *head = find_end(m, end_head);
     if (!embd) return trit_error_set(err, trit_format, "tensor token_embd.weight is missing (model.embed_tokens)");
     if (!norm) return trit_error_set(err, trit_format, "tensor output_norm.weight is missing (model.norm)");
-    bool tied = !m->source.gguf && trit_json_as_bool(trit_json_get(m->source.hf.json, "tie_word_embeddings"), false);
     *n_bound += head ? 3 : 2;
-    if (trit_source_find(&m->source, "rope_freqs.weight", NULL)) *n_bound += 1;
+    if (find_end(m, end_rope)) *n_bound += 1;
     trit_status status = trit_plain_bind(&m->token_embd, m, embd, c->vocab_size, c->dim, false, err);
     if (status == trit_ok) status = trit_plain_bind(&m->output_norm, m, norm, 1, c->dim, true, err);
-    if (status == trit_ok && head && !tied) status = trit_plain_bind(&m->output, m, head, c->vocab_size, c->dim, false, err);
+    if (status == trit_ok && !trit_model_is_tied(m)) status = trit_plain_bind(&m->output, m, head, c->vocab_size, c->dim, false, err);
     return status;
+}
+
+/* The layer that a tensor's name speaks of: the first number in it. */
+static uint32_t layer_in(trit_str name) {
+    uint32_t layer = 0;
+    size_t i = 0;
+    while (i < name.n && (name.p[i] < '0' || name.p[i] > '9')) i++;
+    for (; i < name.n && name.p[i] >= '0' && name.p[i] <= '9' && layer < 100000; i++) layer = layer * 10 + (uint32_t)(name.p[i] - '0');
+    return layer;
+}
+
+static bool is_used(const trit_model *m, const trit_tensor *t) {
+    uint32_t layer = layer_in(t->name);
+    for (int i = 0; i < n_ends; i++)
+        if (find_end(m, i) == t) return true;
+    for (size_t i = 0; i < trit_n_layer_tensors && layer < m->config.n_layers; i++) {
+        if (find(m, layer, i, ".weight") == t) return true;
+        if (layer_tensors[i].kind == kind_linear && (find(m, layer, i, scale_suffix(m)) == t || find(m, layer, i, ".bias") == t)) return true;
+    }
+    return false;
 }
 
 /* Tensors that the graph does not use would silently change what the model computes. */
@@ -97,18 +147,8 @@ static trit_status refuse_unused(const trit_model *m, trit_error *err) {
         const trit_tensor *t = trit_source_tensor_at(&m->source, i);
         char name[256];
         snprintf(name, sizeof name, "%.*s", TRIT_STR_ARG(t->name));
-        bool known = strstr(name, "rotary_emb.inv_freq") != NULL; /* derived; old releases carry it */
-        static const char *const ends[] = {"token_embd.weight", "output_norm.weight", "output.weight", "rope_freqs.weight",
-                                           "embed_tokens.weight", "norm.weight", "lm_head.weight"};
-        for (size_t j = 0; j < sizeof ends / sizeof ends[0] && !known; j++)
-            known = strcmp(name, ends[j]) == 0 || (strncmp(name, "model.", 6) == 0 && strcmp(name + 6, ends[j]) == 0);
-        for (uint32_t layer = 0; layer < m->config.n_layers && !known; layer++)
-            for (size_t k = 0; k < trit_n_layer_tensors && !known; k++)
-                for (size_t s = 0; s < 4 && !known; s++) {
-                    static const char *const suffixes[] = {".weight", ".scale", ".weight_scale", ".bias"};
-                    known = find(m, layer, k, suffixes[s]) == t;
-                }
-        if (!known)
+        bool derived = strstr(name, "rotary_emb.inv_freq") != NULL; /* old releases carry it */
+        if (!derived && !is_used(m, t))
             return trit_error_set(err, trit_unsupported, "tensor %s is not part of the %s graph: the answer would be wrong without it", name,
                                   m->config.arch->name);
     }

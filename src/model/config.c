@@ -109,16 +109,46 @@ static void read_vocab_size(reader *r, trit_config *c) {
     c->vocab_size = get_u32(r, "vocab_size", "vocab_size", 1u << 24, n_tokens);
 }
 
+/* Where config.json speaks of RoPE: rope_scaling, or since version 5 of the transformers library rope_parameters, which holds
+ * rope_theta too. NULL: neither. */
+static const trit_json *hf_rope(const trit_source *s) {
+    const trit_json *scaling = trit_json_get(s->hf.json, "rope_scaling");
+    return trit_json_kind_of(scaling) == trit_json_object ? scaling : trit_json_get(s->hf.json, "rope_parameters");
+}
+
+static void read_rope_theta(reader *r, trit_config *c) {
+    double theta = r->source->gguf ? 10000 : trit_json_as_real(trit_json_get(hf_rope(r->source), "rope_theta"), 10000);
+    c->rope_theta = get_f32(r, "rope.freq_base", "rope_theta", 1, 1e12, theta);
+    if (r->status == trit_ok && !(c->rope_theta >= 1 && c->rope_theta <= 1e12f))
+        r->status = trit_error_set(r->err, trit_format, "rope_theta: %g is not between 1 and 1e12", (double)c->rope_theta);
+}
+
+static void read_llama3(reader *r, trit_config *c, const trit_json *scaling) {
+    int64_t original = trit_json_as_int(trit_json_get(scaling, "original_max_position_embeddings"), 8192);
+    c->rope_llama3.low = (float)trit_json_as_real(trit_json_get(scaling, "low_freq_factor"), 1);
+    c->rope_llama3.high = (float)trit_json_as_real(trit_json_get(scaling, "high_freq_factor"), 4);
+    c->rope_llama3.original_context = (uint32_t)original;
+    if (original < 1 || original > 1 << 24)
+        r->status = trit_error_set(r->err, trit_format, "rope scaling: original_max_position_embeddings %lld is not between 1 and %d",
+                                   (long long)original, 1 << 24);
+    else if (!(c->rope_llama3.low > 0 && c->rope_llama3.high > c->rope_llama3.low))
+        r->status = trit_error_set(r->err, trit_format, "rope scaling: low_freq_factor %g must be positive and below high_freq_factor %g",
+                                   (double)c->rope_llama3.low, (double)c->rope_llama3.high);
+}
+
 /* RoPE scaling: "linear" divides positions, "llama3" (Hugging Face) divides frequencies by wavelength; GGUF stores the latter's
- * result in rope_freqs.weight. */
+ * result in rope_freqs.weight, and means "linear" where it has a factor and no type. */
 static void read_rope_scaling(reader *r, trit_config *c) {
     c->rope_linear_factor = 1;
+    char name[160];
     trit_str type = {0};
     const trit_json *scaling = NULL;
+    if (r->status != trit_ok) return;
     if (r->source->gguf) {
         type = gguf_text(r, "rope.scaling.type");
+        if (!type.n && gguf_key(r, "rope.scaling.factor", name, sizeof name)) type = trit_str_from("linear");
     } else {
-        scaling = trit_json_get(r->source->hf.json, "rope_scaling");
+        scaling = hf_rope(r->source);
         type = trit_json_as_str(trit_json_get(scaling, "rope_type"));
         if (!type.n) type = trit_json_as_str(trit_json_get(scaling, "type"));
     }
@@ -130,9 +160,7 @@ static void read_rope_scaling(reader *r, trit_config *c) {
         c->rope_linear_factor = (float)factor;
     } else if (trit_str_is(type, "llama3") && scaling) {
         c->rope_llama3.factor = (float)factor;
-        c->rope_llama3.low = (float)trit_json_as_real(trit_json_get(scaling, "low_freq_factor"), 1);
-        c->rope_llama3.high = (float)trit_json_as_real(trit_json_get(scaling, "high_freq_factor"), 4);
-        c->rope_llama3.original_context = (uint32_t)trit_json_as_int(trit_json_get(scaling, "original_max_position_embeddings"), 8192);
+        read_llama3(r, c, scaling);
     } else if (factor != 1) {
         r->status = trit_error_set(r->err, trit_unsupported, "rope scaling \"%.*s\" is not supported", TRIT_STR_ARG(type));
     }
@@ -158,13 +186,16 @@ static void read_hidden_act(const reader *r, char *out, size_t n) {
 }
 
 /* What the stored scales of a Hugging Face release mean. Without a word from the file, packed weights are "bitlinear": that is
- * what the field's absence has always meant. */
+ * what the field's absence has always meant. Floats have no scales; they are masters where the architecture is ternary. */
 static void read_scale_sense(const trit_source *s, trit_config *c) {
     if (s->gguf) return;
+    const trit_tensor *q = trit_source_find(s, NULL, "model.layers.0.self_attn.q_proj.weight");
+    bool packed = q && q->dtype == trit_dtype_u8;
     switch (s->hf.quant) {
     case trit_hf_quant_multiply: c->scale_sense = trit_scale_multiply; break;
     case trit_hf_quant_online: c->scale_sense = trit_scale_online; break;
-    default: c->scale_sense = trit_scale_divide; break;
+    case trit_hf_quant_divide: c->scale_sense = trit_scale_divide; break;
+    default: c->scale_sense = packed ? trit_scale_divide : c->arch->always_ternary ? trit_scale_online : trit_scale_inside; break;
     }
 }
 
@@ -219,7 +250,7 @@ trit_status trit_config_read(trit_config *c, const trit_source *s, const trit_mo
     c->context_length = get_u32(&r, "context_length", "max_position_embeddings", 1u << 24, 2048);
     c->rope_dims = get_u32(&r, "rope.dimension_count", "", 8192, c->head_dim);
     c->norm_eps = get_f32(&r, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 0, 1, 1e-5);
-    c->rope_theta = get_f32(&r, "rope.freq_base", "rope_theta", 1, 1e12, 10000);
+    read_rope_theta(&r, c);
     c->rope_neox = s->gguf ? c->arch->gguf_rope_neox : true;
     read_vocab_size(&r, c);
     read_rope_scaling(&r, c);

@@ -39,15 +39,13 @@ static trit_status name_tensors(trit_model *m, trit_error *err) {
     return trit_ok;
 }
 
-/* Weights count once each, packed ones as what they stand for; scales and tables of frequencies do not count. */
-static void count(trit_model *m) {
+static void count_bytes(trit_model *m) {
     trit_weight *layers;
     size_t n = trit_layer_weights(m, &layers);
     const trit_weight *ends[] = {&m->token_embd, &m->output_norm, &m->output};
     for (size_t i = 0; i < n + 3; i++) {
         const trit_weight *w = i < n ? &layers[i] : ends[i - n];
         if (!trit_has(w)) continue;
-        m->n_params += (uint64_t)w->n_rows * w->n_cols;
         m->weight_bytes += w->n_bytes;
         if (w->scale) m->weight_bytes += (uint64_t)w->n_rows * (w->group ? (w->n_cols + w->group - 1) / w->group : 1) * sizeof(float);
     }
@@ -92,6 +90,7 @@ static trit_status open_steps(trit_model *m, const char *ref, const trit_model_o
     if (status == trit_ok) status = read_description(m, o, err);
     if (status == trit_ok) status = read_texts(m, err);
     if (status == trit_ok) status = name_tensors(m, err);
+    if (status == trit_ok && !m->problem) m->n_params = trit_model_count_params(m);
     if (status != trit_ok || o->no_weights) return status;
     if (!m->device) {
         status = trit_device_open(&m->device, NULL, NULL, err);
@@ -100,7 +99,7 @@ static trit_status open_steps(trit_model *m, const char *ref, const trit_model_o
     if (status == trit_ok) status = trit_model_bind(m, o, err);
     if (status == trit_ok) status = trit_rope_bind(m, err);
     if (status == trit_ok) status = write_program(m, err);
-    if (status == trit_ok) count(m);
+    if (status == trit_ok) count_bytes(m);
     return status;
 }
 
@@ -165,7 +164,7 @@ void trit_model_describe(const trit_model *m, trit_model_info *out) {
         .n_params = m->n_params, .weight_bytes = m->weight_bytes,
         .n_layers = c->n_layers, .dim = c->dim, .ff_dim = c->ff_dim, .n_heads = c->n_heads, .n_kv_heads = c->n_kv_heads,
         .head_dim = c->head_dim, .vocab_size = c->vocab_size, .context_length = c->context_length,
-        .norm_eps = c->norm_eps, .rope_theta = c->rope_theta, .tied_embeddings = !trit_has(&m->output),
+        .norm_eps = c->norm_eps, .rope_theta = c->rope_theta, .tied_embeddings = trit_model_is_tied(m),
         .chat_template = m->chat_template, .problem = m->problem,
     };
 }

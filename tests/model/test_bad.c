@@ -126,6 +126,10 @@ static void faults_are_named(void **state) {
     refuse((fault){.poison = "blk.0.attn_v.weight"}, trit_numeric, "blk.0.attn_v.weight", "not finite");
     refuse((fault){.poison = "blk.0.ffn_norm.weight"}, trit_numeric, "blk.0.ffn_norm.weight", "not finite");
     refuse((fault){.extra = "blk.0.attn_q_norm.weight"}, trit_unsupported, "blk.0.attn_q_norm.weight", "bitnet");
+    refuse((fault){.extra = "blk.0.attn_norm.bias"}, trit_unsupported, "blk.0.attn_norm.bias", "bitnet");
+    refuse((fault){.extra = "blk.0.attn_q.weight_scale"}, trit_unsupported, "blk.0.attn_q.weight_scale", "bitnet"); /* GGUF's is .scale */
+    refuse((fault){.extra = "norm.weight"}, trit_unsupported, "norm.weight", "bitnet");
+    refuse((fault){.extra = "blk.99999999999.attn_norm.weight"}, trit_unsupported, "blk.99999999999", "bitnet");
     refuse((fault){.n_kv_heads = 3}, trit_format, "2 attention heads", "3 key-value heads");
     refuse((fault){.n_layers = 2000}, trit_format, "block_count", "2000");
     refuse((fault){.n_layers = 2}, trit_format, "blk.1.attn_norm.weight", "missing");
