@@ -1,7 +1,7 @@
 /* Which devices there are, and opening one by name. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/env.h"
 #include "base/error.h"
 #include "device/device.h"
 
@@ -20,7 +20,7 @@ const char *trit_device_name_at(size_t i) {
 trit_status trit_device_open(trit_device **out, const char *name, const trit_device_opts *opts, trit_error *err) {
     static const trit_device_opts defaults = {0};
     if (!opts) opts = &defaults;
-    if (!name || !*name) name = getenv("TRIT_DEVICE");
+    if (!name || !*name) name = trit_env_get("TRIT_DEVICE");
     if (!name || !*name || strcmp(name, "auto") == 0) name = devices[0]->name;
     for (size_t i = 0; i < n_devices; i++)
         if (strcmp(devices[i]->name, name) == 0) return devices[i]->open(out, opts, err);

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/env.h"
 #include "base/error.h"
 #include "base/os.h"
 
 static trit_status n_threads_of(unsigned *out, const trit_device_opts *opts, trit_error *err) {
     *out = opts->n_threads;
     if (*out) return trit_ok;
-    const char *text = getenv("TRIT_THREADS");
+    const char *text = trit_env_get("TRIT_THREADS");
     if (!text || !*text) {
         *out = trit_os_n_cores();
         return trit_ok;
@@ -40,7 +41,7 @@ static trit_status cpu_open(trit_device **out, const trit_device_opts *opts, tri
     cpu_device *cpu = trit_alloc_zero(1, sizeof *cpu);
     if (!cpu) return trit_error_memory(err, sizeof *cpu, "the CPU device");
     cpu->base.vt = &trit_device_cpu;
-    status = trit_cpu_best(&cpu->tier, opts->cpu_tier ? opts->cpu_tier : getenv("TRIT_CPU"), err);
+    status = trit_cpu_best(&cpu->tier, opts->cpu_tier ? opts->cpu_tier : trit_env_get("TRIT_CPU"), err);
     if (status == trit_ok) status = trit_team_new(&cpu->team, n_threads, err);
     if (status != trit_ok) {
         cpu_close(&cpu->base);
