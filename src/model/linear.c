@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/os.h"
+#include "model/builtin.h"
 #include "model/model.h"
 
 trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
@@ -101,6 +103,12 @@ static trit_status find_absmean(ternary_rows *r, const trit_tensor *t, trit_erro
     return trit_ok;
 }
 
+/* Gives up the file's pages of a tensor that is used in another form now. The model inside the program is no map of a file. */
+static void drop_file_pages(const trit_tensor *t) {
+    bool inside = (uintptr_t)t->data - (uintptr_t)trit_builtin_model < trit_builtin_model_size;
+    if (!inside) trit_os_map_drop(t->data, (size_t)t->n_bytes);
+}
+
 static trit_status upload_ternary(trit_weight *out, trit_model *m, ternary_rows *r, const trit_tensor *t, trit_error *err) {
     trit_ternary_source source = {.n_rows = (uint32_t)r->matrix.n_rows, .n_cols = (uint32_t)r->matrix.n_cols, .ctx = r};
     if (r->format->trits) {
@@ -112,6 +120,7 @@ static trit_status upload_ternary(trit_weight *out, trit_model *m, ternary_rows 
         source.row = row_of_masters;
     }
     trit_status status = m->device->vt->upload_ternary(m->device, out, &source, err);
+    drop_file_pages(t);
     if (status == trit_format) return trit_error_set(err, status, "tensor %.*s: a code that is no trit", TRIT_STR_ARG(t->name));
     if (status == trit_numeric) return trit_error_set(err, status, "tensor %.*s: a scale is not finite", TRIT_STR_ARG(t->name));
     return status;
