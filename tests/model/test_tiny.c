@@ -117,6 +117,41 @@ static void safetensors_packed_divide(void **state) {
     check_model(make_folder("tiny-div", "spec/examples/tiny_packed_bitlinear.safetensors", "spec/examples/config_bitlinear.json"));
 }
 
+/* Logits of the prompt's last position with float inputs of the ternary projections. */
+static void float_logits(const char *ref, float *out) {
+    trit_error err;
+    trit_model *model;
+    trit_engine *engine;
+    const trit_event *events;
+    size_t n_events;
+    static collected c;
+    c = (collected){0};
+    assert_ok(trit_model_open(&model, ref, &(trit_model_opts){.activations = "float"}, &err));
+    assert_ok(trit_engine_new(&engine, model, &(trit_engine_opts){.kv = trit_kv_f32}, &err));
+    trit_request q = {.prompt = ids, .n_prompt = n_ids, .on_logits = collect, .prefill_only = true, .user = &c};
+    assert_ok(trit_engine_submit(engine, &q, NULL, &err));
+    assert_ok(trit_engine_step(engine, &events, &n_events, &err));
+    assert_int_equal(c.n, 1);
+    memcpy(out, c.logits[n_ids - 1], max_vocab * sizeof *out);
+    trit_engine_free(engine);
+    trit_model_close(model);
+}
+
+/* The weights of a model that was trained ternary are ternary whatever its activations are. */
+static void float_activations_leave_the_weights(void **state) {
+    (void)state;
+    require_shared("spec/examples/tiny_bf16.safetensors");
+    static float gguf[max_vocab], packed[max_vocab], masters[max_vocab];
+    float_logits(test_shared("spec/examples/tiny_i2s.gguf"), gguf);
+    float_logits(make_folder("tiny-auto", "spec/examples/tiny_packed_autobitlinear.safetensors",
+                             "spec/examples/config_autobitlinear_offline.json"),
+                 packed);
+    float_logits(make_folder("tiny-bf16", "spec/examples/tiny_bf16.safetensors", "spec/examples/config_bf16_online.json"), masters);
+    assert_memory_equal(gguf, packed, sizeof gguf);
+    for (size_t i = 0; i < max_vocab; i++)
+        if (fabsf(masters[i] - gguf[i]) > 1e-5f) fail_msg("logits[%zu] is %g, expected %g", i, (double)masters[i], (double)gguf[i]);
+}
+
 /* ---- The trace of the last position ---- */
 
 typedef struct seen {
@@ -209,6 +244,7 @@ int main(void) {
         cmocka_unit_test(safetensors_bf16_online),
         cmocka_unit_test(safetensors_packed_multiply),
         cmocka_unit_test(safetensors_packed_divide),
+        cmocka_unit_test(float_activations_leave_the_weights),
         cmocka_unit_test(the_trace_is_exact),
     };
     return cmocka_run_group_tests(tests, load, unload);
