@@ -443,13 +443,16 @@ static any_fn twin_of(const trit_kernel_row *row) {
 static void run_slot(void **slot) {
     size_t n, n_run = 0;
     const trit_kernel_row *rows = trit_kernel_rows(&n);
+    print_message("%s:", (const char *)*slot);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(rows[i].slot, *slot) != 0 || !trit_cpu_has(rows[i].tier)) continue;
+        print_message(" %s", trit_cpu_tier_name(rows[i].tier));
         pair p = {&rows[i], twin_of(&rows[i])};
         for (size_t c = 0; c < n_checks; c++)
             if (strcmp(checks[c].slot, *slot) == 0) checks[c].check(&p);
         n_run++;
     }
+    print_message("\n");
     assert_true(n_run >= 1); /* the twin itself, against itself, at least */
 }
 
