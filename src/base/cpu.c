@@ -60,11 +60,11 @@ static bool all_bits(unsigned word, unsigned bits) {
 }
 
 bool trit_cpu_has(trit_cpu_tier tier) {
-    enum { ssse3 = 1u << 9, sse41 = 1u << 19, avx = 1u << 28, f16c = 1u << 29 };                          /* 1.c */
-    enum { avx2 = 1u << 5, avx512f = 1u << 16, avx512dq = 1u << 17, avx512bw = 1u << 30 };                /* 7.b */
-    enum { avx512vnni = 1u << 11 };                                                                       /* 7.c */
-    enum { avxvnni = 1u << 4 };                                                                           /* 7.1.a */
-    const unsigned avx512vl = 1u << 31;                                                                   /* 7.b */
+    enum { ssse3 = 1u << 9, sse41 = 1u << 19, avx = 1u << 28, f16c = 1u << 29 }; /* 1.c */
+    enum { avx2 = 1u << 5, avx512f = 1u << 16, avx512dq = 1u << 17, avx512bw = 1u << 30 }; /* 7.b */
+    enum { avx512vnni = 1u << 11 }; /* 7.c */
+    enum { avxvnni = 1u << 4 }; /* 7.1.a */
+    const unsigned avx512vl = 1u << 31; /* 7.b */
     const unsigned state_avx = 0x6, state_avx512 = 0xe6;
 
     cpuid_words one = cpuid(1, 0), seven = cpuid(7, 0);
