@@ -279,13 +279,29 @@ static void add_tokens(trit_engine *e, trit_batch *b, uint32_t slot, uint32_t ro
     }
 }
 
-/* Decoding sequences first, one token each; what room is left goes to prompts in the order of their slots. */
+static bool is_waiting(const trit_running *r, bool prompt) {
+    return r && (r->n_tokens - r->n_done > 1) == prompt;
+}
+
+/* The slot of the oldest prompt that is younger than `id`; n_slots: none. */
+static uint32_t next_prompt(const trit_engine *e, uint64_t id) {
+    uint32_t next = e->n_slots;
+    for (uint32_t i = 0; i < e->n_slots; i++)
+        if (is_waiting(e->slot[i], true) && e->slot[i]->id > id && (next == e->n_slots || e->slot[i]->id < e->slot[next]->id)) next = i;
+    return next;
+}
+
+/* Decoding sequences first, one token each; what room is left goes to prompts, the oldest first. */
 static trit_batch make_batch(trit_engine *e) {
     trit_batch b = {.token = e->token, .position = e->position, .sequence = e->sequence, .output = e->output, .page_table = e->page_table,
                     .max_pages = e->max_pages};
-    for (int prompts = 0; prompts < 2; prompts++)
-        for (uint32_t i = 0; i < e->n_slots && b.n_tokens < e->chunk; i++)
-            if (e->slot[i] && (e->slot[i]->n_tokens - e->slot[i]->n_done > 1) == prompts) add_tokens(e, &b, i, e->chunk - b.n_tokens);
+    for (uint32_t i = 0; i < e->n_slots; i++)
+        if (is_waiting(e->slot[i], false)) add_tokens(e, &b, i, 1);
+    uint64_t id = 0;
+    for (uint32_t i; b.n_tokens < e->chunk && (i = next_prompt(e, id)) < e->n_slots;) {
+        id = e->slot[i]->id;
+        add_tokens(e, &b, i, e->chunk - b.n_tokens);
+    }
     return b;
 }
 

@@ -174,6 +174,29 @@ static void the_end_of_an_old_prompt_is_given_up_first(void **state) {
     trit_engine_free(engine);
 }
 
+/* A long prompt goes on though shorter ones keep coming into a place before its own. */
+static void old_prompts_go_first(void **state) {
+    (void)state;
+    trit_error err;
+    const trit_event *events;
+    size_t n;
+    int32_t prompt[200];
+    bool done = false;
+    make_prompt(prompt, 200, 31);
+    trit_engine *engine = new_engine((trit_engine_opts){.max_sequences = 2, .chunk = 16, .no_prefix_cache = true});
+    trit_request longer = {.prompt = prompt, .n_prompt = 200, .prefill_only = true, .user = &done};
+    trit_request shorter = {.prompt = prompt, .n_prompt = 40, .prefill_only = true};
+    assert_ok(trit_engine_submit(engine, &shorter, NULL, &err));
+    assert_ok(trit_engine_submit(engine, &longer, NULL, &err));
+    for (int step = 0; step < 30 && !done; step++) {
+        assert_ok(trit_engine_submit(engine, &shorter, NULL, &err));
+        assert_ok(trit_engine_step(engine, &events, &n, &err));
+        for (size_t i = 0; i < n; i++) done = done || events[i].user == &done;
+    }
+    assert_true(done);
+    trit_engine_free(engine);
+}
+
 static void limits_are_named(void **state) {
     (void)state;
     trit_error err;
@@ -267,6 +290,7 @@ int main(void) {
         cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
         cmocka_unit_test(earlier_prompts_are_reused),
         cmocka_unit_test(the_end_of_an_old_prompt_is_given_up_first),
+        cmocka_unit_test(old_prompts_go_first),
         cmocka_unit_test(limits_are_named),
         cmocka_unit_test(requests_can_be_cancelled),
         cmocka_unit_test(logprobs_are_the_distribution),
