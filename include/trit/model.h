@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "trit/chat.h"
 #include "trit/device.h"
 #include "trit/memory.h"
 #include "trit/status.h"
@@ -75,6 +76,15 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_model_check_tensor(const trit_model *m
 
 /* Borrowed from the model; NULL where the file has none (weights alone). */
 TRIT_API const trit_tokenizer *trit_model_tokenizer(const trit_model *model);
+
+/* The chat template to use: as the file or folder has it but for releases known to ship a wrong one. Borrowed from the model; NULL
+ * where there is none (a model that only continues texts). */
+TRIT_API const char *trit_model_chat_template(const trit_model *model);
+
+/* trit_chat_render with that template; bos_token and eos_token are the tokenizer's unless `opts` (may be NULL) names others.
+ * Any thread. Errors: unsupported (the model has no template), and those of trit_chat_render. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_model_chat_render(const trit_model *model, const char *conversation, size_t n,
+                                                            const trit_chat_opts *opts, trit_text *out, trit_error *err);
 
 #ifdef __cplusplus
 }

@@ -158,7 +158,7 @@ static bool slice_items(trit_jvm *vm, trit_jvalue v, int64_t first, int64_t end,
 
 static bool eval_slice(trit_jvm *vm, const trit_jnode *node, trit_jvalue *out) {
     trit_jvalue v, part[3] = {{.kind = trit_j_missing}};
-    int64_t step = 1, first, end;
+    int64_t step = 1, first = 0, end = 0;
     size_t n;
     if (!trit_jeval(vm, node->a, &v)) return false;
     for (size_t i = 0; i < 3; i++)

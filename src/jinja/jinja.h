@@ -38,6 +38,7 @@ typedef struct trit_jinja_opts {
     const char *bos_token, *eos_token; /* variables of these names unless the document has them; NULL: not defined */
     trit_jinja_time now;
     trit_jinja_limits limits;
+    const char *const *none; /* names that are none unless the document has them, NULL-terminated; NULL: no such names */
 } trit_jinja_opts;
 
 /* Replaces `out` by the rendering. `variables` is a JSON object whose members become the template's variables (NULL: none).

@@ -25,7 +25,7 @@ static void shortest(double f, char digits[24], int *n_digits, int *exponent) {
 }
 
 bool trit_jprint_float(trit_jvm *vm, double f) {
-    char digits[24], text[64];
+    char digits[24] = "", text[64];
     int n, exponent, at = 0;
     if (isnan(f)) return append(vm, "nan");
     if (isinf(f)) return append(vm, f < 0 ? "-inf" : "inf");
@@ -38,17 +38,13 @@ bool trit_jprint_float(trit_jvm *vm, double f) {
         snprintf(text + at, sizeof text - (size_t)at, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
         return append(vm, text);
     }
-    int point = exponent + 1; /* digits before it */
+    int point = exponent + 1; /* digits that stand before it */
     if (point <= 0) text[at++] = '0';
-    for (int i = point <= 0 ? point : 0; i < n || i < point; i++) {
-        if (i == (point <= 0 ? point : 0) && point <= 0) text[at++] = '.';
-        if (i > 0 && i == point) text[at++] = '.';
-        text[at++] = i >= 0 && i < n ? digits[i] : '0';
-    }
-    if (n <= point) {
-        text[at++] = '.';
-        text[at++] = '0';
-    }
+    for (int i = 0; i < point; i++) text[at++] = i < n ? digits[i] : '0';
+    text[at++] = '.';
+    for (int i = point; i < 0; i++) text[at++] = '0';
+    for (int i = point < 0 ? 0 : point; i < n; i++) text[at++] = digits[i];
+    if (n <= point) text[at++] = '0';
     return trit_jappend(vm, text, (size_t)at);
 }
 

@@ -182,7 +182,9 @@ static bool bind_variables(trit_jvm *vm, const trit_json *variables, const trit_
     void *iter = NULL;
     vm->frame = trit_jframe_new(vm, NULL);
     if (!vm->frame) return false;
-    /* The one bound last is found first, so the document's own tokens win. */
+    /* A name that is bound again takes the later value, so the document's own tokens win. */
+    for (const char *const *name = o->none; name && *name; name++)
+        if (!trit_jassign(vm, trit_str_from(*name), trit_jnone())) return false;
     if (o->bos_token && !trit_jassign(vm, trit_str_from("bos_token"), trit_jstring(trit_str_from(o->bos_token)))) return false;
     if (o->eos_token && !trit_jassign(vm, trit_str_from("eos_token"), trit_jstring(trit_str_from(o->eos_token)))) return false;
     while (trit_json_next(variables, &iter, &key, &member)) {

@@ -14,16 +14,14 @@ static trit_status copy_text(char **out, trit_str s, trit_error *err) {
 }
 
 static trit_status read_texts(trit_model *m, trit_error *err) {
-    trit_str name = {0}, template = {0};
+    trit_str name = {0};
     if (m->source.gguf) {
         (void)trit_gguf_str(trit_gguf_find(m->source.gguf, "general.name"), &name);
-        (void)trit_gguf_str(trit_gguf_find(m->source.gguf, "tokenizer.chat_template"), &template);
     } else if (m->source.synthetic) {
         name = trit_str_from(m->source.synthetic->what);
     }
     trit_status status = copy_text(&m->name, name, err);
-    if (status == trit_ok && template.p) status = copy_text(&m->chat_template, template, err);
-    return status;
+    return status == trit_ok ? trit_chat_template_read(m, err) : status;
 }
 
 static trit_status name_tensors(trit_model *m, trit_error *err) {

@@ -136,6 +136,10 @@ trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const tr
 /* rope.c */
 trit_status trit_rope_bind(trit_model *m, trit_error *err);
 
+/* chat.c */
+extern const char trit_chat_bitnet_2b4t[];
+trit_status trit_chat_template_read(trit_model *m, trit_error *err); /* m->chat_template, as the file or folder has it */
+
 /* tokenizer.c */
 trit_status trit_tokenizer_from_gguf(trit_tokenizer **out, const trit_gguf *g, trit_error *err);
 trit_status trit_tokenizer_from_folder(trit_tokenizer **out, const char *folder, const trit_hf_config *hf, trit_error *err);

@@ -40,13 +40,15 @@ static void show(const char *name, const char *which, trit_str want, const trit_
 }
 
 /* Is this line's rendering the one that it should be? */
-static bool check_line(const trit_json *line, const trit_json *cases, const trit_json *tokens) {
+static bool check_line(const trit_json *line, const trit_json *cases, const trit_json *tokens, bool with_none) {
     const char *name = trit_json_as_str(trit_json_get(line, "template")).p, *which = trit_json_as_str(trit_json_get(line, "case")).p;
     trit_str want = trit_json_as_str(trit_json_get(line, "out"));
     trit_text got = {0};
     trit_jinja *template = compile(name);
     if (!template) return false;
+    static const char *const none[] = {"tools", "documents", NULL}; /* absent or none: the templates take both alike */
     trit_jinja_opts opts = {
+        .none = with_none ? none : NULL,
         .bos_token = token_of(tokens, name, "bos_token", "<s>"),
         .eos_token = token_of(tokens, name, "eos_token", "</s>"),
         .now = {2024, 7, 26, 12, 0, 0},
@@ -66,20 +68,22 @@ static void test_all(void **state) {
     (void)state;
     require_shared("data/chat/renderings.jsonl");
     trit_json *cases = parse_file("data/chat/cases.json"), *tokens = parse_file("data/chat/special_tokens.json");
-    size_t n, n_lines = 0, n_same = 0;
+    size_t n, n_lines = 0, n_same = 0, n_same_none = 0;
     char *text = test_read(test_shared("data/chat/renderings.jsonl"), &n);
     for (char *line = text, *end; *line; line = end + 1) {
         trit_json *json = NULL;
         end = strchr(line, '\n');
         if (!end) break;
         assert_ok(trit_json_parse(&json, line, (size_t)(end - line), "renderings.jsonl", &err));
-        n_same += check_line(json, cases, tokens);
+        n_same += check_line(json, cases, tokens, false);
+        n_same_none += check_line(json, cases, tokens, true);
         n_lines++;
         trit_json_free(json);
     }
-    print_message("%zu of %zu renderings\n", n_same, n_lines);
+    print_message("%zu of %zu renderings, %zu where absent tools are none\n", n_same, n_lines, n_same_none);
     assert_true(n_lines > 0);
     assert_int_equal(n_same, n_lines);
+    assert_int_equal(n_same_none, n_lines);
     free(text);
     trit_json_free(cases);
     trit_json_free(tokens);
