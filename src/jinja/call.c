@@ -120,12 +120,9 @@ static bool bind_parameters(trit_jvm *vm, const trit_jnode *macro, const trit_jc
 
 static bool call_macro(trit_jvm *vm, const trit_jmacro *macro, const trit_jcall *call, trit_jvalue *out) {
     trit_jframe *caller = vm->frame;
-    uint32_t loop_depth = vm->loop_depth;
     size_t mark = vm->text.n;
     if (!trit_jenter(vm) || !(vm->frame = trit_jframe_new(vm, macro->frame))) return false;
-    vm->loop_depth = 0;
     bool good = bind_parameters(vm, macro->node, call) && trit_jexec(vm, macro->node->c) != trit_jflow_error && trit_jtake(vm, mark, out);
-    vm->loop_depth = loop_depth;
     vm->frame = caller;
     vm->depth--;
     return good;

@@ -42,8 +42,8 @@ static bool loop_attribute(const trit_jloop *l, trit_str name, trit_jvalue *out)
         {"first", trit_jbool(l->index == 0)},
         {"last", trit_jbool(l->index + 1 == l->n)},
         {"length", trit_jint((int64_t)l->n)},
-        {"depth0", trit_jint((int64_t)l->depth)},
-        {"depth", trit_jint((int64_t)l->depth + 1)},
+        {"depth0", trit_jint(0)}, /* of recursion, which there is none of */
+        {"depth", trit_jint(1)},
         {"previtem", l->index > 0 ? l->items[l->index - 1] : trit_jundefined(trit_str_from("there is no previous item"), trit_j_missing)},
         {"nextitem", l->index + 1 < l->n ? l->items[l->index + 1] : trit_jundefined(trit_str_from("there is no next item"), trit_j_missing)},
     };

@@ -118,10 +118,7 @@ static trit_jflow exec_for(trit_jvm *vm, const trit_jnode *n) {
     if (!loop || !trit_jeval(vm, n->b, &over) || !trit_jiterate(vm, over, &loop->items, &loop->n)) return trit_jflow_error;
     if (n->c && !select_items(vm, n, &loop->items, &loop->n)) return trit_jflow_error;
     if (loop->n == 0) return n->list.n > 1 ? exec_scoped(vm, n->list.at[1]) : trit_jflow_next;
-    loop->depth = vm->loop_depth++;
-    trit_jflow flow = run_loop(vm, n, loop);
-    vm->loop_depth--;
-    return flow;
+    return run_loop(vm, n, loop);
 }
 
 /* ---- the rest ---- */

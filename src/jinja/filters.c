@@ -140,7 +140,9 @@ static bool filter_round(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, tr
         whole = nearbyint(scaled); /* ties to even, as in Python */
     else
         return trit_jfail(vm, "round: method must be common, ceil or floor");
-    *out = trit_jfloat(!isfinite(scaled) ? x : places < 0 ? whole * unit : whole / unit);
+    double rounded = !isfinite(scaled) ? x : places < 0 ? whole * unit : whole / unit;
+    bool stays_whole = trit_jis_whole(v) && trit_str_is(method, "common") && fabs(rounded) < 0x1p63;
+    *out = !stays_whole ? trit_jfloat(rounded) : trit_jint(places < 0 ? (int64_t)rounded : trit_jwhole(v));
     return true;
 }
 

@@ -13,10 +13,7 @@ static bool push_part(trit_jvm *vm, trit_jvalue list, trit_str s, size_t begin, 
 static bool split_blanks(trit_jvm *vm, trit_str s, int64_t max, trit_jvalue *out) {
     for (s = trit_jstrip_left(s); s.n; s = trit_jstrip_left(s)) {
         size_t end = 0, at = 0;
-        if (max >= 0 && (int64_t)out->as.list->n >= max) { /* the rest as it is, but for blanks at its end */
-            s = trit_jstrip_right(s);
-            return push_part(vm, *out, s, 0, s.n);
-        }
+        if (max >= 0 && (int64_t)out->as.list->n >= max) return push_part(vm, *out, s, 0, s.n); /* the rest as it is */
         while (at < s.n && !trit_jis_space(trit_jnext(s, &at))) end = at;
         if (!push_part(vm, *out, s, 0, end)) return false;
         s.p += end;

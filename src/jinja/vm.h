@@ -23,7 +23,6 @@ typedef struct trit_jframe {
 struct trit_jloop {
     const trit_jvalue *items; /* [n] */
     size_t n, index;
-    uint32_t depth;
     trit_jvalue changed; /* what loop.changed was called with last */
 };
 
@@ -39,7 +38,7 @@ typedef struct trit_jvm {
     trit_jinja_limits limits;
     trit_jinja_time now;
     uint64_t steps;
-    uint32_t depth, line, loop_depth;
+    uint32_t depth, line;
     trit_status status;
     trit_error *err;
 } trit_jvm;
