@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/os.h"
 #include "command.h"
+#include "conversation.h"
 #include "interrupt.h"
 #include "jsonw.h"
 #include "load.h"
@@ -23,6 +24,7 @@ typedef struct answer_choice {
 
 typedef struct run_opts {
     trit_prompt_choice prompt;
+    trit_conversation_choice conversation;
     answer_choice answer;
     trit_sampling_choice sampling;
     trit_model_choice model;
@@ -212,9 +214,20 @@ static bool is_synthetic(const char *ref) {
     return ref && strncmp(ref, "synthetic:", strlen("synthetic:")) == 0;
 }
 
+/* What the model would be given, and nothing else. */
+static trit_status print_rendering(run_state *s, trit_error *err) {
+    const run_opts *o = s->opts;
+    trit_status status = trit_ok;
+    if (!trit_conversation_needs_no_model(&o->conversation)) status = trit_load(&s->loaded, &o->model, NULL, &o->output, err);
+    if (status == trit_ok) status = trit_conversation_render(&s->prompt, &o->conversation, &o->prompt, s->loaded.model, err);
+    if (status == trit_ok) trit_out_write(s->prompt.text.data ? s->prompt.text.data : "", s->prompt.text.n);
+    return status;
+}
+
 static trit_status complete(run_state *s, trit_error *err) {
     const run_opts *o = s->opts;
     trit_status status = trit_load(&s->loaded, &o->model, &o->run, &o->output, err);
+    if (status == trit_ok) status = trit_conversation_render(&s->prompt, &o->conversation, &o->prompt, s->loaded.model, err);
     if (status == trit_ok && s->prompt.is_none && is_synthetic(o->model.model)) {
         trit_model_info info;
         trit_model_describe(s->loaded.model, &info);
@@ -236,10 +249,16 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
     if (s.opts->answer.logprobs >= 0 && !s.opts->output.json) return trit_error_set(err, trit_arg, "--logprobs needs --json");
     if (s.opts->answer.logprobs >= 0) trit_jsonw_array(&s.logprobs);
     s.sampling = trit_sampling_chosen(&s.opts->sampling);
-    trit_status status = trit_prompt_read(&s.prompt, &s.opts->prompt, args, err);
-    if (status == trit_ok && s.prompt.is_none && s.opts->model.model && !is_synthetic(s.opts->model.model) && trit_os_is_terminal(0))
+    const trit_prompt_choice *p = &s.opts->prompt;
+    trit_status status = trit_ok;
+    if (s.opts->conversation.messages && !args->n && !p->prompt && !p->file && !p->ids)
+        s.prompt.is_none = true; /* standard input is not asked for one */
+    else
+        status = trit_prompt_read(&s.prompt, p, args, err);
+    if (status == trit_ok) status = trit_conversation_check(&s.opts->conversation, p, &s.prompt, err);
+    if (status == trit_ok && s.prompt.is_none && !s.opts->conversation.messages && s.opts->model.model && !is_synthetic(s.opts->model.model) && trit_os_is_terminal(0))
         status = trit_error_set(err, trit_arg, "no prompt (trit run -m %s \"Once upon a time\")", s.opts->model.model);
-    if (status == trit_ok) status = complete(&s, err);
+    if (status == trit_ok) status = s.opts->conversation.render_only ? print_rendering(&s, err) : complete(&s, err);
     trit_engine_free(s.engine);
     trit_unload(&s.loaded);
     trit_prompt_fini(&s.prompt);
@@ -251,6 +270,7 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
 
 static const trit_opt_group groups[] = {
     TRIT_PROMPT_GROUP(run_opts, prompt),
+    TRIT_CONVERSATION_GROUP(run_opts, conversation),
     {"Answer", answer_options, TRIT_COUNT(answer_options), offsetof(run_opts, answer)},
     TRIT_SAMPLING_GROUP(run_opts, sampling),
     TRIT_MODEL_GROUP(run_opts, model),
@@ -263,6 +283,7 @@ static const trit_example examples[] = {
     {"trit run -m model.gguf \"The capital of France is\" -n 20", "at most 20 tokens"},
     {"echo \"Once upon a time\" | trit run --temp 0", "the prompt from standard input, always the most likely token"},
     {"trit run -m model.gguf -f prompt.txt --stop END --json", "a prompt from a file; text, ids and timing as JSON"},
+    {"trit run -m model.gguf --system \"Be brief.\" \"Who was Ada Lovelace?\"", "a question to a chat model"},
     {"trit run --ids 1,2,3 --logprobs 5 --json", "token ids in, the five most likely tokens at every step out"},
 };
 
@@ -274,7 +295,8 @@ static const run_opts defaults = {
 const trit_command trit_cmd_run = {
     .usage = "[options] [PROMPT]",
     .about = "Completes a prompt and prints the completion as it is made. The prompt is an argument, --prompt, --file, --ids or "
-             "standard input. The text is completed as it stands, for every model: chat templates are not supported yet.\n\n"
+             "standard input. Where the model has a chat template the prompt becomes a message to it; --raw completes the text as it "
+             "stands, which is what happens with models that have none.\n\n"
              "At the end a line on standard error tells speed and times. Ctrl-C stops cleanly and keeps what was printed.",
     .groups = groups,
     .n_groups = TRIT_COUNT(groups),

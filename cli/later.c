@@ -2,7 +2,7 @@
 #include "options.h"
 
 const char *const trit_opts_later[] = {
-    "system",         "messages",   "chat-template",  "render-only",          "date",      "schema",       "grammar",
+    "schema",         "grammar",
     "draft",          "beams",      "length-penalty", "typical",              "mirostat",  "mirostat-eta", "mirostat-tau",
     "dry-multiplier", "dry-base",   "dry-allowed-length", "dry-penalty-last-n", "dry-sequence-breaker",
     "xtc-probability", "xtc-threshold", NULL,

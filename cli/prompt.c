@@ -15,7 +15,7 @@ const trit_option trit_prompt_options[5] = {
     {"file", 'f', trit_opt_file, AT(file), "FILE", 0, 0, "read the prompt from a file (a newline at its end is dropped); -: standard input"},
     {"ids", 0, trit_opt_text, AT(ids), "1,2,3", 0, 0, "the prompt as token ids, begin token included; needs no tokenizer"},
     {"special", 0, trit_opt_flag, AT(special), NULL, 0, 0, "special tokens written out in the prompt count as such"},
-    {"raw", 0, trit_opt_flag, AT(raw), NULL, 0, 0, "complete the text as it stands, without a chat template (the only way so far)"},
+    {"raw", 0, trit_opt_flag, AT(raw), NULL, 0, 0, "complete the text as it stands, also where the model has a chat template"},
 };
 
 static trit_status read_from(trit_prompt *prompt, const char *path, trit_error *err) {
@@ -59,7 +59,7 @@ trit_status trit_prompt_encode(trit_prompt *prompt, const trit_prompt_choice *ch
     if (prompt->is_ids) return trit_ok;
     if (!tokenizer)
         return trit_error_set(err, trit_arg, "the model has no tokenizer: give the prompt as --ids, or a --tokenizer FILE");
-    trit_encode_opts opts = {.special = choice->special};
+    trit_encode_opts opts = {.special = choice->special || prompt->is_rendered};
     const char *text = prompt->text.data ? prompt->text.data : "";
     trit_status status = trit_tokenizer_encode(tokenizer, &prompt->ids, text, prompt->text.n, &opts, err);
     if (status != trit_ok || prompt->ids.n) return status;

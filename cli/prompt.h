@@ -21,6 +21,7 @@ typedef struct trit_prompt {
     trit_ids ids;
     bool is_ids;  /* --ids: `text` means nothing */
     bool is_none; /* nobody gave one */
+    bool is_rendered; /* by a chat template: special tokens written out in it count */
 } trit_prompt;
 
 /* Errors: arg (two prompts, bad ids, too many words), io, memory, cancelled. */

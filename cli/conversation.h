@@ -1,0 +1,32 @@
+/* Prompts as conversations: a prompt becomes the user's message in the model's chat template. */
+#ifndef TRIT_CLI_CONVERSATION_H
+#define TRIT_CLI_CONVERSATION_H
+
+#include "load.h"
+#include "prompt.h"
+
+typedef struct trit_conversation_choice {
+    const char *system, *messages, *chat_template, *date;
+    bool render_only;
+} trit_conversation_choice;
+
+extern const trit_option trit_conversation_options[5];
+
+#define TRIT_CONVERSATION_GROUP(type, member) \
+    {"Conversation", trit_conversation_options, TRIT_COUNT(trit_conversation_options), offsetof(type, member)}
+
+/* Refuses what does not go together, before anything is opened: a conversation with --raw or --ids, a prompt with --messages,
+ * a bad --date. Errors: arg. */
+TRIT_MUST_CHECK trit_status trit_conversation_check(const trit_conversation_choice *c, const trit_prompt_choice *p, const trit_prompt *prompt,
+                                                    trit_error *err);
+
+/* Can the rendering be made without a model? */
+bool trit_conversation_needs_no_model(const trit_conversation_choice *c);
+
+/* Replaces prompt->text by the rendering where there is a conversation: asked for by an option, or because the model (NULL: none)
+ * has a chat template. Leaves it alone with --raw, with --ids, and where there is no prompt. Errors: io, format, arg, unsupported
+ * (a conversation is asked for, and there is no template), memory. */
+TRIT_MUST_CHECK trit_status trit_conversation_render(trit_prompt *prompt, const trit_conversation_choice *c, const trit_prompt_choice *p,
+                                                     const trit_model *model, trit_error *err);
+
+#endif
