@@ -123,7 +123,7 @@ static bool call_macro(trit_jvm *vm, const trit_jmacro *macro, const trit_jcall 
     size_t mark = vm->text.n;
     if (!trit_jenter(vm) || !(vm->frame = trit_jframe_new(vm, macro->frame))) return false;
     bool good = bind_parameters(vm, macro->node, call) && trit_jexec(vm, macro->node->c) != trit_jflow_error && trit_jtake(vm, mark, out);
-    vm->frame = caller;
+    trit_jframe_leave(vm, caller);
     vm->depth--;
     return good;
 }

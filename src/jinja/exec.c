@@ -2,9 +2,27 @@
 #include "jinja/vm.h"
 
 trit_jframe *trit_jframe_new(trit_jvm *vm, trit_jframe *parent) {
-    trit_jframe *f = trit_jalloc(vm, 1, sizeof *f);
-    if (f) f->parent = parent;
+    trit_jframe *f = vm->spare_frames;
+    if (f)
+        vm->spare_frames = f->parent;
+    else if (!(f = trit_jalloc(vm, 1, sizeof *f)))
+        return NULL;
+    f->parent = parent;
     return f;
+}
+
+void trit_jframe_leave(trit_jvm *vm, trit_jframe *outer) {
+    trit_jframe *f = vm->frame;
+    vm->frame = outer;
+    if (!f || f->captured) return;
+    while (f->first) {
+        trit_jbinding *next = f->first->next;
+        f->first->next = vm->spare_bindings;
+        vm->spare_bindings = f->first;
+        f->first = next;
+    }
+    f->parent = vm->spare_frames;
+    vm->spare_frames = f;
 }
 
 bool trit_jassign(trit_jvm *vm, trit_str name, trit_jvalue v) {
@@ -13,8 +31,11 @@ bool trit_jassign(trit_jvm *vm, trit_str name, trit_jvalue v) {
             b->value = v;
             return true;
         }
-    trit_jbinding *b = trit_jalloc(vm, 1, sizeof *b);
-    if (!b) return false;
+    trit_jbinding *b = vm->spare_bindings;
+    if (b)
+        vm->spare_bindings = b->next;
+    else if (!(b = trit_jalloc(vm, 1, sizeof *b)))
+        return false;
     *b = (trit_jbinding){name, v, vm->frame->first};
     vm->frame->first = b;
     return true;
@@ -45,7 +66,7 @@ static trit_jflow exec_scoped(trit_jvm *vm, const trit_jnode *body) {
     trit_jframe *outer = vm->frame;
     vm->frame = trit_jframe_new(vm, outer);
     trit_jflow flow = vm->frame ? trit_jexec(vm, body) : trit_jflow_error;
-    vm->frame = outer;
+    trit_jframe_leave(vm, outer);
     return flow;
 }
 
@@ -90,8 +111,8 @@ static bool select_items(trit_jvm *vm, const trit_jnode *loop, const trit_jvalue
         vm->frame = trit_jframe_new(vm, outer);
         if (!vm->frame || !assign(vm, loop->a, (*items)[i]) || !trit_jeval(vm, loop->c, &condition)) return false;
         if (trit_jtruth(condition) && !trit_jlist_push(vm, kept.as.list, (*items)[i])) return false;
+        trit_jframe_leave(vm, outer);
     }
-    vm->frame = outer;
     *items = kept.as.list->at;
     *n = kept.as.list->n;
     return true;
@@ -106,9 +127,9 @@ static trit_jflow run_loop(trit_jvm *vm, const trit_jnode *n, trit_jloop *loop) 
         if (!vm->frame || !trit_jcharge(vm, 1) || !trit_jassign(vm, trit_str_from("loop"), v) || !assign(vm, n->a, loop->items[loop->index]))
             return trit_jflow_error;
         flow = trit_jexec(vm, n->list.at[0]);
+        trit_jframe_leave(vm, outer);
         if (flow == trit_jflow_error || flow == trit_jflow_break) break;
     }
-    vm->frame = outer;
     return flow == trit_jflow_error ? flow : trit_jflow_next;
 }
 
@@ -127,6 +148,7 @@ static bool new_macro(trit_jvm *vm, const trit_jnode *n, trit_jvalue *out) {
     trit_jmacro *macro = trit_jalloc(vm, 1, sizeof *macro);
     if (!macro) return false;
     *macro = (trit_jmacro){n, vm->frame};
+    for (trit_jframe *f = vm->frame; f && !f->captured; f = f->parent) f->captured = true;
     *out = (trit_jvalue){.kind = trit_j_macro, .as.macro = macro};
     return true;
 }
@@ -152,7 +174,7 @@ static trit_jflow exec_scope(trit_jvm *vm, const trit_jnode *n) {
     }
     vm->frame = inner;
     if (flow != trit_jflow_error) flow = trit_jexec(vm, n->c);
-    vm->frame = outer;
+    trit_jframe_leave(vm, outer);
     return flow;
 }
 

@@ -18,6 +18,7 @@ typedef struct trit_jbinding {
 typedef struct trit_jframe {
     struct trit_jframe *parent;
     trit_jbinding *first;
+    bool captured; /* a macro was defined in it or in a frame within: it may be looked into later */
 } trit_jframe;
 
 struct trit_jloop {
@@ -35,6 +36,8 @@ typedef struct trit_jvm {
     trit_jarena arena;
     trit_text text; /* the output so far, and behind it texts in the making: they are taken out again before the output goes on */
     trit_jframe *frame;
+    trit_jframe *spare_frames; /* left ones, by parent, to be used again: a loop's rounds need no more memory each */
+    trit_jbinding *spare_bindings;
     trit_jinja_limits limits;
     trit_jinja_time now;
     uint64_t steps;
@@ -158,6 +161,7 @@ bool trit_jcollect(trit_jvm *vm, const trit_jargs *args, trit_jcall *out);
 typedef enum trit_jflow { trit_jflow_error, trit_jflow_next, trit_jflow_break, trit_jflow_continue } trit_jflow;
 trit_jflow trit_jexec(trit_jvm *vm, const trit_jnode *n);
 trit_jframe *trit_jframe_new(trit_jvm *vm, trit_jframe *parent); /* NULL: failed */
+void trit_jframe_leave(trit_jvm *vm, trit_jframe *outer);        /* the innermost frame, which becomes `outer` */
 bool trit_jassign(trit_jvm *vm, trit_str name, trit_jvalue v);   /* in the innermost frame */
 
 #endif
