@@ -28,12 +28,11 @@ static bool ends_with(const char *s, const char *end) {
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-/* Weights by the shapes in the file, for a model that was opened without them: bytes of packed Hugging Face tensors hold four,
- * stored scales are no weights. */
-static uint64_t count_params(const trit_model *model) {
-    uint64_t sum = 0;
+/* Of a file that cannot be run, by the shapes in it: bytes of packed Hugging Face tensors hold four, stored scales are none. */
+static uint64_t n_params_of(const trit_model_info *info, const trit_model *model) {
+    uint64_t sum = info->n_params;
     trit_tensor_info t;
-    for (size_t i = 0; trit_model_tensor_at(model, i, &t); i++) {
+    for (size_t i = 0; !info->n_params && trit_model_tensor_at(model, i, &t); i++) {
         if (ends_with(t.name, "_scale") || ends_with(t.name, "rope_freqs.weight")) continue;
         uint64_t n = strcmp(t.type, "U8") == 0 ? 4 : 1;
         for (uint32_t d = 0; d < t.n_dims; d++) n *= t.shape[d];
@@ -168,7 +167,7 @@ static trit_status print_json(const trit_info_opts *o, const trit_loaded *loaded
     trit_jsonw_put_str(&w, "activation_why", m.activation_why);
     trit_jsonw_put_str(&w, "activations", m.activations);
     trit_jsonw_put_str(&w, "scale_sense", m.scale_sense);
-    trit_jsonw_put_uint(&w, "params", count_params(loaded->model));
+    trit_jsonw_put_uint(&w, "params", n_params_of(&m, loaded->model));
     trit_jsonw_put_uint(&w, "file_bytes", c.n_bytes);
     put_sizes(&w, &m);
     put_types(&w, &c);
@@ -266,7 +265,7 @@ static void print_text(const trit_info_opts *o, const trit_loaded *loaded) {
     line("format", m.format);
     if (m.problem) line("cannot be run", m.problem);
     else print_graph(&m);
-    trit_out_printf("%-16s%.1f million in %" PRIu64 " tensors, %.1f MB in the file\n", "parameters", (double)count_params(loaded->model) * 1e-6, c.n_tensors,
+    trit_out_printf("%-16s%.1f million in %" PRIu64 " tensors, %.1f MB in the file\n", "parameters", (double)n_params_of(&m, loaded->model) * 1e-6, c.n_tensors,
                     (double)c.n_bytes * 1e-6);
     print_types(&c);
     if (!m.problem) print_tokenizer(loaded->tokenizer);

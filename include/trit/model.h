@@ -25,8 +25,9 @@ typedef struct trit_model_opts {
     const char *activations; /* "int8" or "float" inputs of ternary projections; NULL: as the model was trained */
     uint32_t i2_s_block;     /* 64 for I2_S files of some ARM builds; 0: 128 */
     bool no_weights;         /* read the description only: the model can tell, not run; opens what cannot be run too */
-    /* Called now and then while opening, from the calling thread; false stops (status cancelled). May be NULL. */
-    bool (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);
+    /* Called now and then while opening, from the calling thread, with the layers that are done and all; false stops (status
+     * cancelled). May be NULL. */
+    bool (*progress)(void *user, uint64_t done, uint64_t total);
     void *user;
 } trit_model_opts;
 
