@@ -256,8 +256,10 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
     else
         status = trit_prompt_read(&s.prompt, p, args, err);
     if (status == trit_ok) status = trit_conversation_check(&s.opts->conversation, p, &s.prompt, err);
-    if (status == trit_ok && s.prompt.is_none && !s.opts->conversation.messages && s.opts->model.model && !is_synthetic(s.opts->model.model) && trit_os_is_terminal(0))
-        status = trit_error_set(err, trit_arg, "no prompt (trit run -m %s \"Once upon a time\")", s.opts->model.model);
+    const char *model = s.opts->model.model;
+    bool nothing = s.prompt.is_none && !s.opts->conversation.messages;
+    if (status == trit_ok && nothing && model && !is_synthetic(model) && trit_os_is_terminal(0))
+        status = trit_error_set(err, trit_arg, "no prompt (trit run -m %s \"Once upon a time\")", model);
     if (status == trit_ok) status = s.opts->conversation.render_only ? print_rendering(&s, err) : complete(&s, err);
     trit_engine_free(s.engine);
     trit_unload(&s.loaded);
@@ -283,7 +285,9 @@ static const trit_example examples[] = {
     {"trit run -m model.gguf \"The capital of France is\" -n 20", "at most 20 tokens"},
     {"echo \"Once upon a time\" | trit run --temp 0", "the prompt from standard input, always the most likely token"},
     {"trit run -m model.gguf -f prompt.txt --stop END --json", "a prompt from a file; text, ids and timing as JSON"},
-    {"trit run -m model.gguf --system \"Be brief.\" \"Who was Ada Lovelace?\"", "a question to a chat model"},
+    {"trit run -m model.gguf --chat-template chat.jinja -n 20 \"Who are you?\"",
+     "a question, in the frame of a template (chat models bring their own)"},
+    {"trit run --chat-template chat.jinja --render-only Hello", "the prompt that a template makes"},
     {"trit run --ids 1,2,3 --logprobs 5 --json", "token ids in, the five most likely tokens at every step out"},
 };
 

@@ -153,7 +153,8 @@ static void test_examples(void **state) {
              "command -v bash > /dev/null || exit 77; set -e; rm -rf ex; mkdir -p ex/.zfunc ex/.config/fish/completions; cd ex; "
              "cp '%s' model.gguf; cp '%s' tokenizer.json; echo Once upon a time > prompt.txt; cp prompt.txt text.txt; "
              "yes 'The little dog ran to the park.' | head -100 > wiki.test.raw; "
-             "{ echo '[1'; yes ',5,6,7' | head -300; echo ']'; } > tokens.json; echo '{\"text\": \"Once\"}' > texts.jsonl",
+             "{ echo '[1'; yes ',5,6,7' | head -300; echo ']'; } > tokens.json; echo '{\"text\": \"Once\"}' > texts.jsonl; "
+             "echo '{%% for m in messages %%}{{ m.role }}: {{ m.content }} {%% endfor %%}' > chat.jinja",
              test_source("models/story.gguf"), test_source("fuzz/corpus/tokenizer_json/bytelevel.json"));
     result r = sh(setup);
     if (r.code == 77) skip();
