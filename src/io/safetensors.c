@@ -285,7 +285,7 @@ static trit_status check_map(const trit_safetensors *s, const char *path, const 
 
 static trit_status open_index(trit_safetensors *s, const char *path, trit_error *err) {
     trit_file_map file;
-    trit_json *json;
+    trit_json *json = NULL;
     trit_status status = trit_os_map(&file, path, err);
     if (status != trit_ok) return status;
     const place at = {.file = path, .err = err};
