@@ -118,8 +118,12 @@ bool trit_jbinary(trit_jvm *vm, trit_jop op, trit_jvalue a, trit_jvalue b, trit_
     trit_str left, right;
     if (op == trit_jo_join)
         return trit_jto_string(vm, a, &left) && trit_jto_string(vm, b, &right) && trit_jconcat(vm, left, right, out);
-    if (op == trit_jo_modulo && a.kind == trit_j_string)
-        return trit_jformat(vm, a.as.s, b.kind == trit_j_tuple ? b.as.list->at : &b, b.kind == trit_j_tuple ? b.as.list->n : 1, out);
+    if (op == trit_jo_modulo && a.kind == trit_j_string) {
+        /* A list or dict may go unused, as in Python, where the format could have named its members. */
+        bool unused = (b.kind == trit_j_list || b.kind == trit_j_dict) && (a.as.s.n == 0 || !memchr(a.as.s.p, '%', a.as.s.n));
+        size_t n = b.kind == trit_j_tuple ? b.as.list->n : !unused;
+        return trit_jformat(vm, a.as.s, b.kind == trit_j_tuple ? b.as.list->at : &b, n, out);
+    }
     if (trit_jis_number(a) && trit_jis_number(b)) return numbers(vm, op, a, b, out);
     if (op == trit_jo_add && a.kind == trit_j_string && b.kind == trit_j_string) return trit_jconcat(vm, a.as.s, b.as.s, out);
     if (op == trit_jo_add && is_list(a) && a.kind == b.kind) return join_lists(vm, a, b, out);

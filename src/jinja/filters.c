@@ -92,6 +92,7 @@ static bool filter_int(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit
     int64_t base, whole = 0;
     double real;
     bool good = false;
+    if (v.kind == trit_j_undefined) return trit_jfail_undefined(vm, v);
     if (!trit_jarg_int(vm, call, 1, 10, &base)) return false;
     if (trit_jis_whole(v)) {
         *out = trit_jint(trit_jwhole(v));
@@ -117,6 +118,7 @@ static bool filter_int(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit
 static bool filter_float(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_jvalue *out) {
     double real = 0;
     bool good = trit_jis_number(v);
+    if (v.kind == trit_j_undefined) return trit_jfail_undefined(vm, v);
     if (good) real = trit_jreal(v);
     if (v.kind == trit_j_string && !trit_jread_float(vm, v.as.s, &real, &good)) return false;
     *out = good ? trit_jfloat(real) : call->at[0].kind == trit_j_missing ? trit_jfloat(0) : call->at[0];

@@ -55,12 +55,22 @@ static bool is_line_end(char c) {
     return c == '\n' || c == '\r';
 }
 
+/* The margin: a text, or so many blanks. */
+static bool put_margin(trit_jvm *vm, trit_str unit, int64_t width) {
+    if (unit.p) return trit_jappend(vm, unit.p, unit.n);
+    for (int64_t i = 0; i < width; i++)
+        if (!trit_jappend(vm, " ", 1)) return false;
+    return true;
+}
+
 /* Every line but the first (unless `first`) and empty ones (unless `blank`) moves to the right. */
 static bool filter_indent(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_jvalue *out) {
     trit_str s, unit = {0};
     int64_t width = 4;
     bool first = trit_jarg_truth(call, 1, false), blank = trit_jarg_truth(call, 2, false);
-    if (!trit_jto_string(vm, v, &s)) return false;
+    if (v.kind == trit_j_undefined) return trit_jfail_undefined(vm, v);
+    if (v.kind != trit_j_string) return trit_jfail(vm, "indent: a string is needed, not %s", trit_jkind_name(v.kind));
+    s = v.as.s;
     if (call->at[0].kind == trit_j_string)
         unit = call->at[0].as.s;
     else if (!trit_jarg_int(vm, call, 0, 4, &width))
@@ -69,15 +79,13 @@ static bool filter_indent(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, t
     for (size_t at = 0, line = 0; at < s.n; line++) {
         size_t end = at;
         while (end < s.n && !is_line_end(s.p[end])) end++;
-        if (line == 0 ? first : (end > at || blank)) {
-            if (!trit_jappend(vm, unit.p, unit.n)) return false;
-            for (int64_t i = 0; !unit.p && i < width; i++)
-                if (!trit_jappend(vm, " ", 1)) return false;
-        }
+        if ((line == 0 ? first : (end > at || blank)) && !put_margin(vm, unit, width)) return false;
         if (!trit_jappend(vm, s.p + at, end - at)) return false;
         if (end < s.n && !trit_jappend(vm, "\n", 1)) return false;
         at = end + (end < s.n) + (end + 1 < s.n && s.p[end] == '\r' && s.p[end + 1] == '\n');
     }
+    /* Behind a newline at the end stands one more line, an empty one. */
+    if (blank && s.n && is_line_end(s.p[s.n - 1]) && !put_margin(vm, unit, width)) return false;
     return trit_jtake(vm, mark, out);
 }
 

@@ -86,23 +86,24 @@ static bool is_sameas(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_
     return (!same || trit_jequal(vm, v, other, &same)) && answer(out, same);
 }
 
-static bool remainder_of(trit_jvm *vm, trit_jvalue v, trit_jvalue divisor, bool wanted, trit_jvalue *out) {
+static bool leaves_rest(trit_jvm *vm, trit_jvalue v, trit_jvalue divisor, int64_t wanted, trit_jvalue *out) {
     trit_jvalue rest;
-    return trit_jbinary(vm, trit_jo_modulo, v, divisor, &rest) && answer(out, trit_jtruth(rest) == wanted);
+    bool same;
+    return trit_jbinary(vm, trit_jo_modulo, v, divisor, &rest) && trit_jequal(vm, rest, trit_jint(wanted), &same) && answer(out, same);
 }
 
 static bool is_even(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_jvalue *out) {
     (void)call;
-    return remainder_of(vm, v, trit_jint(2), false, out);
+    return leaves_rest(vm, v, trit_jint(2), 0, out);
 }
 
 static bool is_odd(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_jvalue *out) {
     (void)call;
-    return remainder_of(vm, v, trit_jint(2), true, out);
+    return leaves_rest(vm, v, trit_jint(2), 1, out);
 }
 
 static bool is_divisibleby(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_jvalue *out) {
-    return remainder_of(vm, v, call->at[0], false, out);
+    return leaves_rest(vm, v, call->at[0], 0, out);
 }
 
 static bool is_equal(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_jvalue *out) {

@@ -90,6 +90,8 @@ static void test_running(void **state) {
     fails("{{ missing|tojson }}", trit_format, "not JSON serializable");
     fails("{{ {(1, 2): 3}|tojson }}", trit_format, "keys must be");
     fails("{{ {l: 1} }}", trit_format, "unhashable type: 'list'");
+    fails("{{ missing|int }}", trit_format, "'missing' is undefined");
+    fails("{{ n|indent }}", trit_format, "a string is needed");
     fails("{{ s|replace('a') }}", trit_format, "replace: takes at least 2 argument(s)");
     fails("{{ s.strip(1, 2) }}", trit_format, "strip: takes 1 argument(s), not 2");
     fails("{{ s|trim(nope='x') }}", trit_format, "trim: unexpected argument 'nope'");
