@@ -235,6 +235,10 @@ trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_tensor *
     trit_quant_matrix matrix;
     trit_status status = trit_matrix_of(&matrix, m, t, n_rows, n_cols, err);
     if (status != trit_ok) return status;
-    if (as_f32) return bind_as_f32(out, &matrix, t, err);
+    /* A small table in blocks is widened once instead of at every step: the same values, and so the same bits. */
+    enum { small_bytes = 8 << 20 };
+    bool in_blocks = trit_dtype_info(matrix.dtype)->block > 1;
+    bool is_small = (uint64_t)n_rows * n_cols <= small_bytes / sizeof(float);
+    if (as_f32 || (in_blocks && is_small)) return bind_as_f32(out, &matrix, t, err);
     return m->device->vt->upload(m->device, out, &matrix, err);
 }

@@ -122,18 +122,68 @@ static void cpu_exec_trace(trit_exec *e, trit_trace_fn fn, void *user) {
     e->trace_user = user;
 }
 
-/* Every member walks the whole list; the barrier between two ops is all the order there is. */
+/* Work below which an op is done by the first member alone: a few microseconds, about what it costs to divide it. */
+enum { serial_products = 1 << 19, serial_scores = 1 << 17, serial_elements = 1 << 14 };
+
+/* Is the op too small to be divided in this batch? All members must answer alike, so only the batch and the list count. */
+static bool is_serial(const trit_exec *e, const trit_op *op) {
+    const trit_batch *b = e->batch;
+    switch (op->kind) {
+    case trit_op_linear: return (uint64_t)op->weight->n_rows * op->weight->n_cols * cpu_value_rows(e, op->out) < serial_products;
+    case trit_op_attention: {
+        uint64_t seen = 0;
+        for (uint32_t t = 0; t < b->n_tokens; t++) seen += b->position[t] + 1;
+        return seen * op->n_heads * op->head_dim < serial_scores;
+    }
+    case trit_op_kv_store: return (uint64_t)b->n_tokens * op->n_heads * op->head_dim < serial_elements;
+    default: return (uint64_t)cpu_value_rows(e, op->out) * e->program->values[op->out].cols < serial_elements;
+    }
+}
+
+static bool share_slot(const trit_program *p, trit_value a, trit_value b) {
+    return a >= 0 && b >= 0 && p->values[a].slot == p->values[b].slot;
+}
+
+/* Must `later` see what `earlier` did, or keep out of its way? Slots stand for their values: who reads a value reads its slot. */
+static bool depends(const trit_program *p, const trit_op *later, const trit_op *earlier) {
+    for (int i = 0; i < 2; i++)
+        if (share_slot(p, later->in[i], earlier->out) || share_slot(p, later->out, earlier->in[i])) return true;
+    bool by_cache = (earlier->kind == trit_op_kv_store && later->kind == trit_op_attention) ||
+                    (earlier->kind == trit_op_attention && later->kind == trit_op_kv_store);
+    return by_cache || share_slot(p, later->out, earlier->out);
+}
+
+/* Must all members meet before op k, ops [since, k) having begun after they last met? Ops of the first member alone follow each
+ * other by themselves. */
+static bool must_meet(const trit_exec *e, size_t since, size_t k, bool serial) {
+    const trit_op *ops = e->program->ops;
+    for (size_t j = since; j < k; j++)
+        if (!(serial && is_serial(e, &ops[j])) && depends(e->program, &ops[k], &ops[j])) return true;
+    return false;
+}
+
+static void show_trace(trit_exec *e, const trit_op *op, unsigned i) {
+    trit_team_barrier(e->device->team);
+    if (i == 0 && op->out >= 0) e->trace(e->trace_user, op, &e->program->values[op->out], cpu_value(e, op->out), cpu_value_rows(e, op->out));
+    trit_team_barrier(e->device->team);
+}
+
+/* Every member walks the whole list and does its part of each op; they meet only where an op needs what others did. */
 static void run_member(void *arg, unsigned i, unsigned n) {
     trit_exec *e = arg;
     const trit_program *p = e->program;
-    for (size_t k = 0; k < p->n_ops; k++) {
+    for (size_t k = 0, since = 0; k < p->n_ops; k++) {
         const trit_op *op = &p->ops[k];
-        trit_cpu_ops[op->kind](&(cpu_task){e, op, i, n});
-        trit_team_barrier(e->device->team);
-        if (e->trace && op->out >= 0) {
-            if (i == 0) e->trace(e->trace_user, op, &p->values[op->out], cpu_value(e, op->out), cpu_value_rows(e, op->out));
+        bool serial = is_serial(e, op);
+        if (n > 1 && must_meet(e, since, k, serial)) {
             trit_team_barrier(e->device->team);
+            since = k;
         }
+        if (!serial)
+            trit_cpu_ops[op->kind](&(cpu_task){e, op, i, n});
+        else if (i == 0)
+            trit_cpu_ops[op->kind](&(cpu_task){e, op, 0, 1});
+        if (e->trace) show_trace(e, op, i);
     }
 }
 
