@@ -32,7 +32,7 @@ typedef struct trit_chat_opts {
  * and, where the template knows them, "tools", "documents" (none unless given), "bos_token", "enable_thinking" and so on.
  * `opts` may be NULL. A rendering ends after 20 million steps, at 500 levels of nesting, 64 MiB of output or 256 MiB of values.
  *
- * Owner: the caller releases `out`. Threads: any number at once, each with buffers of its own.
+ * Owner: the caller releases `out`. Threads: any number at once, each with buffers of its own and 256 KiB of stack.
  * Errors: format (the template is broken, fails or reaches a limit: "template line N: ..."; the conversation is no JSON), arg (the
  * conversation is no object, or the template itself refuses it: raise_exception), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_chat_render(const char *source, size_t n_source, const char *conversation, size_t n_conversation,

@@ -110,7 +110,7 @@ bool trit_jget_item(trit_jvm *vm, trit_jvalue v, trit_jvalue key, trit_jvalue *o
     size_t at;
     if (v.kind == trit_j_undefined) return trit_jfail_undefined(vm, v);
     if (indexed && trit_jis_whole(key)) return item_at(vm, v, trit_jwhole(key), out);
-    if (v.kind == trit_j_dict && key.kind != trit_j_list && key.kind != trit_j_dict && key.kind != trit_j_undefined) {
+    if (v.kind == trit_j_dict && key.kind != trit_j_list && key.kind != trit_j_dict) {
         if (!trit_jdict_find(vm, v.as.dict, key, &at)) return false;
         if (at < v.as.dict->n) {
             *out = v.as.dict->values[at];

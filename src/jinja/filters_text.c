@@ -76,6 +76,7 @@ static bool filter_indent(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, t
     else if (!trit_jarg_int(vm, call, 0, 4, &width))
         return false;
     size_t mark = vm->text.n;
+    if (s.n == 0 && first && !put_margin(vm, unit, width)) return false;
     for (size_t at = 0, line = 0; at < s.n; line++) {
         size_t end = at;
         while (end < s.n && !is_line_end(s.p[end])) end++;

@@ -57,7 +57,7 @@ bool trit_jdict_new(trit_jvm *vm, trit_jkind kind, size_t capacity, trit_jvalue 
 }
 
 static bool is_hashable(trit_jvm *vm, trit_jvalue key) {
-    if (key.kind != trit_j_list && key.kind != trit_j_dict && key.kind != trit_j_undefined) return true;
+    if (key.kind != trit_j_list && key.kind != trit_j_dict) return true;
     return trit_jfail(vm, "unhashable type: '%s'", trit_jkind_name(key.kind));
 }
 

@@ -340,6 +340,8 @@ static const sample json_samples[] = {
 };
 
 static const sample tests_samples[] = {
+    {"{{ missing in d }} {{ missing in l }} {{ 2.5 is odd }} {{ 3.0 is odd }} {{ ''|indent(2, true) }}|",
+     "False False False True   |"},
     {"{{ n is number }} {{ f is float }} {{ n is integer }} {{ t is integer }} {{ t is boolean }} {{ s is string }} {{ d is "
      "mapping }} {{ l is sequence }} {{ s is sequence }} {{ d is sequence }} {{ n is sequence }}",
      "True True True False True True True True True True False"},
