@@ -256,7 +256,7 @@ static bool method_islower(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, 
 }
 
 static bool method_removeprefix(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_jvalue *out) {
-    bool holds;
+    bool holds = false;
     *out = v;
     if (!touches(vm, v.as.s, call->at[0], false, &holds)) return false;
     if (holds && call->at[0].kind == trit_j_string) {
@@ -267,7 +267,7 @@ static bool method_removeprefix(trit_jvm *vm, trit_jvalue v, const trit_jcall *c
 }
 
 static bool method_removesuffix(trit_jvm *vm, trit_jvalue v, const trit_jcall *call, trit_jvalue *out) {
-    bool holds;
+    bool holds = false;
     *out = v;
     if (!touches(vm, v.as.s, call->at[0], true, &holds)) return false;
     if (holds && call->at[0].kind == trit_j_string) out->as.s.n -= call->at[0].as.s.n;
