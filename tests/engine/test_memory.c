@@ -1,68 +1,10 @@
-/* What the engine takes from the heap: nothing in a step, and every allocation that fails is survived. This program's malloc
- * counts, and fails when told to; it stands in front of the C library's for every library that is linked here. */
-#if defined(__linux__)
-#define _GNU_SOURCE
-#endif
+/* What the engine takes from the heap: nothing in a step, and every allocation that fails is survived. */
 #include "test.h"
 
-#include <stdatomic.h>
-
+#include "counting_malloc.h"
 #include "trit/trit.h"
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define TRIT_COUNTS_MALLOC 1
-#else
-#define TRIT_COUNTS_MALLOC 0
-#endif
-
 #if TRIT_COUNTS_MALLOC
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-void *__libc_memalign(size_t align, size_t n);
-void __libc_free(void *p);
-
-static atomic_long n_calls, fail_at = -1, live;
-
-static bool refuse(void) {
-    return atomic_fetch_add(&n_calls, 1) == atomic_load(&fail_at);
-}
-
-static void *counted(void *p) {
-    if (p) atomic_fetch_add(&live, 1);
-    return p;
-}
-
-void *malloc(size_t n) {
-    return refuse() ? NULL : counted(__libc_malloc(n));
-}
-
-void *calloc(size_t n, size_t size) {
-    return refuse() ? NULL : counted(__libc_calloc(n, size));
-}
-
-void *realloc(void *p, size_t n) {
-    if (refuse()) return NULL;
-    void *q = __libc_realloc(p, n);
-    return p ? q : counted(q);
-}
-
-void *aligned_alloc(size_t align, size_t n) {
-    return refuse() ? NULL : counted(__libc_memalign(align, n));
-}
-
-int posix_memalign(void **out, size_t align, size_t n) {
-    void *p = refuse() ? NULL : counted(__libc_memalign(align, n));
-    if (!p) return 12;
-    *out = p;
-    return 0;
-}
-
-void free(void *p) {
-    if (p) atomic_fetch_sub(&live, 1);
-    __libc_free(p);
-}
-
 /* Opens a model, makes an engine, takes three tokens, closes all. */
 static trit_status three_tokens(const char *ref, long *calls_in_steps, trit_error *err) {
     trit_device *device = NULL;

@@ -1,50 +1,11 @@
 /* Every allocation of compiling and rendering fails once: the status says so, nothing is leaked, and what was in the caller's
- * buffer stays. This program's malloc counts, and fails when told to; it stands in front of the C library's. */
-#if defined(__linux__)
-#define _GNU_SOURCE
-#endif
+ * buffer stays. */
 #include "test.h"
 
+#include "counting_malloc.h"
 #include "trit/chat.h"
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define TRIT_COUNTS_MALLOC 1
-#else
-#define TRIT_COUNTS_MALLOC 0
-#endif
-
 #if TRIT_COUNTS_MALLOC
-void *__libc_malloc(size_t n);
-void *__libc_calloc(size_t n, size_t size);
-void *__libc_realloc(void *p, size_t n);
-void __libc_free(void *p);
-
-static long n_calls, fail_at = -1, live;
-
-static void *counted(void *p) {
-    live += p != NULL;
-    return p;
-}
-
-void *malloc(size_t n) {
-    return n_calls++ == fail_at ? NULL : counted(__libc_malloc(n));
-}
-
-void *calloc(size_t n, size_t size) {
-    return n_calls++ == fail_at ? NULL : counted(__libc_calloc(n, size));
-}
-
-void *realloc(void *p, size_t n) {
-    if (n_calls++ == fail_at) return NULL;
-    void *q = __libc_realloc(p, n);
-    return p ? q : counted(q);
-}
-
-void free(void *p) {
-    live -= p != NULL;
-    __libc_free(p);
-}
-
 static const char source[] =
     "{% macro show(x) %}{{ x|tojson(indent=2) }}{% endmacro %}{% set ns = namespace(text='') %}"
     "{% for m in messages if m.role != 'system' %}{% set ns.text = ns.text ~ m.role|capitalize ~ ': ' ~ m.content|trim %}"
