@@ -242,8 +242,9 @@ static double difference(const shape *s, const int32_t *prompt) {
     for (uint32_t p = 0; p < max_tokens; p++) {
         forward(logits, s, prompt[p], p);
         for (uint32_t i = 0; i < s->n_vocab; i++) {
-            worst = fmax(worst, fabs(logits[i] - (double)seen[p][i]));
-            largest = fmax(largest, fabs(logits[i]));
+            const double d = fabs(logits[i] - (double)seen[p][i]), size = fabs(logits[i]); /* no fmax: GCC 12 for AArch64 trips over it */
+            if (!(d <= worst)) worst = d;
+            if (!(size <= largest)) largest = size;
         }
     }
     return worst / largest;
