@@ -3,6 +3,10 @@
 #ifndef TRIT_TOOLS_ANALYZER_H
 #define TRIT_TOOLS_ANALYZER_H
 
+#if defined(__linux__)
+#define _GNU_SOURCE /* as src/base/os_posix.c has it, which comes too late behind this file */
+#endif
+
 #include "base/error.h"
 #include "jinja/vm.h"
 

@@ -1,5 +1,5 @@
 /* Linux and macOS behind os.h. */
-#if defined(__linux__)
+#if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE /* sched_getaffinity, MADV_HUGEPAGE */
 #elif defined(__APPLE__)
 #define _DARWIN_C_SOURCE
