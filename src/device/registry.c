@@ -24,7 +24,12 @@ trit_status trit_device_open(trit_device **out, const char *name, const trit_dev
     if (!name || !*name || strcmp(name, "auto") == 0) name = devices[0]->name;
     for (size_t i = 0; i < n_devices; i++)
         if (strcmp(devices[i]->name, name) == 0) return devices[i]->open(out, opts, err);
-    return trit_error_set(err, trit_device_error, "device: \"%s\" is not in this build (it has: cpu)", name);
+    static const char known[] = ""
+#define TRIT_DEVICE(name) " " #name
+#include "device/devices.def"
+#undef TRIT_DEVICE
+        ;
+    return trit_error_set(err, trit_device_error, "device: \"%s\" is not in this build (it has:%s)", name, known);
 }
 
 void trit_device_close(trit_device *device) {

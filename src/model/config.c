@@ -171,7 +171,12 @@ static trit_status choose_arch(trit_config *c, const trit_source *s, trit_error 
     if (c->arch) return trit_ok;
     const char *key = s->gguf ? "general.architecture" : "config.json: architectures";
     if (!*s->file_arch) return trit_error_set(err, trit_format, "%s: the file does not name its architecture", key);
-    return trit_error_set(err, trit_unsupported, "architecture \"%s\" is not supported (known: bitnet, bitnet-b1.58, bitnet-25, llama)", s->file_arch);
+    static const char known[] = ""
+#define TRIT_ARCH(name) " " #name
+#include "model/archs.def"
+#undef TRIT_ARCH
+        ;
+    return trit_error_set(err, trit_unsupported, "architecture \"%s\" is not supported (known graphs:%s)", s->file_arch, known);
 }
 
 static void read_hidden_act(const reader *r, char *out, size_t n) {

@@ -11,7 +11,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/os.h"
-#include "model/builtin.h"
 #include "model/model.h"
 
 trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
@@ -105,10 +104,9 @@ static trit_status find_absmean(ternary_rows *r, const trit_tensor *t, trit_erro
     return trit_ok;
 }
 
-/* Gives up the file's pages of a tensor that is used in another form now. The model inside the program is no map of a file. */
-static void drop_file_pages(const trit_tensor *t) {
-    bool inside = (uintptr_t)t->data - (uintptr_t)trit_builtin_model < trit_builtin_model_size;
-    if (!inside) trit_os_map_drop(t->data, (size_t)t->n_bytes);
+/* Gives up the file's pages of a tensor that is used in another form now. */
+static void drop_file_pages(const trit_model *m, const trit_tensor *t) {
+    if (m->source.is_mapped) trit_os_map_drop(t->data, (size_t)t->n_bytes);
 }
 
 static trit_status upload_ternary(trit_weight *out, trit_model *m, ternary_rows *r, const trit_tensor *t, trit_error *err) {
@@ -122,7 +120,7 @@ static trit_status upload_ternary(trit_weight *out, trit_model *m, ternary_rows 
         source.row = row_of_masters;
     }
     trit_status status = m->device->vt->upload_ternary(m->device, out, &source, err);
-    drop_file_pages(t);
+    drop_file_pages(m, t);
     if (status == trit_format) return trit_error_set(err, status, "tensor %.*s: a code that is no trit", TRIT_STR_ARG(t->name));
     if (status == trit_numeric) return trit_error_set(err, status, "tensor %.*s: a scale is not finite", TRIT_STR_ARG(t->name));
     return status;
@@ -152,7 +150,7 @@ static trit_status upload_packed(trit_weight *out, trit_model *m, ternary_rows *
         out->owned[0] = bytes; /* used where it lies */
     else
         trit_free(bytes);
-    drop_file_pages(t);
+    drop_file_pages(m, t);
     return status;
 }
 

@@ -40,6 +40,7 @@ typedef struct trit_source {
     trit_safetensors *safetensors;
     trit_hf_config hf; /* with safetensors */
     const struct trit_synthetic *synthetic;
+    bool is_mapped;    /* the tensors' bytes are the map of a file, not memory of the program */
     char *folder;      /* of the Hugging Face files */
     const char *format;
     char format_text[32];

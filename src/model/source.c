@@ -39,6 +39,7 @@ static trit_status open_hugging_face(trit_source *s, const char *path, trit_erro
     s->file_arch = s->folder ? trit_strndup(s->hf.architecture, strlen(s->hf.architecture)) : NULL;
     if (!s->file_arch) return trit_error_memory(err, strlen(path), "the model's path");
     s->format = "safetensors";
+    s->is_mapped = true;
     return trit_ok;
 }
 
@@ -66,6 +67,7 @@ static trit_status open_any(trit_source *s, const char *ref, trit_error *err) {
     if (trit_os_is_dir(ref) || ends_with(ref, ".safetensors") || ends_with(ref, ".safetensors.index.json"))
         return open_hugging_face(s, ref, err);
     status = trit_gguf_open(&s->gguf, ref, err);
+    s->is_mapped = status == trit_ok;
     return status == trit_ok ? settle_gguf(s, err) : status;
 }
 

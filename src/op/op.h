@@ -26,7 +26,7 @@ typedef struct trit_weight {
     trit_dtype dtype; /* T2, or a file form used where it lies */
     uint32_t n_rows, n_cols;
     const void *data;   /* [n_rows, stride] */
-    size_t stride;      /* bytes a row; 0 for forms that pack the flat tensor */
+    size_t stride;      /* bytes a row of T2 and of plain floats; 0 for file forms in blocks, which the quant room walks */
     size_t n_bytes;     /* of data */
     const float *scale; /* T2: [n_rows, n_groups] (quant/layout.h); else NULL */
     uint32_t group;     /* T2: inputs that share a scale, 0: the row */

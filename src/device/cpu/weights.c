@@ -107,10 +107,9 @@ static size_t element_align(trit_dtype dtype) {
 trit_status trit_cpu_upload(trit_device *d, trit_weight *out, const trit_quant_matrix *m, trit_error *err) {
     (void)d;
     const trit_dtype_traits *traits = trit_dtype_info(m->dtype);
-    bool flat = m->dtype == trit_dtype_i2_s || m->dtype == trit_dtype_hf_ternary;
     *out = (trit_weight){.dtype = m->dtype, .n_rows = (uint32_t)m->n_rows, .n_cols = (uint32_t)m->n_cols, .data = m->data,
                          .n_bytes = (size_t)m->n_bytes, .factor = m->scale, .i2_s_block = m->i2_s_block};
-    if (!flat) out->stride = (size_t)(m->n_cols / traits->block * traits->block_bytes);
+    if (traits->block == 1) out->stride = (size_t)m->n_cols * traits->block_bytes;
     if ((uintptr_t)m->data % element_align(m->dtype) == 0) return trit_ok;
     void *copy = trit_alloc_aligned(out->n_bytes, 1);
     if (!copy) return trit_error_memory(err, out->n_bytes, "a weight that is not aligned in its file");
