@@ -112,16 +112,27 @@ bool trit_read_flag_at(const trit_reader *r, const char *gguf, uint32_t i, bool 
 #define TRIT_KEY_YARN_TRUNCATE "rope.scaling.yarn_truncate"      /* whole_bounds */
 #define TRIT_KEY_LOCAL_LAYERS "attention.sliding_window_pattern" /* llama.cpp's: every n-th layer sees all, or a flag for each layer */
 
-/* One architecture: a file of arch/ and a row of archs.def. */
+/* Takes a number that only one architecture's files have, by its two spellings as trit_read_real knows them; "": none there. */
+typedef void trit_write_real(void *to, const char *gguf, const char *hf, double v);
+
+/* One architecture: a file of arch/ and a row of archs.def. What is left out is as with Llama. */
 struct trit_arch {
     const char *name;
     const char *const *gguf;     /* general.architecture, NULL-terminated */
     const char *const *hf;       /* architectures[0] of config.json, NULL-terminated */
     bool gguf_rope_neox;         /* pairing of RoPE in GGUF files; Hugging Face files are always neox */
     bool hf_norms_less_one;      /* norms of Hugging Face files are stored less one */
-    uint32_t required, optional; /* bits of layer tensors */
+    const char *hf_model_type;     /* of config.json; NULL: the name */
+    const char *hf_activation_key; /* NULL: "hidden_act" */
+    bool always_int8;              /* ternary projections take int8 inputs, whatever the file says */
+    bool activation_is_open;       /* GGUF files of the architecture are published with several activations and do not say which */
+    uint32_t required, optional;   /* bits of layer tensors */
     /* Settles what is the architecture's own, and what the file does not say. */
     void (*configure)(trit_config *c, trit_reader *r);
+    /* The way back, for the converter; NULL: nothing is the architecture's own. */
+    void (*write)(const trit_config *c, trit_write_real *put, void *to);
+    /* What a new GGUF file is called; NULL: the first of the names. */
+    const char *(*gguf_name)(const trit_config *c);
     /* Writes the op list; returns the final norm's output, whose rows are the outputs. */
     trit_value (*forward)(const trit_model *m, trit_program *p);
 };
@@ -249,8 +260,9 @@ void trit_synthetic_config(trit_config *c, const trit_synthetic *s); /* sizes */
      TRIT_LAYER_BIT(ffn_gate_norm_in) | TRIT_LAYER_BIT(ffn_up_norm_in) | TRIT_LAYER_BIT(ffn_down_norm_in))
 /* The activation that the file names, or `otherwise` with its reason. */
 void trit_settle_activation(trit_config *c, trit_reader *r, trit_activation otherwise, const char *why);
-/* int8 or float inputs of ternary projections, and whether floats are masters, by the marks that training leaves in a file. */
-void trit_settle_training(trit_config *c, trit_reader *r);
+/* int8 or float inputs of ternary projections, and whether floats are masters, by the marks that training leaves in a file.
+ * `float_why`: why ternary weights without a mark take floats here, if they do; NULL: they do not. */
+void trit_settle_training(trit_config *c, trit_reader *r, const char *float_why);
 /* Sliding windows: by the file's list of layers, or with every `pattern`-th layer seeing all (0: the first `n_full` layers). */
 void trit_settle_window(trit_config *c, trit_reader *r, uint32_t pattern, uint32_t n_full);
 trit_value trit_decoder(const trit_model *m, trit_program *p); /* a pre-norm decoder with whatever norms its layers have */

@@ -32,6 +32,11 @@ static void configure(trit_config *c, trit_reader *r) {
         trit_settle_activation(c, r, trit_act_relu2, "architecture bitnet-b1.58 or bitnet-25 without a named activation");
 }
 
+/* "bitnet" alone is SiLU's. */
+static const char *gguf_name(const trit_config *c) {
+    return c->activation == trit_act_relu2 ? "bitnet-b1.58" : "bitnet";
+}
+
 static const char *const gguf_names[] = {"bitnet", "bitnet-b1.58", "bitnet-25", NULL};
 static const char *const hf_names[] = {"BitNetForCausalLM", "BitnetForCausalLM", NULL};
 
@@ -40,8 +45,11 @@ const trit_arch trit_arch_bitnet = {
     .gguf = gguf_names,
     .hf = hf_names,
     .gguf_rope_neox = true,
+    .always_int8 = true,
+    .activation_is_open = true,
     .required = TRIT_LAYER_DECODER | TRIT_LAYER_BIT(attn_sub_norm) | TRIT_LAYER_BIT(ffn_sub_norm),
     .optional = TRIT_LAYER_IN_NORMS,
     .configure = configure,
+    .gguf_name = gguf_name,
     .forward = trit_decoder,
 };

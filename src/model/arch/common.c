@@ -33,12 +33,7 @@ static void settle_int8(trit_config *c, bool int8, const char *why) {
     c->act_int8_why = why;
 }
 
-/* TriLM (Spectra) is Llama with ternary weights and inputs that were never quantized; in TQ blocks only its vocabulary tells. */
-static bool is_trilm(const trit_config *c) {
-    return c->vocab_size == 50304 && strcmp(c->arch->name, "llama") == 0;
-}
-
-void trit_settle_training(trit_config *c, trit_reader *r) {
+void trit_settle_training(trit_config *c, trit_reader *r, const char *float_why) {
     const trit_source *s = r->source;
     const trit_tensor *q = trit_source_find(s, "blk.0.attn_q.weight", "model.layers.0.self_attn.q_proj.weight");
     const trit_quant_format *format = q ? trit_quant_format_of(q->dtype) : NULL;
@@ -53,8 +48,8 @@ void trit_settle_training(trit_config *c, trit_reader *r) {
         settle_int8(c, true, "the file's quantization_config is BitNet's");
     } else if (q && trit_dtype_info(q->dtype)->block == 1 && q->dtype != trit_dtype_u8) {
         settle_int8(c, false, "the file's weights are floats");
-    } else if (is_trilm(c)) {
-        settle_int8(c, false, "the shape is that of TriLM, trained with float activations");
+    } else if (float_why) {
+        settle_int8(c, false, float_why);
     } else if (group == 64 || group == 128) {
         settle_int8(c, false, "scales of groups: only the weights were trained to be ternary");
     } else {

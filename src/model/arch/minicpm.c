@@ -14,9 +14,17 @@ static void read_factors(trit_config *c, trit_reader *r) {
     c->output_factor = (float)(1 / logit);
 }
 
+static void write_factors(const trit_config *c, trit_write_real *put, void *to) {
+    put(to, "embedding_scale", "scale_emb", (double)c->embed_factor);
+    put(to, "residual_scale", "", (double)c->residual_factor);
+    put(to, "logit_scale", "", 1 / (double)c->output_factor);
+    put(to, "", "scale_depth", (double)c->residual_factor * sqrt((double)c->n_layers));
+    put(to, "", "dim_model_base", (double)c->output_factor * c->dim);
+}
+
 static void configure(trit_config *c, trit_reader *r) {
     trit_settle_activation(c, r, trit_act_silu, "architecture minicpm");
-    trit_settle_training(c, r);
+    trit_settle_training(c, r, NULL);
     read_factors(c, r);
     if (trit_json_kind_of(trit_json_get(r->json, "sparse_config")) == trit_json_object && r->status == trit_ok)
         r->status = trit_error_set(r->err, trit_unsupported, "config.json: sparse_config (sparse attention) is not supported");
@@ -33,5 +41,6 @@ const trit_arch trit_arch_minicpm = {
     .required = TRIT_LAYER_DECODER,
     .optional = TRIT_LAYER_IN_NORMS,
     .configure = configure,
+    .write = write_factors,
     .forward = trit_decoder,
 };

@@ -4,7 +4,7 @@
 
 static void configure(trit_config *c, trit_reader *r) {
     trit_settle_activation(c, r, trit_act_silu, "architecture qwen");
-    trit_settle_training(c, r);
+    trit_settle_training(c, r, NULL);
     bool first;
     if (trit_read_bool(r, "", "use_sliding_window", false) || trit_read_flag_at(r, TRIT_KEY_LOCAL_LAYERS, 0, &first))
         trit_settle_window(c, r, 0, trit_read_u32(r, "", "max_window_layers", trit_max_layers, c->n_layers));

@@ -168,19 +168,16 @@ static void put_window(object *o, const trit_config *c) {
     raw(o, "]");
 }
 
+static void put_real(void *o, const char *gguf, const char *hf, double v) {
+    (void)gguf;
+    if (*hf) put_double(o, hf, v);
+}
+
 /* What only some architectures say. */
 static void put_own(object *o, const trit_convert_job *job) {
     const trit_config *c = &job->m->config;
     trit_projection p;
-    if (strcmp(c->arch->name, "minicpm") == 0) {
-        put_float(o, "scale_emb", c->embed_factor);
-        put_double(o, "scale_depth", (double)c->residual_factor * sqrt((double)c->n_layers));
-        put_double(o, "dim_model_base", (double)c->output_factor * c->dim);
-    }
-    if (strcmp(c->arch->name, "gemma3") == 0) {
-        const bool usual = c->attn_factor == 1.0f / sqrtf((float)c->head_dim);
-        put_double(o, "query_pre_attn_scalar", usual ? (double)c->head_dim : 1 / ((double)c->attn_factor * (double)c->attn_factor));
-    }
+    if (c->arch->write) c->arch->write(c, put_real, o);
     if (trit_layer_projection(&p, job->m, 0, trit_layer_attn_q)) put_bool(o, "attention_bias", p.bias != NULL);
     if (trit_layer_projection(&p, job->m, 0, trit_layer_ffn_gate)) put_bool(o, "mlp_bias", p.bias != NULL);
 }
@@ -203,7 +200,7 @@ static void put_quantization(object *o, const trit_convert_job *job) {
         if (own_norms) put_float(o, "rms_norm_eps", c->in_norm_eps);
         close_object(o);
     }
-    if (trit_convert_any_ternary(job) && strcmp(c->arch->name, "bitnet") != 0) put_str(o, TRIT_KEY_ACTIVATIONS, c->act_int8 ? "int8" : "float");
+    if (trit_convert_any_ternary(job) && !c->arch->always_int8) put_str(o, TRIT_KEY_ACTIVATIONS, c->act_int8 ? "int8" : "float");
 }
 
 static void put_tokens(object *o, const trit_model *m) {
@@ -235,16 +232,16 @@ static trit_status finish(object *o, const char *folder, const char *name, trit_
 
 trit_status trit_convert_write_config(const trit_convert_job *job, const char *folder, trit_error *err) {
     const trit_config *c = &job->m->config;
-    const bool is_gemma = strcmp(c->arch->name, "gemma3") == 0;
+    const trit_arch *arch = c->arch;
     static const char *const activations[] = {[trit_act_silu] = "silu", [trit_act_relu2] = "relu2", [trit_act_gelu] = "gelu_pytorch_tanh"};
     object o = {0};
     key(&o, "architectures");
     raw(&o, "[");
-    o.failed |= !trit_json_write_str(&o.text, c->arch->hf[0], strlen(c->arch->hf[0]));
+    o.failed |= !trit_json_write_str(&o.text, arch->hf[0], strlen(arch->hf[0]));
     raw(&o, "]");
-    put_str(&o, "model_type", is_gemma ? "gemma3_text" : c->arch->name);
+    put_str(&o, "model_type", arch->hf_model_type ? arch->hf_model_type : arch->name);
     put_sizes(&o, c);
-    put_str(&o, is_gemma ? "hidden_activation" : "hidden_act", activations[c->activation]);
+    put_str(&o, arch->hf_activation_key ? arch->hf_activation_key : "hidden_act", activations[c->activation]);
     put_bool(&o, "tie_word_embeddings", trit_model_is_tied(job->m) || job->drops_head);
     put_rope(&o, job->m);
     put_window(&o, c);

@@ -52,7 +52,7 @@ static void put_text(put *p, const char *key, const char *v) {
 
 /* How inputs of ternary projections are computed, for architectures of which there are both kinds. */
 static void put_activations(put *p, const trit_convert_job *job) {
-    if (!trit_convert_any_ternary(job) || strcmp(job->m->config.arch->name, "bitnet") == 0) return;
+    if (!trit_convert_any_ternary(job) || job->m->config.arch->always_int8) return;
     put_text(p, TRIT_KEY_ACTIVATIONS, job->m->config.act_int8 ? "int8" : "float");
 }
 
@@ -73,10 +73,10 @@ static bool is_rewritten(const trit_convert_job *job, trit_str key, const char *
     return trit_str_is(key, activations_key);
 }
 
-/* The names of BitNet's graph are used with two activations; a key settles which it is. */
+/* A key settles what the architecture's name leaves open. */
 static void mend_activation(put *p, const trit_convert_job *job) {
     const char *activation = activation_of(job);
-    if (strcmp(job->m->config.arch->name, "bitnet") != 0) return;
+    if (!job->m->config.arch->activation_is_open) return;
     if (trit_gguf_find(job->m->source.gguf, key_of(p, "hidden_activation")) || trit_gguf_find(job->m->source.gguf, key_of(p, "hidden_act"))) return;
     put_text(p, "hidden_activation", activation);
     trit_convert_say(job, trit_convert_mended, "%s.hidden_activation is missing: %s (%s)", p->arch, activation, job->m->config.activation_why);
@@ -110,10 +110,9 @@ static trit_status copy_keys(const trit_convert_job *job, put *p) {
 
 /* ---- Hugging Face to GGUF ---- */
 
-/* The name that goes with the graph's activation: "bitnet" alone is SiLU's. */
 static const char *arch_name(const trit_convert_job *job) {
     const trit_config *c = &job->m->config;
-    return strcmp(c->arch->name, "bitnet") == 0 && c->activation == trit_act_relu2 ? "bitnet-b1.58" : c->arch->gguf[0];
+    return c->arch->gguf_name ? c->arch->gguf_name(c) : c->arch->gguf[0];
 }
 
 static void put_sizes(put *p, const trit_config *c) {
@@ -157,12 +156,9 @@ static void put_window(put *p, const trit_config *c) {
     if (p->status == trit_ok) p->status = trit_gguf_put_bools(p->w, key_of(p, TRIT_KEY_LOCAL_LAYERS), local, c->n_layers, p->err);
 }
 
-/* Only MiniCPM has factors of its own in its files; Gemma's follow from its sizes. */
-static void put_factors(put *p, const trit_config *c) {
-    if (strcmp(c->arch->name, "minicpm") != 0) return;
-    put_real(p, "embedding_scale", (double)c->embed_factor);
-    put_real(p, "residual_scale", (double)c->residual_factor);
-    put_real(p, "logit_scale", 1 / (double)c->output_factor);
+static void put_own(void *p, const char *gguf, const char *hf, double v) {
+    (void)hf;
+    if (*gguf) put_real(p, gguf, v);
 }
 
 static void put_pooling(put *p, trit_pooling pooling) {
@@ -185,7 +181,7 @@ static trit_status put_config(const trit_convert_job *job, put *p) {
     put_sizes(p, c);
     put_rope(p, c);
     put_window(p, c);
-    put_factors(p, c);
+    if (c->arch->write) c->arch->write(c, put_own, p);
     put_pooling(p, c->pooling);
     put_text(p, "hidden_activation", activation_of(job));
     if (p->status == trit_ok) p->status = trit_convert_put_vocab(job, p->w, p->err);
