@@ -10,6 +10,7 @@
 #include "trit/engine.h"
 #include "trit/memory.h"
 #include "trit/model.h"
+#include "trit/pack.h"
 #include "trit/sampling.h"
 #include "trit/status.h"
 #include "trit/tokenizer.h"

@@ -10,6 +10,7 @@
 #ifndef TRIT_KERNEL_KERNEL_H
 #define TRIT_KERNEL_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -129,6 +130,15 @@ typedef struct trit_kernels {
     void (*kv_store_f32)(void *row, const float *x, uint32_t d);
     void (*kv_store_f16)(void *row, const float *x, uint32_t d);
     void (*kv_store_q8)(void *row, const float *x, uint32_t d);
+
+    /* Packed trits of files to int8 -1, 0, +1: layouts two-bit and base-3 of quant/layout.h, ceil(n / 4) and ceil(n / 5) bytes. False:
+     * some two-bit code is 3, and its trit 2. */
+    bool (*unpack_two_bit)(int8_t *trits, const uint8_t *packed, size_t n);
+    void (*unpack_base3)(int8_t *trits, const uint8_t *packed, size_t n);
+
+    /* CRC-32C (Castagnoli: polynomial 0x1EDC6F41, reflected, all ones before and after) of what `crc` stands for, 0 for nothing,
+     * followed by p[0..n). */
+    uint32_t (*crc32c)(uint32_t crc, const void *p, size_t n);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.
      * read: exclusive or of the 64-bit words of p[0..n), p and n multiples of 64.

@@ -15,6 +15,15 @@
  *      int32  sum[K256 / 64]    sum of q over each 64 inputs
  *      float  scale             x = q * scale, scale = max(max|x|, 1e-5) / 127
  *      pad to a multiple of 64 bytes
+ *
+ * Packed trits of files (quant/pack/), code = trit + 1. A block is 64 bytes; the last block of a list is shorter, and in it s, the
+ * bytes that its n trits need, stands for 64.
+ *
+ *      two-bit, 256 trits, s = ceil(n / 4):   byte j has code j in bits 1:0, j + s in 3:2, j + 2 s in 5:4, j + 3 s in 7:6
+ *      base-3,  320 trits, s = ceil(n / 5):   byte j is ceil(v * 256 / 243), v = the codes j, j + s, ... j + 4 s as digits of base
+ *                                             3, the first the highest: the fraction v / 243 in 8 bits
+ *
+ *   Codes beyond n are 0. A whole two-bit block is a block of T2.
  */
 #ifndef TRIT_QUANT_LAYOUT_H
 #define TRIT_QUANT_LAYOUT_H
@@ -22,7 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { trit_t2_block = 256, trit_t2_block_bytes = 64, trit_a8_sum_block = 64 };
+enum { trit_t2_block = 256, trit_t2_block_bytes = 64, trit_a8_sum_block = 64, trit_pack_block_bytes = 64, trit_two_bit_block = 256, trit_base3_block = 320 };
 
 static inline size_t trit_k256(size_t k) {
     return (k + 255) / 256 * 256;

@@ -138,11 +138,22 @@ static void probes(bench *b, const trit_kernels *f) {
     keep(b, &word, sizeof word), keep(b, &sum, sizeof sum), keep(b, &squares, sizeof squares);
 }
 
+static void packed(bench *b, const trit_kernels *f) {
+    int8_t *trits = (int8_t *)b->y;
+    const uint8_t *p = b->t2[0];
+    const bool whole = f->unpack_two_bit(trits, p, sizeof b->t2);
+    keep(b, &whole, sizeof whole), keep(b, trits, sizeof b->t2);
+    f->unpack_base3(trits, p, sizeof b->t2), keep(b, trits, sizeof b->t2);
+    const uint32_t crc = f->crc32c(1, p, sizeof b->t2);
+    keep(b, &crc, sizeof crc);
+}
+
 static void exercise(bench *b, const trit_kernels *f) {
     b->n = 0;
     products(b, f);
     elementwise(b, f);
     attention(b, f);
+    packed(b, f);
     probes(b, f);
 }
 

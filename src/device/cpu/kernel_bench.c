@@ -131,6 +131,31 @@ static void call_kv_store(bench *b) {
     AS(b, kv_store_f32)(b->w, b->x, b->shape.k);
 }
 
+/* A packed byte beside the trits that come out of it; the trits go where activations of so many floats would be. */
+static void count_two_bit(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = b->shape.k + b->shape.k / 4};
+}
+
+static void count_base3(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = b->shape.k + b->shape.k / 5};
+}
+
+static void count_crc32c(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = b->shape.k};
+}
+
+static void call_two_bit(bench *b) {
+    (void)AS(b, unpack_two_bit)((int8_t *)b->y, b->w, b->shape.k);
+}
+
+static void call_base3(bench *b) {
+    AS(b, unpack_base3)((int8_t *)b->y, b->w, b->shape.k);
+}
+
+static void call_crc32c(bench *b) {
+    b->y[0] += (float)(AS(b, crc32c)(0, b->w, b->shape.k) & 1);
+}
+
 /* Works in place: what it gets is copied anew. */
 static void call_softmax(bench *b) {
     memcpy(b->y, b->x, b->shape.k * sizeof *b->y);
@@ -149,6 +174,9 @@ static const family kv_scores = {call_kv_scores, count_float};
 static const family softmax = {call_softmax, count_two_rows};
 static const family kv_mix = {call_kv_mix, count_float};
 static const family kv_store = {call_kv_store, count_store};
+static const family two_bit = {call_two_bit, count_two_bit};
+static const family base3 = {call_base3, count_base3};
+static const family crc32c = {call_crc32c, count_crc32c};
 
 /* 2560, 6912: width and feed-forward of BitNet b1.58 2B4T. */
 static const bench_case cases[] = {
@@ -178,6 +206,9 @@ static const bench_case cases[] = {
     {"softmax", "row of 1024", &softmax, 1024, 1, 1, 0},
     {"kv_mix", "512 positions of 128", &kv_mix, 128, 512, 1, 0},
     {"kv_store", "head of 128", &kv_store, 128, 1, 1, 0},
+    {"unpack_two_bit", "row of 2560", &two_bit, 2560, 1, 1, 0},
+    {"unpack_base3", "row of 2560", &base3, 2560, 1, 1, 0},
+    {"crc32c", "64 KiB", &crc32c, 65536, 1, 1, 0},
 };
 
 static bool starts_with(const char *s, const char *start) {

@@ -1,0 +1,4 @@
+/* Scalar twins of the unpackers. */
+#define UNPACK_TWO_BIT trit_unpack_two_bit_scalar
+#define UNPACK_BASE3 trit_unpack_base3_scalar
+#include "kernel/unpack_template.h"

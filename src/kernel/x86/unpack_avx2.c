@@ -1,0 +1,4 @@
+/* The unpackers with AVX2. */
+#define UNPACK_TWO_BIT trit_unpack_two_bit_avx2
+#define UNPACK_BASE3 trit_unpack_base3_avx2
+#include "kernel/unpack_template.h"
