@@ -14,7 +14,7 @@
 #include "trit/convert.h"
 
 typedef struct convert_opts {
-    const char *type, *embed_type, *head_type, *format, *layout;
+    const char *type, *embed_type, *head_type, *format, *layout, *kernel_config;
     bool force;
     trit_output_choice output;
 } convert_opts;
@@ -29,7 +29,10 @@ static const trit_option options[] = {
     {"head-type", 0, trit_opt_text, AT(head_type), "TYPE", 0, 0, "type of a head that is not the embeddings; without it as in IN"},
     {"format", 0, trit_opt_choice, AT(format), "gguf|safetensors", 0, 0,
      "what OUT becomes: a GGUF file, or a Hugging Face folder; without it gguf where OUT ends in .gguf, else a folder"},
-    {"layout", 0, trit_opt_choice, AT(layout), "128|64", 0, 0, "layout of I2_S tensors in IN: 64 for files made on some ARM machines; OUT has 128"},
+    {"layout", 0, trit_opt_choice, AT(layout), "128|64|1x4", 0, 0,
+     "layout of I2_S tensors in IN: 64 for files made on some ARM machines, 1x4 for some builds of bitnet.cpp; OUT has 128"},
+    {"kernel-config", 0, trit_opt_file, AT(kernel_config), "FILE", 0, 0,
+     "bitnet.cpp's .ini of the kernels that a TL1 or TL2 file was made for; without it kernel_config.ini beside IN"},
     {"force", 0, trit_opt_flag, AT(force), NULL, 0, 0, "scales that the type cannot hold become the nearest ones, instead of an error"},
 };
 
@@ -91,7 +94,7 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
     if (status != trit_ok) return status;
     const trit_convert_opts convert = {
         .type = o->type, .embed_type = o->embed_type, .head_type = o->head_type, .hugging_face = to_folder(o, args->item[1]), .force = o->force,
-        .i2_s_block = o->layout && strcmp(o->layout, "64") == 0 ? 64 : 0, .progress = on_progress, .say = on_word, .user = &w,
+        .i2_s_block = trit_i2_s_block_of(o->layout), .kernel_config = o->kernel_config, .progress = on_progress, .say = on_word, .user = &w,
     };
     trit_jsonw_array(&w.mended);
     trit_jsonw_array(&w.notes);

@@ -7,7 +7,7 @@
 #include "base/progress.h"
 #include "interrupt.h"
 
-const trit_option trit_model_options[5] = {
+const trit_option trit_model_options[6] = {
     {"model", 'm', trit_opt_file, offsetof(trit_model_choice, model), "MODEL", 0, 0,
      "a .gguf or .safetensors file, a Hugging Face model folder, or synthetic:SHAPE (random weights; \"trit info --synthetic\" lists "
      "the shapes); without it the small model inside the program"},
@@ -17,8 +17,10 @@ const trit_option trit_model_options[5] = {
      "activation function of the feed-forward layers instead of what the file says"},
     {"activations", 0, trit_opt_choice, offsetof(trit_model_choice, activations), "int8|float", 0, 0,
      "precision of the inputs of ternary layers instead of what the model was trained with"},
-    {"i2s-block", 0, trit_opt_choice, offsetof(trit_model_choice, i2_s_block), "128|64", 0, 0,
-     "layout of I2_S tensors: 64 for files made on some ARM machines"},
+    {"i2s-block", 0, trit_opt_choice, offsetof(trit_model_choice, i2_s_block), "128|64|1x4", 0, 0,
+     "layout of I2_S tensors: 64 for files made on some ARM machines, 1x4 for some builds of bitnet.cpp"},
+    {"kernel-config", 0, trit_opt_file, offsetof(trit_model_choice, kernel_config), "FILE", 0, 0,
+     "bitnet.cpp's .ini of the kernels that a TL1 or TL2 file was made for; without it kernel_config.ini beside the model"},
 };
 
 const trit_option trit_run_options[5] = {
@@ -39,6 +41,10 @@ const trit_option trit_output_options[3] = {
 static bool on_progress(void *user, uint64_t done, uint64_t total) {
     trit_progress_update(user, done, total);
     return !trit_interrupted();
+}
+
+uint32_t trit_i2_s_block_of(const char *choice) {
+    return !choice ? 0 : strcmp(choice, "1x4") == 0 ? 4 : strcmp(choice, "64") == 0 ? 64 : 128;
 }
 
 static trit_kv_type kv_type_of(const char *name) {
@@ -64,7 +70,8 @@ trit_status trit_load(trit_loaded *out, const trit_model_choice *model, const tr
         .tokenizer = model->tokenizer,
         .activation = model->activation,
         .activations = model->activations,
-        .i2_s_block = model->i2_s_block && strcmp(model->i2_s_block, "64") == 0 ? 64 : 0,
+        .i2_s_block = trit_i2_s_block_of(model->i2_s_block),
+        .kernel_config = model->kernel_config,
         .embeddings = model->embeddings,
         .no_weights = !run,
         .progress = on_progress,

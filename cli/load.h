@@ -11,9 +11,12 @@
 /* Which model, and how its file is read. */
 typedef struct trit_model_choice {
     const char *model; /* NULL: the model inside the program */
-    const char *tokenizer, *activation, *activations, *i2_s_block;
+    const char *tokenizer, *activation, *activations, *i2_s_block, *kernel_config;
     bool embeddings; /* no option: the command wants embeddings only */
 } trit_model_choice;
+
+/* The number that --i2s-block and --layout mean by "128", "64", "1x4"; NULL: 0. */
+uint32_t trit_i2_s_block_of(const char *choice);
 
 /* Where and how it runs. */
 typedef struct trit_run_choice {
@@ -26,7 +29,7 @@ typedef struct trit_output_choice {
     bool json, quiet, verbose;
 } trit_output_choice;
 
-extern const trit_option trit_model_options[5], trit_run_options[5], trit_output_options[3];
+extern const trit_option trit_model_options[6], trit_run_options[5], trit_output_options[3];
 
 /* The groups' rows for a command's table of groups; `type` has a member of each. */
 #define TRIT_MODEL_GROUP(type, member) {"Model", trit_model_options, TRIT_COUNT(trit_model_options), offsetof(type, member)}

@@ -21,12 +21,13 @@ typedef struct trit_convert_opts {
     const char *type, *embed_type, *head_type;
     bool hugging_face;   /* the output is a folder with model.safetensors and config.json, not a GGUF file */
     bool force;          /* scales that the type cannot hold become the nearest that it can; else that is an error */
-    uint32_t i2_s_block; /* of I2_S tensors of the input: 64 for files of some ARM builds; 0: 128. Written are blocks of 128 */
+    uint32_t i2_s_block; /* of I2_S tensors of the input, as in trit_model_opts; 0: 128. Written are blocks of 128 */
     /* Called now and then from the calling thread, with the bytes that are written and all; false stops (status cancelled). May
      * be NULL. */
     bool (*progress)(void *user, uint64_t done, uint64_t total);
     void (*say)(void *user, trit_convert_word word, const char *text); /* one line; may be NULL */
     void *user;
+    const char *kernel_config; /* as in trit_model_opts */
 } trit_convert_opts;
 
 typedef struct trit_convert_report {

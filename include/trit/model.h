@@ -23,13 +23,16 @@ typedef struct trit_model_opts {
     const char *tokenizer;   /* another tokenizer (file or folder); NULL: the model's own */
     const char *activation;  /* "relu2", "silu" or "gelu" instead of what the file says; NULL: by the file */
     const char *activations; /* "int8" or "float" inputs of ternary projections; NULL: as the model was trained */
-    uint32_t i2_s_block;     /* 64 for I2_S files of some ARM builds; 0: 128 */
+    uint32_t i2_s_block;     /* I2_S files of some builds of bitnet.cpp: 64 (ARM), 4 (four rows at once); 0: 128 */
     bool embeddings;         /* for trit_embed only: nothing is prepared for choosing tokens */
     bool no_weights;         /* read the description only: the model can tell, not run; opens what cannot be run too */
     /* Called now and then while opening, from the calling thread, with the layers that are done and all; false stops (status
      * cancelled). May be NULL. */
     bool (*progress)(void *user, uint64_t done, uint64_t total);
     void *user;
+    /* bitnet.cpp's description of the kernels that TL1 and TL2 files are laid out for; NULL: kernel_config.ini beside the model, and
+     * for the published shapes none is needed. */
+    const char *kernel_config;
 } trit_model_opts;
 
 /* `ref`: a .gguf or .safetensors file, a .bin of llama2.c, a Hugging Face folder, "synthetic:SHAPE" (random weights of a

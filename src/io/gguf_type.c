@@ -18,52 +18,46 @@ typedef struct known_type {
 
 static const known_type known[] = {
     {36, trit_dtype_i2_s, 40, bitnet},
+    {37, trit_dtype_i8_s, 41, bitnet},
+    {38, trit_dtype_tl1, 38, bitnet},
+    {39, trit_dtype_tl2, 39, bitnet},
+    {42, trit_dtype_tl2, 39, bitnet}, /* since bitnet.cpp follows mainline, where 39 is MXFP4 */
     {42, trit_dtype_pq2_0, 0, mainline}, /* PrismML's first models, before 42 was mainline's Q2_0 and theirs became 142 */
     {134, trit_dtype_iq1_bn, 136, bitnet},
     {135, trit_dtype_iq2_bn, 137, bitnet},
     {335, trit_dtype_iq2_bn_r4, 337, bitnet},
 };
 
-/* Types that are not read. The size of one with `block` 0 is not known, and it gets no vote from the bytes; TL2's is a formula.
- * `tail` stands behind the blocks. */
+/* Types that are not read. The size of one with `block` 0 is not known, and it gets no vote from the bytes. */
 typedef struct foreign_type {
     uint32_t id;
     const char *name;
-    uint32_t block, block_bytes, tail;
-    int32_t file_type;
+    uint32_t block, block_bytes;
     family family;
 } foreign_type;
 
-/* Sources: ggml's type table and its retired numbers; bitnet.cpp's two forks (37, 38, 39, then 42); ik_llama.cpp (136, and 142
- * and 143 once); PrismML's fork (143). */
-static const char tl2[] = "TL2";
+/* Sources: ggml's type table and its retired numbers; ik_llama.cpp (136, and 142 and 143 once). */
 static const foreign_type foreign[] = {
-    {4, "Q4_2 (retired)", 0, 0, 0, 0, retired},
-    {5, "Q4_3 (retired)", 0, 0, 0, 0, retired},
-    {9, "Q8_1", 32, 36, 0, 0, mainline},
-    {15, "Q8_K", 256, 292, 0, 0, mainline},
-    {16, "IQ2_XXS", 256, 66, 0, 0, mainline},
-    {17, "IQ2_XS", 256, 74, 0, 0, mainline},
-    {18, "IQ3_XXS", 256, 98, 0, 0, mainline},
-    {19, "IQ1_S", 256, 50, 0, 0, mainline},
-    {21, "IQ3_S", 256, 110, 0, 0, mainline},
-    {22, "IQ2_S", 256, 82, 0, 0, mainline},
-    {23, "IQ4_XS", 256, 136, 0, 0, mainline},
-    {29, "IQ1_M", 256, 56, 0, 0, mainline},
-    {31, "Q4_0_4_4 (retired)", 32, 18, 0, 0, retired},
-    {32, "Q4_0_4_8 (retired)", 32, 18, 0, 0, retired},
-    {33, "Q4_0_8_8 (retired)", 32, 18, 0, 0, retired},
-    {36, "IQ4_NL_4_4 (retired)", 32, 18, 0, 0, retired},
-    {37, "I8_S", 1, 1, 32, 41, bitnet},
-    {37, "IQ4_NL_4_8 (retired)", 32, 18, 0, 0, retired},
-    {38, "TL1", 4, 1, 32, 38, bitnet},
-    {38, "IQ4_NL_8_8 (retired)", 32, 18, 0, 0, retired},
-    {39, tl2, 0, 0, 0, 39, bitnet},
-    {42, tl2, 0, 0, 0, 39, bitnet},
-    {136, "Q8_K64", 0, 0, 0, 0, bitnet},
-    {142, "IQ2_TN (retired)", 0, 0, 0, 0, retired},
-    {143, "PTQ1_0", 128, 28, 0, 0, mainline},
-    {143, "IQ1_TN (retired)", 0, 0, 0, 0, retired},
+    {4, "Q4_2 (retired)", 0, 0, retired},
+    {5, "Q4_3 (retired)", 0, 0, retired},
+    {15, "Q8_K", 256, 292, mainline},
+    {16, "IQ2_XXS", 256, 66, mainline},
+    {17, "IQ2_XS", 256, 74, mainline},
+    {18, "IQ3_XXS", 256, 98, mainline},
+    {19, "IQ1_S", 256, 50, mainline},
+    {21, "IQ3_S", 256, 110, mainline},
+    {22, "IQ2_S", 256, 82, mainline},
+    {23, "IQ4_XS", 256, 136, mainline},
+    {29, "IQ1_M", 256, 56, mainline},
+    {31, "Q4_0_4_4 (retired)", 32, 18, retired},
+    {32, "Q4_0_4_8 (retired)", 32, 18, retired},
+    {33, "Q4_0_8_8 (retired)", 32, 18, retired},
+    {36, "IQ4_NL_4_4 (retired)", 32, 18, retired},
+    {37, "IQ4_NL_4_8 (retired)", 32, 18, retired},
+    {38, "IQ4_NL_8_8 (retired)", 32, 18, retired},
+    {136, "Q8_K64", 0, 0, bitnet},
+    {142, "IQ2_TN (retired)", 0, 0, retired},
+    {143, "IQ1_TN (retired)", 0, 0, retired},
 };
 
 enum { n_known = sizeof known / sizeof known[0], n_foreign = sizeof foreign / sizeof foreign[0] };
@@ -74,19 +68,10 @@ static bool fits(uint64_t n_bytes, uint64_t span, uint64_t alignment) {
     return n_bytes <= span && span - n_bytes < alignment && (span == n_bytes || span % alignment == 0);
 }
 
-/* TL2 packs all columns but the last 256 as triples of 5 bits and those as pairs of 4, pads to 32 bytes and adds 32 for the scale
- * (bitnet.cpp, whose divisions cut in this order). */
-static bool tl2_n_bytes(uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes) {
-    if (n_cols < 256 || n_rows > UINT64_MAX / 8 / n_cols) return false;
-    *n_bytes = ((n_cols - 256) * n_rows / 3 * 5 / 8 + 256 * n_rows / 2 * 4 / 8 + 31) / 32 * 32 + 32;
-    return true;
-}
-
 static bool foreign_n_bytes(const foreign_type *f, uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes) {
     const uint64_t n = n_rows * n_cols; /* the reader has refused what overflows */
-    if (f->name == tl2) return tl2_n_bytes(n_rows, n_cols, n_bytes);
     if (!f->block || n % f->block || n / f->block > UINT64_MAX / 512) return false;
-    *n_bytes = n / f->block * f->block_bytes + f->tail;
+    *n_bytes = n / f->block * f->block_bytes;
     return true;
 }
 
@@ -122,7 +107,7 @@ trit_gguf_meaning trit_gguf_meaning_of(uint32_t id, uint64_t n_rows, uint64_t n_
         if (foreign[i].id != id) continue;
         uint64_t n_bytes;
         const bool good = foreign_n_bytes(&foreign[i], n_rows, n_cols, &n_bytes) && fits(n_bytes, span, signals->alignment);
-        const int votes = vote(good, foreign[i].file_type, foreign[i].family, signals);
+        const int votes = vote(good, 0, foreign[i].family, signals);
         if (votes <= most) continue;
         best = (trit_gguf_meaning){trit_n_dtypes, foreign[i].name};
         most = votes;

@@ -122,6 +122,26 @@ TRIT_MUST_CHECK trit_status trit_safetensors_put_tensor(trit_safetensors_writer 
                                                         void *context, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_safetensors_write(trit_safetensors_writer *w, const char *path, trit_error *err);
 
+/* ---- kernel_config.ini of bitnet.cpp ----------------------------------------------------------------------------------- */
+
+enum { trit_max_kernels = 64 };
+
+typedef struct trit_kernel_shape {
+    uint32_t n_rows, n_cols;
+    trit_tile tile;
+} trit_kernel_shape;
+
+typedef struct trit_kernel_config {
+    trit_kernel_shape shape[trit_max_kernels];
+    size_t n;
+} trit_kernel_config;
+
+/* Errors: io, format (names the line). */
+TRIT_MUST_CHECK trit_status trit_kernel_config_open(trit_kernel_config *out, const char *path, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_kernel_config_from_memory(trit_kernel_config *out, trit_str text, const char *what, trit_error *err);
+/* The kernel of a TL1 or TL2 matrix of this shape: the file's (n 0: no file), or else the published models'. False: neither has it. */
+bool trit_kernel_config_find(const trit_kernel_config *c, trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, trit_tile *out);
+
 /* ---- Hugging Face configuration --------------------------------------------------------------------------------------- */
 
 /* How a release of packed or master weights means its scales (quantization_config of config.json). */

@@ -115,8 +115,8 @@ static trit_status override(trit_config *c, const trit_model_opts *o, trit_error
         c->act_int8 = strcmp(o->activations, "int8") == 0;
         c->act_int8_why = by_user;
     }
-    if (o->i2_s_block && o->i2_s_block != 64 && o->i2_s_block != 128)
-        return trit_error_set(err, trit_arg, "I2_S block: %u is none of 64, 128", o->i2_s_block);
+    if (o->i2_s_block && o->i2_s_block != 4 && o->i2_s_block != 64 && o->i2_s_block != 128)
+        return trit_error_set(err, trit_arg, "I2_S block: %u is none of 4, 64, 128", o->i2_s_block);
     return trit_ok;
 }
 

@@ -14,22 +14,38 @@
 #include "base/os.h"
 #include "model/model.h"
 
-trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
+/* The layout of TL1 and TL2. */
+static trit_status find_tile(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, trit_error *err) {
+    if (!trit_kernel_config_find(&m->kernels, t->dtype, out->n_rows, out->n_cols, &out->tile))
+        return trit_error_set(err, trit_unsupported, "tensor %.*s: %s is laid out for one kernel, and nothing tells the sizes of that for [%llu, %llu]: a "
+                              "kernel_config.ini is wanted", TRIT_STR_ARG(t->name), trit_dtype_info(t->dtype)->label,
+                              (unsigned long long)out->n_rows, (unsigned long long)out->n_cols);
+    if (trit_tl_fits(t->dtype, out->tile, out->n_rows, out->n_cols)) return trit_ok;
+    return trit_error_set(err, trit_format, "tensor %.*s: the sizes %u, %u, %u of kernel_config.ini do not fit %s of [%llu, %llu]", TRIT_STR_ARG(t->name),
+                          out->tile.rows, out->tile.cols, out->tile.lanes, trit_dtype_info(t->dtype)->label, (unsigned long long)out->n_rows,
+                          (unsigned long long)out->n_cols);
+}
+
+trit_status trit_matrix_view(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, trit_error *err) {
     if (!trit_quant_format_of(t->dtype))
         return trit_error_set(err, trit_unsupported, "tensor %.*s: type %s is no type of weights", TRIT_STR_ARG(t->name),
                               trit_dtype_info(t->dtype)->label);
+    *out = trit_quant_matrix_of(t);
+    out->i2_s_block = m->i2_s_block;
+    return t->dtype == trit_dtype_tl1 || t->dtype == trit_dtype_tl2 ? find_tile(out, m, t, err) : trit_ok;
+}
+
+trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
     if (trit_tensor_n_rows(t) != n_rows || trit_tensor_n_cols(t) != n_cols)
         return trit_error_set(err, trit_format, "tensor %.*s: shape [%llu, %llu], but the model's is [%u, %u]", TRIT_STR_ARG(t->name),
                               (unsigned long long)trit_tensor_n_rows(t), (unsigned long long)trit_tensor_n_cols(t), n_rows, n_cols);
-    *out = (trit_quant_matrix){.dtype = t->dtype, .data = t->data, .n_bytes = t->n_bytes, .n_rows = n_rows, .n_cols = n_cols,
-                               .scale = 1.0f, .i2_s_block = m->i2_s_block};
-    return trit_ok;
+    return trit_matrix_view(out, m, t, err);
 }
 
 /* The single float of a scale tensor. */
 static trit_status read_scalar(float *out, const trit_tensor *t, trit_error *err) {
     const trit_quant_format *format = trit_quant_format_of(t->dtype);
-    if (!format || trit_dtype_info(t->dtype)->block != 1 || trit_tensor_n_elements(t) != 1)
+    if (!format || !trit_dtype_is_float(t->dtype) || trit_tensor_n_elements(t) != 1)
         return trit_error_set(err, trit_format, "tensor %.*s: a scale of one number was expected", TRIT_STR_ARG(t->name));
     trit_quant_matrix one = {.dtype = t->dtype, .data = t->data, .n_bytes = t->n_bytes, .n_rows = 1, .n_cols = 1, .scale = 1.0f};
     format->unpack(&one, 0, out);
@@ -198,7 +214,7 @@ trit_status trit_linear_settle(trit_linear *r, const trit_model *m, const trit_p
     if (status != trit_ok) return status;
     r->format = trit_quant_format_of(r->matrix.dtype);
     bool ternary = r->format->trits != NULL;
-    if (trit_dtype_info(r->matrix.dtype)->block == 1) {
+    if (trit_dtype_is_float(r->matrix.dtype)) {
         ternary = m->config.masters;
         if (!ternary) status = find_group(r, &ternary, err);
     }
@@ -253,8 +269,8 @@ trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_tensor *
     if (status != trit_ok) return status;
     /* A small table in blocks is widened once instead of at every step: the same values, and so the same bits. */
     enum { small_bytes = 8 << 20 };
-    bool in_blocks = trit_dtype_info(matrix.dtype)->block > 1;
+    bool in_blocks = !trit_dtype_is_float(matrix.dtype);
     bool is_small = (uint64_t)n_rows * n_cols <= small_bytes / sizeof(float);
-    if (as_f32 || (in_blocks && is_small)) return bind_as_f32(out, &matrix, t, err);
+    if (as_f32 || (in_blocks && is_small) || matrix.tile.rows) return bind_as_f32(out, &matrix, t, err);
     return m->device->vt->upload(m->device, out, &matrix, err);
 }

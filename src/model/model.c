@@ -95,8 +95,24 @@ static trit_status read_description(trit_model *m, const trit_model_opts *o, tri
     return status;
 }
 
+/* The file that the user names, or the one that bitnet.cpp leaves beside a model of TL1 or TL2. */
+static trit_status open_kernels(trit_model *m, const char *ref, const char *path, trit_error *err) {
+    char beside[4096];
+    bool any = false;
+    if (path) return trit_kernel_config_open(&m->kernels, path, err);
+    for (size_t i = 0; i < trit_source_n_tensors(&m->source); i++) {
+        const trit_dtype dtype = trit_source_tensor_at(&m->source, i)->dtype;
+        any |= dtype == trit_dtype_tl1 || dtype == trit_dtype_tl2;
+    }
+    const char *slash = any ? strrchr(ref, '/') : NULL;
+    const int n = snprintf(beside, sizeof beside, "%.*skernel_config.ini", slash ? (int)(slash - ref + 1) : 0, any ? ref : "");
+    if (!any || n >= (int)sizeof beside || !trit_os_is_file(beside)) return trit_ok;
+    return trit_kernel_config_open(&m->kernels, beside, err);
+}
+
 static trit_status open_steps(trit_model *m, const char *ref, const trit_model_opts *o, trit_error *err) {
     trit_status status = trit_source_open(&m->source, ref, err);
+    if (status == trit_ok) status = open_kernels(m, ref, o->kernel_config, err);
     if (status == trit_ok) status = read_description(m, o, err);
     if (status == trit_ok) status = read_texts(m, err);
     if (status == trit_ok) status = name_tensors(m, err);
@@ -209,11 +225,12 @@ trit_status trit_model_check_tensor(const trit_model *m, size_t i, trit_error *e
     if (i >= m->n_tensors) return trit_error_set(err, trit_arg, "tensor %zu: the model has %zu", i, m->n_tensors);
     const trit_tensor *t = trit_source_tensor_at(&m->source, i);
     if (!trit_quant_format_of(t->dtype)) return trit_ok; /* integers */
-    trit_quant_matrix matrix = trit_quant_matrix_of(t);
-    matrix.i2_s_block = m->i2_s_block;
+    trit_quant_matrix matrix;
+    trit_status status = trit_matrix_view(&matrix, m, t, err);
+    if (status != trit_ok) return status;
     float *row = trit_alloc(matrix.n_cols, sizeof *row), *scales = trit_alloc(matrix.n_cols, sizeof *scales);
     int8_t *trits = trit_alloc(matrix.n_cols, sizeof *trits);
-    trit_status status = row && trits && scales ? check_rows(&matrix, m->tensor_names[i], row, trits, scales, err)
+    status = row && trits && scales ? check_rows(&matrix, m->tensor_names[i], row, trits, scales, err)
                                                 : trit_error_memory(err, matrix.n_cols * 9, "a row of weights");
     trit_free(row);
     trit_free(trits);

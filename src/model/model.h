@@ -149,6 +149,7 @@ struct trit_model {
     trit_program embedder;      /* tokens to the final norm's output */
     trit_tokenizer *tokenizer;
     uint32_t i2_s_block;
+    trit_kernel_config kernels; /* of TL1 and TL2 */
     uint64_t weight_bytes, n_params;
     char *name, *chat_template; /* owned, NULL if absent */
     char *problem;              /* owned: why a model that was opened without weights cannot be run; NULL if it can */
@@ -218,7 +219,9 @@ trit_status trit_linear_bind(trit_weight *out, trit_model *m, const trit_project
 trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, bool as_f32, trit_error *err);
 /* Gives up the file's pages of a tensor that is used in another form now, and of one that is rarely read. */
 void trit_drop_pages(const trit_model *m, const char *gguf_name, const char *hf_name);
-/* A weight matrix seen through the quant room; checks the shape against [n_rows, n_cols]. */
+/* A weight matrix seen through the quant room. Errors: unsupported (no weights, or a layout that nothing tells). */
+trit_status trit_matrix_view(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, trit_error *err);
+/* The same, its shape checked against [n_rows, n_cols]. */
 trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err);
 
 /* work.c */

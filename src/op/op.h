@@ -31,7 +31,7 @@ typedef struct trit_weight {
     const float *scale; /* T2: [n_rows, n_groups] (quant/layout.h); else NULL */
     uint32_t group;     /* T2: inputs that share a scale, 0: the row */
     float factor;       /* file forms: multiplier outside the bytes */
-    uint32_t i2_s_block; /* file form I2_S: 128 or 64 */
+    uint32_t i2_s_block; /* file form I2_S: 128, 64 or 4 */
     const float *bias;  /* [n_rows] or NULL */
     const uint8_t *coarse;     /* heads only, or NULL: the rows as int8, [n_rows, coarse_stride], see prepare_head in device/device.h */
     size_t coarse_stride;

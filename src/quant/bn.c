@@ -5,7 +5,7 @@
  *      byte j (j = 0..15):   bits 7:6    5:4       3:2       1:0
  *      code of element       j + 48      j + 32    j + 16    j           (code = trit + 1; 3 is none)
  *
- * IQ2_BN_R4, four rows at once: their four float scales, then 64 bytes for each 64 columns. Only read.
+ * IQ2_BN_R4, four rows at once: their four float scales, then 64 bytes for each 64 columns. No conversion writes it.
  *
  *      byte 16 l + 4 k + i (k = row 0..3, i, l = 0..3):   bits 7:6    5:4       3:2       1:0
  *      code of element 16 l + i +                         12          8         4         0
@@ -120,6 +120,21 @@ static void iq2_bn_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
         for (int j = 0; j < iq2_bytes; j++)
             dst[j] = (uint8_t)((t[j] + 1) | (t[j + 16] + 1) << 2 | (t[j + 32] + 1) << 4 | (t[j + 48] + 1) << 6);
     }
+}
+
+bool trit_iq2_bn_r4_pack(const int8_t *trits, const float *scales, uint64_t n_rows, uint64_t n_cols, uint8_t *dst) {
+    uint64_t n_bytes;
+    if (!trit_dtype_n_bytes(trit_dtype_iq2_bn_r4, n_rows, n_cols, &n_bytes)) return false;
+    memset(dst, 0, (size_t)n_bytes);
+    for (uint64_t r = 0; r < n_rows; r++) {
+        uint8_t *four = dst + r / 4 * 4 * (iq2_head + n_cols / 4), *codes = four + 4 * iq2_head + 4 * (r % 4);
+        trit_store_f32(four + iq2_head * (r % 4), scales[r]);
+        for (uint64_t c = 0; c < n_cols; c++) {
+            uint8_t *p = codes + c / 16 * 16 + c % 4;
+            *p = (uint8_t)(*p | (trits[r * n_cols + c] + 1) << c % 16 / 4 * 2);
+        }
+    }
+    return true;
 }
 
 const trit_quant_format trit_quant_iq1_bn = {.dtype = trit_dtype_iq1_bn, .unpack = bn_unpack, .trits = bn_trits, .pack = iq1_bn_pack};

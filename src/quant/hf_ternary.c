@@ -52,4 +52,4 @@ static bool hf_ternary_pack_trits(const int8_t *trits, uint64_t n_rows, uint64_t
 }
 
 const trit_quant_format trit_quant_hf_ternary = {
-    .dtype = trit_dtype_hf_ternary, .unpack = hf_ternary_unpack, .trits = hf_ternary_trits, .pack_trits = hf_ternary_pack_trits};
+    .dtype = trit_dtype_hf_ternary, .unpack = hf_ternary_unpack, .trits = hf_ternary_trits, .pack_trits = hf_ternary_pack_trits, .one_scale = true};

@@ -8,7 +8,8 @@
  *      codes [n / 4] | float scale | 28 bytes of padding (zeros here; other writers leave anything)
  *
  * So a row starts inside a block where n_cols is no multiple of 128 (8640 is not), and everything addresses by flat index.
- * Files of some ARM builds have blocks of 64 elements and 16 bytes with the same drawing; nothing in the file tells.
+ * Files of some ARM builds have blocks of 64 elements and 16 bytes with the same drawing, and builds without ACT_PARALLEL four
+ * rows at once: byte (r / 4) n_cols + c has column c of rows r (bits 7:6) to r + 3. Nothing in the file tells.
  * Where n is no multiple of a block, n / 4 bytes cut the last block short: the elements in the missing bytes are lost. */
 #include <string.h>
 
@@ -35,8 +36,22 @@ static unsigned decode_block(const uint8_t *p, unsigned lanes, int8_t *trits) {
     return bad;
 }
 
-/* trits[0..n) = elements first..first+n of the flat tensor. False: one of them is code 3 or lost. */
+static bool decode_of_four_rows(const trit_quant_matrix *m, uint64_t first, uint64_t n, int8_t *trits) {
+    const uint64_t row = first / m->n_cols;
+    const uint8_t *p = m->data + row / 4 * m->n_cols + first % m->n_cols;
+    const bool whole = m->n_rows % 4 == 0;
+    unsigned bad = !whole;
+    for (uint64_t k = 0; k < n; k++) {
+        const unsigned code = whole ? p[k] >> (6 - 2 * (row % 4)) & 3u : 3;
+        bad |= code & code >> 1;
+        trits[k] = trit_of(code);
+    }
+    return !bad;
+}
+
+/* trits[0..n) = elements first..first+n of the flat tensor, of one row. False: one of them is code 3 or lost. */
 static bool decode(const trit_quant_matrix *m, uint64_t first, uint64_t n, int8_t *trits) {
+    if (m->i2_s_block == 4) return decode_of_four_rows(m, first, n, trits);
     const unsigned block = m->i2_s_block == 64 ? 64 : 128, lanes = block / 4;
     const uint64_t n_code_bytes = m->n_rows * m->n_cols / 4;
     bool good = true;
@@ -98,4 +113,4 @@ static bool i2_s_pack_trits(const int8_t *trits, uint64_t n_rows, uint64_t n_col
 }
 
 const trit_quant_format trit_quant_i2_s = {
-    .dtype = trit_dtype_i2_s, .unpack = i2_s_unpack, .trits = i2_s_trits, .pack_trits = i2_s_pack_trits};
+    .dtype = trit_dtype_i2_s, .unpack = i2_s_unpack, .trits = i2_s_trits, .pack_trits = i2_s_pack_trits, .one_scale = true};

@@ -1,13 +1,14 @@
-/* Q4_0, Q4_1 and Q8_0, ggml's first types: blocks of 32 elements with a half as scale d, and in Q4_1 a half as offset m.
+/* Q4_0, Q4_1, Q8_0 and Q8_1, ggml's first types: blocks of 32 elements with a half as scale d, and in Q4_1 a half as offset m.
  *
  *      Q4_0  18 bytes   d, q[16]        x = d (q - 8)      nibble q: element j low, j + 16 high
  *      Q4_1  20 bytes   d, m, q[16]     x = d q + m        the same
  *      Q8_0  34 bytes   d, int8 q[32]   x = d q
+ *      Q8_1  36 bytes   d, half s = d sum(q), int8 q[32]   x = d q      (ggml's form of activations)
  *
  * The encoders take the levels with the scale before its rounding to half, as ggml's do: the same bytes. */
 #include "quant/formats.h"
 
-enum { block = 32, q4_0_bytes = 18, q4_1_bytes = 20, q8_0_bytes = 34 };
+enum { block = 32, q4_0_bytes = 18, q4_1_bytes = 20, q8_0_bytes = 34, q8_1_bytes = 36 };
 
 static void q4_0_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     const uint8_t *p = trit_quant_row(m, row);
@@ -36,6 +37,14 @@ static void q8_0_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     for (uint64_t b = 0; b < m->n_cols / block; b++, p += q8_0_bytes, dst += block) {
         const float d = trit_load_f16(p);
         for (int j = 0; j < block; j++) dst[j] = d * (float)(int8_t)p[2 + j];
+    }
+}
+
+static void q8_1_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
+    const uint8_t *p = trit_quant_row(m, row);
+    for (uint64_t b = 0; b < m->n_cols / block; b++, p += q8_1_bytes, dst += block) {
+        const float d = trit_load_f16(p);
+        for (int j = 0; j < block; j++) dst[j] = d * (float)(int8_t)p[4 + j];
     }
 }
 
@@ -85,6 +94,21 @@ static void q8_0_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
     }
 }
 
+static void q8_1_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t b = 0; b < n_cols / block; b++, dst += q8_1_bytes, src += block) {
+        const float d = trit_quant_absmax(src, block) / 127, inverse = inverse_of(d);
+        int sum = 0;
+        for (int j = 0; j < block; j++) {
+            const int q = trit_quant_round(src[j] * inverse, -127, 127);
+            sum += q;
+            dst[4 + j] = (uint8_t)q;
+        }
+        trit_store_f16(dst, d);
+        trit_store_f16(dst + 2, d * (float)sum);
+    }
+}
+
 const trit_quant_format trit_quant_q4_0 = {.dtype = trit_dtype_q4_0, .unpack = q4_0_unpack, .pack = q4_0_pack};
 const trit_quant_format trit_quant_q4_1 = {.dtype = trit_dtype_q4_1, .unpack = q4_1_unpack, .pack = q4_1_pack};
 const trit_quant_format trit_quant_q8_0 = {.dtype = trit_dtype_q8_0, .unpack = q8_0_unpack, .pack = q8_0_pack};
+const trit_quant_format trit_quant_q8_1 = {.dtype = trit_dtype_q8_1, .unpack = q8_1_unpack, .pack = q8_1_pack};

@@ -15,8 +15,9 @@ typedef struct trit_quant_matrix {
     const uint8_t *data; /* [n_bytes] */
     uint64_t n_bytes;
     uint64_t n_rows, n_cols; /* logical: W is [n_rows, n_cols] */
-    float scale;             /* multiplier that stands outside the bytes (HF_TERNARY; 1 elsewhere) */
-    uint32_t i2_s_block;     /* I2_S only: 128 (0 means 128), or 64 for files of some ARM builds */
+    float scale;             /* multiplier that stands outside the bytes (HF_TERNARY, GPU_INT2; 1 elsewhere) */
+    uint32_t i2_s_block;     /* I2_S only: 128 (0 means 128), 64 for files of some ARM builds, 4 for those that pack four rows at once */
+    trit_tile tile;
 } trit_quant_matrix;
 
 typedef struct trit_quant_format {
@@ -31,9 +32,10 @@ typedef struct trit_quant_format {
     bool (*trits)(const trit_quant_matrix *m, uint64_t row, int8_t *trits, float *scales);
     uint32_t scale_group; /* elements that share a scale inside a row; 0: the whole row */
     bool four_levels;     /* the code that is no trit has a value too: a matrix that uses it is one of floats */
+    bool one_scale;       /* one for the whole tensor */
 
     /* One row of floats to the bytes of trit_dtype_n_bytes(dtype, 1, n_cols), or NULL where the format cannot be written row by
-     * row (I2_S, HF_TERNARY, IQ2_BN_R4) or is only read (F64, NVFP4, Q1_0, the K types but Q6_K). Ternary data survive up to the
+     * row (I2_S, HF_TERNARY, IQ2_BN_R4, TL1, TL2, GPU_INT2) or is only read (F64, NVFP4, I8_S, Q1_0, the K types but Q6_K). Ternary data survive up to the
      * rounding of their scale to half. */
     void (*pack)(const float *src, uint64_t n_cols, uint8_t *dst);
 
@@ -55,9 +57,15 @@ static inline bool trit_quant_can_pack(const trit_quant_format *format) {
     return format && (format->pack || format->pack_trits);
 }
 
-/* The work of the two that pack the whole tensor, see pack_trits. */
+/* The work of those that pack the whole tensor, see pack_trits. IQ2_BN_R4, TL1, TL2 and GPU_INT2 are written by no
+ * conversion: one kernel reads them, for which other files are made. */
 bool trit_i2_s_pack(const int8_t *trits, uint64_t n_elements, float scale, uint8_t *dst);
 void trit_hf_ternary_pack(const int8_t *trits, uint64_t n_rows, uint64_t n_cols, uint8_t *dst);
+bool trit_iq2_bn_r4_pack(const int8_t *trits, const float *scales, uint64_t n_rows, uint64_t n_cols, uint8_t *dst); /* scales[n_rows] */
+bool trit_gpu_int2_pack(const int8_t *trits, uint64_t n_rows, uint64_t n_cols, uint8_t *dst);
+bool trit_tl_pack(trit_dtype dtype, trit_tile tile, const int8_t *trits, uint64_t n_rows, uint64_t n_cols, float scale, uint8_t *dst);
+/* Does the kernel fit a matrix of this shape, and its bytes the file's? */
+bool trit_tl_fits(trit_dtype dtype, trit_tile tile, uint64_t n_rows, uint64_t n_cols);
 
 /* absmean of the b1.58 paper (arXiv:2402.17764 eq. 1-3): g = max(mean|W|, 1e-5), trit = clamp(RNE(w / g), -1, 1). The mean
  * is taken in double in a fixed order. */

@@ -43,18 +43,32 @@ static bool mul_u64(uint64_t a, uint64_t b, uint64_t *out) {
     return true;
 }
 
-/* n / 4 bytes of codes, then the scale and its padding: 32 bytes. */
-static bool i2_s_n_bytes(uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes) {
+/* n / block bytes, then the scale and its padding: 32 bytes. */
+static bool flat_n_bytes(uint64_t n_rows, uint64_t n_cols, unsigned block, uint64_t *n_bytes) {
     uint64_t n;
-    if (!mul_u64(n_rows, n_cols, &n) || n % 4) return false;
-    *n_bytes = n / 4 + 32;
+    if (!mul_u64(n_rows, n_cols, &n) || n % block || n > UINT64_MAX - 32) return false;
+    *n_bytes = n / block + 32;
     return true;
+}
+
+/* bitnet.cpp counts the last 256 columns as pairs of 4 bits and those before as triples of 5, pads to 32 bytes and adds 32 for the
+ * scale. Its divisions cut in this order. */
+static bool tl2_n_bytes(uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes) {
+    if (n_cols < 256 || n_rows > UINT64_MAX / 8 / n_cols) return false;
+    *n_bytes = ((n_cols - 256) * n_rows / 3 * 5 / 8 + 256 * n_rows / 2 * 4 / 8 + 31) / 32 * 32 + 32;
+    return true;
+}
+
+static bool int2_n_bytes(uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes) {
+    return n_rows % 16 == 0 && n_cols % 32 == 0 && mul_u64(n_rows, n_cols / 4, n_bytes);
 }
 
 bool trit_dtype_n_bytes(trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes) {
     const trit_dtype_traits *t = trit_dtype_info(dtype);
     if (!t) return false;
-    if (dtype == trit_dtype_i2_s) return i2_s_n_bytes(n_rows, n_cols, n_bytes);
+    if (dtype == trit_dtype_i2_s || dtype == trit_dtype_tl1 || dtype == trit_dtype_i8_s) return flat_n_bytes(n_rows, n_cols, t->block, n_bytes);
+    if (dtype == trit_dtype_tl2) return tl2_n_bytes(n_rows, n_cols, n_bytes);
+    if (dtype == trit_dtype_gpu_int2) return int2_n_bytes(n_rows, n_cols, n_bytes);
     if (dtype == trit_dtype_hf_ternary) return mul_u64(n_rows / 4 + (n_rows % 4 != 0), n_cols, n_bytes);
     if (dtype == trit_dtype_iq2_bn_r4 && n_rows % 4) return false;
     return n_cols % t->block == 0 && n_cols / t->block <= (UINT64_MAX - t->head_bytes) / t->block_bytes &&

@@ -27,6 +27,11 @@ typedef struct trit_dtype_traits {
     const char *safetensors; /* "": safetensors has no such type */
 } trit_dtype_traits;
 
+/* Plain floats: every element stands for itself. */
+static inline bool trit_dtype_is_float(trit_dtype dtype) {
+    return dtype == trit_dtype_f32 || dtype == trit_dtype_f16 || dtype == trit_dtype_bf16 || dtype == trit_dtype_f64;
+}
+
 const trit_dtype_traits *trit_dtype_info(trit_dtype dtype); /* NULL for trit_n_dtypes and above */
 
 /* trit_n_dtypes where there is none. */
@@ -34,10 +39,15 @@ trit_dtype trit_dtype_from_gguf(uint32_t id);
 trit_dtype trit_dtype_from_safetensors(trit_str name);
 trit_dtype trit_dtype_from_label(const char *label); /* any case */
 
-/* Bytes that [n_rows, n_cols] elements take as a file has them. Two formats pack the tensor and not the row, so they take any
- * n_cols: I2_S, n / 4 + 32 bytes for all n elements (n a multiple of 4), and HF_TERNARY, [ceil(n_rows / 4), n_cols] bytes.
- * IQ2_BN_R4 packs four rows together. False where a row (or I2_S's n) is not a whole number of blocks, where IQ2_BN_R4's rows
- * are no multiple of four, or where the size does not fit 64 bits. */
+/* TL1 and TL2 only: sizes of the kernel that the bytes were laid out for, as bitnet.cpp's kernel_config.ini has them. 0: unknown. */
+typedef struct trit_tile {
+    uint32_t rows, cols, lanes; /* bm, bk, bmm */
+} trit_tile;
+
+/* Bytes that [n_rows, n_cols] elements take as a file has them. Some formats pack the tensor and not the row, so they take any
+ * n_cols: I2_S and TL1, n / 4 + 32 bytes for all n elements (n a multiple of 4), I8_S, n + 32 bytes, and HF_TERNARY,
+ * [ceil(n_rows / 4), n_cols] bytes. TL2 wants 256 columns, GPU_INT2 whole tiles of 16 rows and 32 columns, and IQ2_BN_R4 packs
+ * four rows together. False where the shape does not fit so, or the size does not fit 64 bits. */
 bool trit_dtype_n_bytes(trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes);
 
 enum { trit_max_dims = 4 };

@@ -248,20 +248,22 @@ static void clashes(void **state) {
     check_read(trit_dtype_i2_s, (typed){36, 2, 256, 160, "llama", 1});
     check_read(trit_dtype_i2_s, (typed){36, 2, 192, 128, "bitnet", 1}); /* 96 + 32 bytes */
     check_named("IQ4_NL_4_4 (retired)", (typed){36, 2, 256, 288, "llama", 1});
-    check_named("I8_S", (typed){37, 2, 256, 544, "bitnet", 41});
-    check_named("TL1", (typed){38, 2, 256, 160, "bitnet", 38});
+    check_read(trit_dtype_i8_s, (typed){37, 2, 256, 544, "bitnet", 41});
+    check_named("IQ4_NL_4_8 (retired)", (typed){37, 2, 256, 288, "llama", 1});
+    check_read(trit_dtype_tl1, (typed){38, 2, 256, 160, "bitnet", 38});
     check_named("IQ4_NL_8_8 (retired)", (typed){38, 2, 256, 288, "llama", 1});
     check_read(trit_dtype_mxfp4, (typed){39, 2, 256, 288, "gpt-oss", 38});
     check_read(trit_dtype_mxfp4, (typed){39, 2, 256, 288, "bitnet", 39}); /* the bytes outvote all else */
-    check_named("TL2", (typed){39, 2, 256, 160, "bitnet", 39});
-    check_named("TL2", (typed){39, 2, 256, 160, "llama", 1});
-    check_named("TL2", (typed){39, 2, 256, 192, "bitnet", 39}); /* an older form of it */
+    check_read(trit_dtype_tl2, (typed){39, 2, 256, 160, "bitnet", 39});
+    check_read(trit_dtype_tl2, (typed){39, 2, 256, 160, "llama", 1});
     check_read(trit_dtype_iq2_bn, (typed){135, 2, 256, 160, "bitnet", 137});
     check_named("Q8_K", (typed){15, 2, 256, 608, "llama", 10});
     check_named("of an unknown kind", (typed){999, 2, 256, 192, "llama", 10});
     trit_status status;
     assert_int_equal(open_typed(&status, (typed){36, 2, 256, 192, "bitnet", 40}), trit_n_dtypes);
     assert_int_equal(status, trit_format); /* I2_S, but of another size */
+    assert_int_equal(open_typed(&status, (typed){39, 2, 256, 192, "bitnet", 39}), trit_n_dtypes);
+    assert_int_equal(status, trit_format); /* TL2 of an older form */
 }
 
 /* Type 42: ggml's blocks of 64 in 18 bytes, PrismML's of 128 in 34, or bitnet.cpp's TL2. 16 x 256 elements take 1152, 1088 or
@@ -273,11 +275,11 @@ static void type_42(void **state) {
     check_read(trit_dtype_pq2_0, (typed){42, 16, 256, 1088, "qwen3", 0});
     check_read(trit_dtype_pq2_0, (typed){42, 16, 256, 1088, "bitnet", 39});
     check_read(trit_dtype_pq2_0, (typed){142, 16, 256, 1088, "qwen3", 0});
-    check_named("TL2", (typed){42, 16, 256, 1056, "bitnet-b1.58", 39});
-    check_named("TL2", (typed){42, 16, 256, 1056, "llama", 0});
+    check_read(trit_dtype_tl2, (typed){42, 16, 256, 1056, "bitnet-b1.58", 39});
+    check_read(trit_dtype_tl2, (typed){42, 16, 256, 1056, "llama", 0});
     check_read(trit_dtype_q2_0, (typed){42, 16, 64, 288, "qwen3", 0}); /* no whole block of 128 */
     check_read(trit_dtype_q2_0, (typed){42, 2, 256, 160, "qwen3", 0}); /* so small that all three fit: mainline's */
-    check_named("PTQ1_0", (typed){143, 16, 256, 896, "qwen3", 0});
+    check_read(trit_dtype_ptq1_0, (typed){143, 16, 256, 896, "qwen3", 0});
     trit_status status;
     assert_int_equal(open_typed(&status, (typed){42, 16, 256, 1216, "qwen3", 0}), trit_n_dtypes);
     assert_int_equal(status, trit_format); /* none of them */
@@ -346,12 +348,30 @@ static void cut_and_changed(void **state) {
         }
 }
 
+/* The worked file of the reference data: every kind of thing once. */
+static void reference_file(void **state) {
+    (void)state;
+    require_shared("spec/examples/min_v3.gguf");
+    trit_gguf *g;
+    trit_str arch;
+    int64_t v;
+    bool flag;
+    assert_ok(trit_gguf_open(&g, test_shared("spec/examples/min_v3.gguf"), &err));
+    assert_true(trit_gguf_str(trit_gguf_find(g, "general.architecture"), &arch) && trit_str_is(arch, "bitnet-b1.58"));
+    assert_true(trit_gguf_int(trit_gguf_find(g, "x.arr"), 1, &v) && v == -2);
+    assert_true(trit_gguf_bool_value(trit_gguf_find(g, "x.flag"), &flag) && flag);
+    const trit_tensor *a = trit_gguf_tensor(g, "a"), *w = trit_gguf_tensor(g, "w");
+    assert_true(a && w && a->dtype == trit_dtype_f32 && w->dtype == trit_dtype_i2_s && w->n_bytes == 96);
+    assert_true(trit_load_f32(a->data + 8) == 3 && trit_load_f32(w->data + 64) == 0.75f && w->data[0] == 0x52);
+    trit_gguf_close(g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed),  cmocka_unit_test(real_files), cmocka_unit_test(values),
         cmocka_unit_test(header),     cmocka_unit_test(clashes),    cmocka_unit_test(type_42),
         cmocka_unit_test(row_heads),  cmocka_unit_test(no_padding_at_the_end),
-        cmocka_unit_test(cut_and_changed),
+        cmocka_unit_test(cut_and_changed), cmocka_unit_test(reference_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

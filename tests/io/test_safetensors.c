@@ -214,11 +214,22 @@ static void broken_shards(void **state) {
     assert_non_null(strstr(err.message, folder));
 }
 
+static void reference_file(void **state) {
+    (void)state;
+    require_shared("spec/examples/min.safetensors");
+    trit_safetensors *s;
+    assert_ok(trit_safetensors_open(&s, test_shared("spec/examples/min.safetensors"), &err));
+    const trit_tensor *w = trit_safetensors_tensor(s, "w"), *b = trit_safetensors_tensor(s, "b");
+    assert_true(w && b && w->n_bytes == 8 && b->dtype == trit_dtype_u8 && trit_tensor_n_cols(b) == 3);
+    assert_true(trit_load_f32(w->data + 4) == -2 && b->data[2] == 3);
+    trit_safetensors_close(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed),     cmocka_unit_test(real_folder), cmocka_unit_test(refusals),
         cmocka_unit_test(no_tensors), cmocka_unit_test(empty_tensors), cmocka_unit_test(shards),
-        cmocka_unit_test(broken_shards),
+        cmocka_unit_test(broken_shards), cmocka_unit_test(reference_file),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -10,7 +10,7 @@
 enum { dim = 256, n_vocab = 64, n_tokens = 5, n_matrices = 9, largest = dim * dim };
 
 /* Weights are packed floats, or random bytes: for formats that cannot be written, and for codes that no packer writes (Q2_0's 3).
- * Then `halves` of each block's scales stand `at`, and their exponent is set. at < 0: packed. */
+ * Then `halves` of each block's scales stand `at`, and their exponent is set. at < 0: packed (TL1 and TL2 for the kernel below). */
 typedef struct wanted {
     trit_dtype dtype;
     int at, halves;
@@ -42,6 +42,11 @@ static const wanted all[] = {
     {trit_dtype_iq2_bn, -1, 0, 0x3efad256d7d18892u},
     {trit_dtype_q2_0, 0, 1, 0x940b2a0af079ccefu},
     {trit_dtype_iq2_bn_r4, 0, 0, 0xa745bebae32a9b33u},
+    {trit_dtype_ptq1_0, -1, 0, 0x5e1c340d8cdb20bdu},
+    {trit_dtype_tl1, -1, 0, 0x802d6651877c01b7u},
+    {trit_dtype_tl2, -1, 0, 0x1e4a52fc607eb0f6u},
+    {trit_dtype_q8_1, -1, 0, 0xc2d57f15719a4642u},
+    {trit_dtype_i8_s, 0, 0, 0xd496e8dafac269c6u},
 };
 
 typedef struct matrix {
@@ -61,6 +66,17 @@ static matrix matrices[n_matrices] = {
 static trit_error err;
 static uint32_t seed;
 
+/* For TL1 and TL2: the pairs of TL2 begin at column 192. */
+static const trit_tile tile = {64, 64, 32}, tl2_tile = {64, 192, 32};
+static const char kernels[] = TRIT_BINARY_DIR "/kernel_config.ini";
+
+static void write_kernels(trit_tile t) {
+    FILE *f = fopen(kernels, "w");
+    assert_non_null(f);
+    for (int rows = 64; rows <= dim; rows *= 4) fprintf(f, "[Kernels]\nm = %d\nk = %d\nbm = %u\nbk = %u\nbmm = %u\n", rows, dim, t.rows, t.cols, t.lanes);
+    fclose(f);
+}
+
 /* Random bytes with scales of 2^-8 to 2^-7, whose sign and fraction are random. NVFP4's are bytes of that size. */
 static void fill_random(const wanted *r, matrix *m, uint64_t n_bytes) {
     for (uint64_t i = 0; i < n_bytes; i++) m->bytes[i] = (uint8_t)test_lcg(&seed);
@@ -68,6 +84,7 @@ static void fill_random(const wanted *r, matrix *m, uint64_t n_bytes) {
     if (r->dtype == trit_dtype_iq2_bn_r4) /* four scales, then four rows */
         for (uint64_t row = 0; row < m->n_rows; row++)
             trit_store_f32(m->bytes + row / 4 * (4 * n_bytes / m->n_rows) + row % 4 * 4, 0.01f * (float)(row + 1));
+    if (r->dtype == trit_dtype_i8_s) trit_store_f32(m->bytes + n_bytes - 32, 0x1p-12f);
     for (uint64_t at = 0; r->halves && at < n_bytes; at += trit_dtype_info(r->dtype)->block_bytes)
         for (int i = 0; i < r->halves; i++) {
             uint8_t *p = m->bytes + at + r->at + 2 * i;
@@ -85,14 +102,26 @@ static void fill_packed(const trit_quant_format *f, matrix *m, uint64_t row_byte
     }
 }
 
+static trit_tile tile_of(trit_dtype dtype) {
+    return dtype == trit_dtype_tl1 ? tile : dtype == trit_dtype_tl2 ? tl2_tile : (trit_tile){0};
+}
+
+static void fill_whole(trit_dtype dtype, matrix *m) {
+    static int8_t trits[largest];
+    for (uint64_t i = 0; i < m->n_rows * dim; i++) trits[i] = (int8_t)((int)(test_lcg(&seed) % 3) - 1);
+    assert_true(trit_tl_pack(dtype, tile_of(dtype), trits, m->n_rows, dim, 0.0625f, m->bytes));
+}
+
 static void fill(const wanted *r, matrix *m) {
     const trit_quant_format *f = trit_quant_format_of(r->dtype);
     uint64_t n_bytes;
     assert_true(trit_dtype_n_bytes(r->dtype, m->n_rows, dim, &n_bytes) && n_bytes <= sizeof m->bytes);
     m->dtype = r->dtype;
-    if (r->at < 0) fill_packed(f, m, n_bytes / m->n_rows);
+    if (r->at < 0 && tile_of(r->dtype).rows) fill_whole(r->dtype, m);
+    else if (r->at < 0) fill_packed(f, m, n_bytes / m->n_rows);
     else fill_random(r, m, n_bytes);
-    const trit_quant_matrix q = {.dtype = r->dtype, .data = m->bytes, .n_bytes = n_bytes, .n_rows = m->n_rows, .n_cols = dim, .scale = 1};
+    const trit_quant_matrix q = {.dtype = r->dtype, .data = m->bytes, .n_bytes = n_bytes, .n_rows = m->n_rows, .n_cols = dim, .scale = 1,
+                                 .tile = tile_of(r->dtype)};
     for (uint64_t row = 0; row < m->n_rows; row++) f->unpack(&q, row, m->values + row * dim);
 }
 
@@ -178,6 +207,7 @@ static void every_format(void **state) {
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         const char *label = trit_dtype_info(all[i].dtype)->label;
         seed = (uint32_t)i + 1;
+        write_kernels(tile_of(all[i].dtype));
         for (int k = 0; k < n_matrices; k++) fill(&all[i], &matrices[k]);
         check_same(label, "llama", "float", all[i].hash);
         if (all[i].at < 0 && trit_quant_format_of(all[i].dtype)->trits) check_same(label, "bitnet-b1.58", "int8", 0);
@@ -188,6 +218,7 @@ static void every_format(void **state) {
             d != trit_dtype_i2_s && !seen[d])
             fail_msg("%s is not in the list", trit_dtype_info((trit_dtype)d)->label);
     remove(TRIT_BINARY_DIR "/format-model.gguf");
+    remove(kernels);
 }
 
 int main(void) {

@@ -70,7 +70,8 @@ static void i2_s_shapes(void **state) {
                 uint8_t *memory = naive_i2_s(w, n, block, 0.75f, &n_bytes);
                 bool *lost = calloc(n, sizeof *lost);
                 for (uint64_t i = 0; i < n; i++) lost[i] = i / block * (block / 4) + i % (block / 4) >= n / 4;
-                const trit_quant_matrix m = {trit_dtype_i2_s, memory + 1, n_bytes, rows, odd_cols[k], 1, block};
+                const trit_quant_matrix m = {.dtype = trit_dtype_i2_s, .data = memory + 1,
+                                             .n_bytes = n_bytes, .n_rows = rows, .n_cols = odd_cols[k], .scale = 1, .i2_s_block = block};
                 check_rows(&m, w, 0.75f, lost);
                 if (block == 128) {
                     uint8_t *packed = malloc(n_bytes);
@@ -94,7 +95,8 @@ static void hf_ternary_shapes(void **state) {
             int8_t *w = random_trits(n_rows * n_cols, (uint32_t)(n_rows + n_cols));
             uint8_t *bytes = malloc(n_bytes);
             trit_hf_ternary_pack(w, n_rows, n_cols, bytes);
-            const trit_quant_matrix m = {trit_dtype_hf_ternary, bytes, n_bytes, n_rows, n_cols, 0.01f, 0};
+            const trit_quant_matrix m = {.dtype = trit_dtype_hf_ternary, .data = bytes,
+                                         .n_bytes = n_bytes, .n_rows = n_rows, .n_cols = n_cols, .scale = 0.01f};
             check_rows(&m, w, 0.01f, NULL);
             free(bytes);
             free(w);
@@ -108,7 +110,7 @@ static void row_shapes(void **state) {
         trit_dtype dtype;
         uint64_t n_cols[4];
     } cases[] = {
-        {trit_dtype_tq1_0, {256, 512, 3328, 8704}}, {trit_dtype_tq2_0, {256, 512, 3328, 8704}},
+        {trit_dtype_ptq1_0, {128, 384, 3200, 8704}}, {trit_dtype_tq1_0, {256, 512, 3328, 8704}}, {trit_dtype_tq2_0, {256, 512, 3328, 8704}},
         {trit_dtype_q2_0, {64, 192, 3200, 8640}},   {trit_dtype_pq2_0, {128, 384, 3200, 8704}},
         {trit_dtype_iq1_bn, {64, 192, 3200, 8640}}, {trit_dtype_iq2_bn, {64, 192, 3200, 8640}},
     };
@@ -124,12 +126,83 @@ static void row_shapes(void **state) {
                 for (uint64_t c = 0; c < n_cols; c++) x[c] = 0.375f * (float)w[row * n_cols + c];
                 trit_quant_format_of(cases[d].dtype)->pack(x, n_cols, bytes + row * row_bytes);
             }
-            const trit_quant_matrix m = {cases[d].dtype, bytes, n_rows * row_bytes, n_rows, n_cols, 1, 0};
+            const trit_quant_matrix m = {.dtype = cases[d].dtype, .data = bytes,
+                                         .n_bytes = n_rows * row_bytes, .n_rows = n_rows, .n_cols = n_cols, .scale = 1};
             check_rows(&m, w, 0.375f, NULL);
             free(bytes);
             free(x);
             free(w);
         }
+}
+
+/* TL1 and TL2 of many bands, with and without columns that are no whole band; and kernels that do not fit. */
+static void lookup_tables(void **state) {
+    (void)state;
+    static const struct {
+        trit_dtype dtype;
+        uint64_t n_rows, n_cols;
+        trit_tile tile;
+    } cases[] = {
+        {trit_dtype_tl1, 256, 512, {128, 64, 64}}, {trit_dtype_tl1, 320, 640, {160, 64, 32}}, {trit_dtype_tl1, 64, 256, {64, 128, 16}},
+        {trit_dtype_tl2, 64, 4096, {32, 96, 32}},  {trit_dtype_tl2, 320, 640, {160, 96, 32}}, {trit_dtype_tl2, 128, 1536, {128, 192, 64}},
+        {trit_dtype_tl2, 64, 256, {64, 192, 32}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint64_t n_rows = cases[i].n_rows, n_cols = cases[i].n_cols;
+        uint64_t n_bytes;
+        assert_true(trit_dtype_n_bytes(cases[i].dtype, n_rows, n_cols, &n_bytes));
+        int8_t *w = random_trits(n_rows * n_cols, (uint32_t)i);
+        uint8_t *bytes = malloc(n_bytes);
+        assert_true(trit_tl_pack(cases[i].dtype, cases[i].tile, w, n_rows, n_cols, 0.02f, bytes));
+        trit_quant_matrix m = {.dtype = cases[i].dtype, .data = bytes, .n_bytes = n_bytes, .n_rows = n_rows, .n_cols = n_cols, .tile = cases[i].tile};
+        check_rows(&m, w, 0.02f, NULL);
+        m.tile.rows = 96;
+        assert_false(trit_tl_pack(m.dtype, m.tile, w, n_rows, n_cols, 0.02f, bytes));
+        m.tile = (trit_tile){0};
+        int8_t *trits = malloc(n_cols);
+        float scale;
+        assert_false(trit_quant_format_of(m.dtype)->trits(&m, 0, trits, &scale));
+        free(trits);
+        free(bytes);
+        free(w);
+    }
+}
+
+/* Codes that are none: 9 of the pairs, 14 of the triples, 0 of the GPU's. */
+static void no_codes(void **state) {
+    (void)state;
+    int8_t w[32 * 256] = {0}, trits[256];
+    uint8_t bytes[2080];
+    float scale, values[256];
+    assert_true(trit_tl_pack(trit_dtype_tl2, (trit_tile){32, 96, 32}, w, 32, 256, 1, bytes));
+    trit_quant_matrix m = {.dtype = trit_dtype_tl2, .data = bytes, .n_bytes = sizeof bytes, .n_rows = 32, .n_cols = 256, .tile = {32, 96, 32}};
+    assert_true(trit_quant_format_of(m.dtype)->trits(&m, 0, trits, &scale));
+    bytes[0] = 14 << 4; /* the first triple of row 0 */
+    assert_false(trit_quant_format_of(m.dtype)->trits(&m, 0, trits, &scale));
+    trit_quant_format_of(m.dtype)->unpack(&m, 0, values);
+    assert_true(values[0] == 0 && values[255] == 0);
+    bytes[0] = 0;
+    bytes[1280] = 9; /* the second pair behind the triples */
+    assert_false(trit_quant_format_of(m.dtype)->trits(&m, 0, trits, &scale));
+    assert_true(trit_gpu_int2_pack(w, 16, 32, bytes));
+    m = (trit_quant_matrix){.dtype = trit_dtype_gpu_int2, .data = bytes, .n_bytes = 128, .n_rows = 16, .n_cols = 32, .scale = 1};
+    assert_true(trit_quant_format_of(m.dtype)->trits(&m, 15, trits, &scale));
+    bytes[127] = 0;
+    assert_false(trit_quant_format_of(m.dtype)->trits(&m, 15, trits, &scale));
+}
+
+static void i8_s(void **state) {
+    (void)state;
+    uint8_t bytes[6 + 32] = {0x7f, 0x81, 0, 1, 2, 0xff};
+    float values[3];
+    uint64_t n_bytes;
+    trit_store_f32(bytes + 6, 0.5f);
+    assert_true(trit_dtype_n_bytes(trit_dtype_i8_s, 2, 3, &n_bytes) && n_bytes == sizeof bytes);
+    const trit_quant_matrix m = {.dtype = trit_dtype_i8_s, .data = bytes, .n_bytes = n_bytes, .n_rows = 2, .n_cols = 3};
+    trit_quant_format_of(m.dtype)->unpack(&m, 0, values);
+    assert_true(values[0] == 63.5f && values[1] == -63.5f && values[2] == 0);
+    trit_quant_format_of(m.dtype)->unpack(&m, 1, values);
+    assert_true(values[0] == 0.5f && values[1] == 1 && values[2] == -0.5f);
 }
 
 /* IQ2_BN_R4 by its definition, on rows with scales of their own and more than one block. */
@@ -147,7 +220,7 @@ static void four_rows(void **state) {
             *p = (uint8_t)(*p | (w[r * n_cols + c] + 1) << 2 * (c % 16 / 4));
         }
     }
-    const trit_quant_matrix m = {trit_dtype_iq2_bn_r4, bytes, n_bytes, n_rows, n_cols, 1, 0};
+    const trit_quant_matrix m = {.dtype = trit_dtype_iq2_bn_r4, .data = bytes, .n_bytes = n_bytes, .n_rows = n_rows, .n_cols = n_cols, .scale = 1};
     const trit_quant_format *f = trit_quant_format_of(m.dtype);
     for (unsigned r = 0; r < n_rows; r++) {
         assert_true(f->trits(&m, r, trits, &scale) && scale == 0.1f * (float)(r + 1));
@@ -174,7 +247,7 @@ static void q2_0_bytes(void **state) {
     assert_memory_equal(one, two, 18);
     assert_memory_equal(one + 18, two + 20, 16);
     one[3] |= 3; /* code 3: no trit, but a value of the format */
-    const trit_quant_matrix m = {trit_dtype_pq2_0, one, sizeof one, 1, 128, 1, 0};
+    const trit_quant_matrix m = {.dtype = trit_dtype_pq2_0, .data = one, .n_bytes = sizeof one, .n_rows = 1, .n_cols = 128, .scale = 1};
     assert_false(pq->trits(&m, 0, trits, scales));
     pq->unpack(&m, 0, x);
     assert_true(trits[4] == 0 && x[4] == 1.5f && scales[0] == 0.75f);
@@ -188,7 +261,7 @@ static void q1_0_signs(void **state) {
     int8_t trits[128];
     float values[128], scale;
     trit_store_f16(bytes, 0.5f);
-    const trit_quant_matrix m = {trit_dtype_q1_0, bytes, sizeof bytes, 1, 128, 1, 0};
+    const trit_quant_matrix m = {.dtype = trit_dtype_q1_0, .data = bytes, .n_bytes = sizeof bytes, .n_rows = 1, .n_cols = 128, .scale = 1};
     assert_true(f->trits(&m, 0, trits, &scale) && scale == 0.5f);
     f->unpack(&m, 0, values);
     for (int i = 0; i < 128; i++) {
@@ -207,7 +280,7 @@ static void any_byte(void **state) {
         float scale;
         uint64_t n_bytes;
         assert_true(trit_dtype_n_bytes(dtypes[d], 1, 256, &n_bytes) && n_bytes == sizeof bytes);
-        const trit_quant_matrix m = {dtypes[d], bytes, n_bytes, 1, 256, 1, 0};
+        const trit_quant_matrix m = {.dtype = dtypes[d], .data = bytes, .n_bytes = n_bytes, .n_rows = 1, .n_cols = 256, .scale = 1};
         for (int b = 0; b < 256; b++) {
             memset(bytes, b, sizeof bytes);
             assert_true(trit_quant_format_of(dtypes[d])->trits(&m, 0, trits, &scale));
@@ -237,7 +310,8 @@ static void no_trit(void **state) {
         memset(bytes, 0x55, n_bytes); /* zeros; of HF_TERNARY's four rows only the lowest two bits are there */
         if (cases[d].f16_at >= 0) trit_store_f16(bytes + cases[d].f16_at, 1);
         if (cases[d].f32_at >= 0) trit_store_f32(bytes + cases[d].f32_at, 1);
-        const trit_quant_matrix m = {cases[d].dtype, bytes, n_bytes, cases[d].n_rows, 256, 1, 0};
+        const trit_quant_matrix m = {.dtype = cases[d].dtype, .data = bytes,
+                                     .n_bytes = n_bytes, .n_rows = cases[d].n_rows, .n_cols = 256, .scale = 1};
         assert_true(f->trits(&m, 0, trits, scales));
         bytes[cases[d].code_at] |= 3;
         assert_false(f->trits(&m, 0, trits, scales));
@@ -267,7 +341,7 @@ static void round_trips(void **state) {
         assert_true(trit_dtype_n_bytes(cases[i].dtype, 1, 768, &n_bytes));
         for (int row = 0; row < 7; row++) {
             f->pack(x + 768 * row, 768, bytes + 1);
-            const trit_quant_matrix m = {cases[i].dtype, bytes + 1, n_bytes, 1, 768, 1, 0};
+            const trit_quant_matrix m = {.dtype = cases[i].dtype, .data = bytes + 1, .n_bytes = n_bytes, .n_rows = 1, .n_cols = 768, .scale = 1};
             f->unpack(&m, 0, back);
             for (int c = 0; c < 768; c++) {
                 const float error = fabsf(back[c] - x[768 * row + c]);
@@ -292,7 +366,7 @@ static void odd_values(void **state) {
         if (!f || !f->pack) continue;
         assert_int_equal(f->dtype, d);
         assert_true(trit_dtype_n_bytes(f->dtype, 1, 256, &n_bytes));
-        const trit_quant_matrix m = {f->dtype, bytes, n_bytes, 1, 256, 1, 0};
+        const trit_quant_matrix m = {.dtype = f->dtype, .data = bytes, .n_bytes = n_bytes, .n_rows = 1, .n_cols = 256, .scale = 1};
         for (int step = 1; step <= 10; step++) {
             for (int i = 0; i < 256; i++) x[i] = odd[i * step % 10];
             f->pack(x, 256, bytes);
@@ -316,7 +390,7 @@ static void f64(void **state) {
         memcpy(&bits, &x[i], 8);
         trit_store_u64(bytes + 8 * i, bits);
     }
-    const trit_quant_matrix m = {trit_dtype_f64, bytes, sizeof bytes, 1, 5, 1, 0};
+    const trit_quant_matrix m = {.dtype = trit_dtype_f64, .data = bytes, .n_bytes = sizeof bytes, .n_rows = 1, .n_cols = 5, .scale = 1};
     trit_quant_format_of(trit_dtype_f64)->unpack(&m, 0, back);
     for (int i = 0; i < 5; i++) assert_true(back[i] == expected[i]);
 }
@@ -342,7 +416,8 @@ static void table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table),        cmocka_unit_test(i2_s_shapes), cmocka_unit_test(hf_ternary_shapes),
-        cmocka_unit_test(row_shapes),   cmocka_unit_test(four_rows),   cmocka_unit_test(q2_0_bytes),
+        cmocka_unit_test(row_shapes),   cmocka_unit_test(lookup_tables), cmocka_unit_test(no_codes), cmocka_unit_test(i8_s),
+        cmocka_unit_test(four_rows),   cmocka_unit_test(q2_0_bytes),
         cmocka_unit_test(q1_0_signs),   cmocka_unit_test(any_byte),    cmocka_unit_test(no_trit),
         cmocka_unit_test(round_trips),  cmocka_unit_test(odd_values),  cmocka_unit_test(f64),
     };

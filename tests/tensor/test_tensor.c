@@ -9,9 +9,10 @@ static void names_and_ids(void **state) {
         const trit_dtype_traits *t = trit_dtype_info((trit_dtype)d);
         assert_true(t->block > 0 && t->block_bytes > 0);
         assert_int_equal(trit_dtype_from_label(t->label), d);
-        if (t->gguf_id >= 0) assert_int_equal(trit_dtype_from_gguf((uint32_t)t->gguf_id), d);
+        if (t->gguf_id >= 0 && d != trit_dtype_tl2) assert_int_equal(trit_dtype_from_gguf((uint32_t)t->gguf_id), d);
         if (t->safetensors[0]) assert_int_equal(trit_dtype_from_safetensors(trit_str_from(t->safetensors)), d);
     }
+    assert_int_equal(trit_dtype_from_gguf(39), trit_dtype_mxfp4); /* TL2's too: io/gguf_type.c */
     assert_int_equal(trit_dtype_from_label("tq2_0"), trit_dtype_tq2_0);
     assert_int_equal(trit_dtype_from_label("TQ2_"), trit_n_dtypes);
     assert_int_equal(trit_dtype_from_label("TQ2_00"), trit_n_dtypes);
@@ -48,6 +49,12 @@ static void sizes(void **state) {
     check_size(trit_dtype_i2_s, 2, 128, 96);
     check_size(trit_dtype_i2_s, 3200, 8640, 3200 * 8640 / 4 + 32); /* rows that start inside a block */
     check_size(trit_dtype_i2_s, 7, 100, 7 * 25 + 32);
+    check_size(trit_dtype_tl1, 256, 512, 256 * 128 + 32);
+    check_size(trit_dtype_tl2, 32, 256, 2048 + 32);
+    check_size(trit_dtype_tl2, 3200, 8640, 5794176);
+    check_size(trit_dtype_i8_s, 7, 100, 732);
+    check_size(trit_dtype_gpu_int2, 16, 64, 256);
+    check_size(trit_dtype_ptq1_0, 2, 256, 112);
     check_size(trit_dtype_hf_ternary, 6, 100, 200);
     check_size(trit_dtype_hf_ternary, 8, 3, 6);
     check_size(trit_dtype_f32, 0, 5, 0);
@@ -56,6 +63,11 @@ static void sizes(void **state) {
     check_no_size(trit_dtype_i2_s, 1, 6);
     check_no_size(trit_dtype_iq2_bn, 1, 32);
     check_no_size(trit_dtype_iq2_bn_r4, 6, 64); /* four rows at once */
+    check_no_size(trit_dtype_tl2, 32, 255);
+    check_no_size(trit_dtype_tl2, UINT64_MAX / 256, 256);
+    check_no_size(trit_dtype_gpu_int2, 8, 64);
+    check_no_size(trit_dtype_gpu_int2, 16, 48);
+    check_no_size(trit_dtype_i8_s, UINT64_MAX, 1);
     check_no_size(trit_n_dtypes, 1, 1);
     check_no_size(trit_dtype_f32, UINT64_MAX / 4, 2);
     check_no_size(trit_dtype_f64, 1, UINT64_MAX / 4);

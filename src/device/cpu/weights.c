@@ -101,7 +101,7 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
 /* Bytes that an element must be aligned to for the kernels; 1 where rows are decoded byte by byte. */
 static size_t element_align(trit_dtype dtype) {
     const trit_dtype_traits *t = trit_dtype_info(dtype);
-    return t->block == 1 ? t->block_bytes : 1;
+    return trit_dtype_is_float(dtype) ? t->block_bytes : 1;
 }
 
 trit_status trit_cpu_upload(trit_device *d, trit_weight *out, const trit_quant_matrix *m, trit_error *err) {
@@ -109,7 +109,7 @@ trit_status trit_cpu_upload(trit_device *d, trit_weight *out, const trit_quant_m
     const trit_dtype_traits *traits = trit_dtype_info(m->dtype);
     *out = (trit_weight){.dtype = m->dtype, .n_rows = (uint32_t)m->n_rows, .n_cols = (uint32_t)m->n_cols, .data = m->data,
                          .n_bytes = (size_t)m->n_bytes, .factor = m->scale, .i2_s_block = m->i2_s_block};
-    if (traits->block == 1) out->stride = (size_t)m->n_cols * traits->block_bytes;
+    if (trit_dtype_is_float(m->dtype)) out->stride = (size_t)m->n_cols * traits->block_bytes;
     if ((uintptr_t)m->data % element_align(m->dtype) == 0) return trit_ok;
     void *copy = trit_alloc_aligned(out->n_bytes, 1);
     if (!copy) return trit_error_memory(err, out->n_bytes, "a weight that is not aligned in its file");

@@ -46,7 +46,7 @@ void trit_settle_training(trit_config *c, trit_reader *r, const char *float_why)
         settle_int8(c, trit_str_is(named, "int8"), "the file names it");
     } else if (s->safetensors && s->hf.quant != trit_hf_quant_none) {
         settle_int8(c, true, "the file's quantization_config is BitNet's");
-    } else if (q && trit_dtype_info(q->dtype)->block == 1 && q->dtype != trit_dtype_u8) {
+    } else if (q && trit_dtype_is_float(q->dtype)) {
         settle_int8(c, false, "the file's weights are floats");
     } else if (float_why) {
         settle_int8(c, false, float_why);

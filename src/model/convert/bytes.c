@@ -176,8 +176,7 @@ static trit_status holds(bool *yes, const ternary *x, const trit_convert_tensor 
 
 /* Whole-tensor types first: I2_S is what published models have, HF_TERNARY what folders have. Floats are the last resort. */
 static bool comes_in_round(const trit_quant_format *f, int round) {
-    const bool is_float = trit_dtype_info(f->dtype)->block == 1;
-    return round == 0 ? f->pack_trits != NULL : round == 1 ? f->trits && f->pack : is_float && f->pack;
+    return round == 0 ? f->pack_trits != NULL : round == 1 ? f->trits && f->pack : trit_dtype_is_float(f->dtype) && f->pack;
 }
 
 static trit_status exact_type_of(trit_dtype *out, const ternary *x, const trit_convert_tensor *t, trit_error *err) {

@@ -58,7 +58,7 @@ static trit_status read_types(trit_convert_job *job, trit_error *err) {
 }
 
 static trit_status open_input(trit_convert_job *job, const char *in, trit_error *err) {
-    const trit_model_opts opts = {.no_weights = true, .i2_s_block = job->o->i2_s_block};
+    const trit_model_opts opts = {.no_weights = true, .i2_s_block = job->o->i2_s_block, .kernel_config = job->o->kernel_config};
     trit_status status = trit_model_open(&job->m, in, &opts, err);
     if (status != trit_ok) return status;
     if (job->m->problem) return trit_error_set(err, trit_unsupported, "%.100s: %s", in, job->m->problem);

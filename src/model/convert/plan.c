@@ -98,7 +98,7 @@ static trit_status float_type(trit_dtype *out, const trit_convert_tensor *draft,
 
 /* One scale by the way it is stored. */
 static bool has_one_scale(const trit_linear *l) {
-    return l->is_master || l->format->pack_trits;
+    return l->is_master || l->format->one_scale;
 }
 
 static trit_status ternary_type(trit_dtype *out, const trit_convert_tensor *draft, trit_error *err) {
@@ -107,7 +107,7 @@ static trit_status ternary_type(trit_dtype *out, const trit_convert_tensor *draf
     *out = job->type;
     if (*out != trit_n_dtypes) return trit_ok;
     *out = draft->in->dtype == trit_dtype_u8 ? trit_dtype_hf_ternary : draft->in->dtype;
-    if (job->same_container) return trit_ok;
+    if (job->same_container && !l->matrix.tile.rows) return trit_ok; /* TL1 and TL2 would need their kernel_config.ini */
     const trit_dtype usual = to_gguf(job) ? trit_dtype_i2_s : trit_dtype_hf_ternary;
     *out = usual;
     if (has_one_scale(l) && trit_convert_can_hold(job, usual) && (!to_gguf(job) || l->matrix.n_rows * l->matrix.n_cols % 128 == 0)) return trit_ok;
@@ -150,7 +150,7 @@ static trit_convert_heads heads_of(const trit_convert_job *job, size_t i) {
 
 /* Master floats stay what they are in a folder, and where the same file format is read the same way. */
 static bool stays_master(const trit_convert_job *job, const trit_linear *l, trit_dtype dtype) {
-    return l->is_master && trit_dtype_info(dtype)->block == 1 && (!to_gguf(job) || job->m->source.gguf);
+    return l->is_master && trit_dtype_is_float(dtype) && (!to_gguf(job) || job->m->source.gguf);
 }
 
 /* Rows that are no whole number of blocks: the message names a type that they fit. */
