@@ -4,7 +4,7 @@
 #
 #   tools/setup.sh           what the program needs: a C compiler, CMake, pkg-config, PCRE2, utf8proc, jansson
 #   tools/setup.sh --tests   and what the tests need: cmocka, a C++ compiler for the header test
-#   tools/setup.sh --ci      and what the whole check needs: clang, clang-tidy, sanitizers, an AArch64 compiler, an emulator
+#   tools/setup.sh --ci      and what the whole check needs: clang, clang-tidy, sanitizers, an AArch64 compiler, emulators
 set -eu
 
 level=build
@@ -60,6 +60,7 @@ look() {
         has llvm-symbolizer llvm ""
         has aarch64-linux-gnu-gcc "gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ""
         has qemu-aarch64 qemu-user ""
+        need "python3 -m pip --version" python3-pip python3
     fi
 }
 
