@@ -10,7 +10,7 @@
 
 static const char *const commands[] = {"run",   "embed",         "tokenize",      "eval ppl",     "eval kl",      "eval tasks", "eval logits", "convert",
                                        "bench", "bench compare", "bench regress", "bench report", "bench energy", "info",       "doctor",      "completion",
-                                       "help"};
+                                       "help",  "pack-study"};
 enum { n_commands = sizeof commands / sizeof commands[0] };
 
 /* Tests that run a model need the one inside the program. */

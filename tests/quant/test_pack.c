@@ -188,7 +188,11 @@ static void entropy_is_near_its_bound(void **state) {
             trit_text packed = {0};
             assert_ok(trit_pack(&packed, &m, trit_pack_entropy, &err));
             const double over = (double)packed.n * 8 / bits - 1;
-            print_message("zeros %.3f: %.4f bits a trit, %.3f%% over the entropy\n", shares[i], (double)packed.n * 8 / n, over * 100);
+            uint64_t sizes[trit_pack_end];
+            assert_ok(trit_pack_sizes(sizes, &m, &err));
+            print_message("zeros %.3f%s: entropy %.4f bits a trit, packed %.3f%% over it; all:", shares[i], k ? ", few -1" : "", bits / n, over * 100);
+            for (int s = 1; s < trit_pack_end; s++) print_message(" %.4f", (double)sizes[s] * 8 / n);
+            print_message("\n");
             assert_true(over > 0 && over < 0.01);
             check_round_trip(&packed, &m);
             trit_text_fini(&packed);
@@ -351,6 +355,44 @@ static void bytes_are_as_drawn(void **state) {
     }
 }
 
+/* The files of the fuzzer's corpus hold what tools/quant/unpack.py, a reader of its own, finds in them; packed again they are the same
+ * bytes. */
+static void files_hold_what_another_reader_finds(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t crc; /* of the trits as int8 */
+    } files[] = {
+        {"2-bit-0", 0xd90393c5}, {"2-bit-1", 0xcecbd1d7}, {"base-3-0", 0x806584c0},
+        {"base-3-1", 0xd465fb7c}, {"byte-0", 0x6bf11a81}, {"byte-1", 0x83dd30a5},
+        {"entropy-0", 0x01edeabe}, {"entropy-1", 0xc3d4328e}, {"hybrid-0", 0x499f0a13},
+        {"hybrid-1", 0xb3be92fd}, {"hybrid-2", 0x5494042d}, {"run-length-0", 0xaefec11d},
+        {"run-length-1", 0x72152943}, {"sparse-0", 0x5d048a57}, {"sparse-1", 0xf36bee42},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[64];
+        size_t n_bytes;
+        trit_error err;
+        trit_pack_info info;
+        int8_t trits[9000];
+        float values[4];
+        trit_text again = {0};
+        snprintf(path, sizeof path, "fuzz/corpus/pack/%s", files[i].name);
+        char *bytes = test_read(test_source(path), &n_bytes);
+        assert_ok(trit_pack_read(&info, bytes, n_bytes, &err));
+        const uint64_t n = info.n_rows * info.n_cols;
+        assert_true(n <= sizeof trits && info.n_scales <= 4 && info.n_bytes == n_bytes);
+        assert_ok(trit_unpack(trits, n, values, info.n_scales, bytes, n_bytes, &err));
+        if (trit_kernels_for(trit_cpu_scalar)->crc32c(0, trits, n) != files[i].crc) fail_msg("%s holds other trits", files[i].name);
+        const trit_pack_matrix m = {info.n_rows, info.n_cols, trits, values, info.n_scales, info.group};
+        assert_ok(trit_pack(&again, &m, info.strategy, &err));
+        assert_int_equal(again.n, n_bytes);
+        assert_memory_equal(again.data, bytes, n_bytes);
+        trit_text_fini(&again);
+        free(bytes);
+    }
+}
+
 /* Broken in other ways than by accident: the checksum is right. */
 static void hostile_bytes_are_refused(void **state) {
     (void)state;
@@ -450,6 +492,7 @@ static void tiers_agree(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_are_as_drawn),
+        cmocka_unit_test(files_hold_what_another_reader_finds),
         cmocka_unit_test(every_length),
         cmocka_unit_test(extremes),
         cmocka_unit_test(scales),

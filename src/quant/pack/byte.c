@@ -8,9 +8,9 @@ static uint64_t size(const int8_t *trits, uint64_t n) {
     return n;
 }
 
-static uint64_t pack(uint8_t *dst, const int8_t *trits, uint64_t n) {
+static uint64_t pack(uint8_t *dst, uint64_t room, const int8_t *trits, uint64_t n) {
     memcpy(dst, trits, n);
-    return n;
+    return room;
 }
 
 static const uint8_t *unpack(int8_t *trits, uint64_t n, const uint8_t *p, const uint8_t *end, const trit_pack_loops *loops) {

@@ -14,11 +14,11 @@ static uint64_t size(const int8_t *trits, uint64_t n) {
     return trit_rans_model_bytes + trit_rans_room(trit_rans_cost(&m, counts));
 }
 
-static uint64_t pack(uint8_t *dst, const int8_t *trits, uint64_t n) {
+static uint64_t pack(uint8_t *dst, uint64_t room, const int8_t *trits, uint64_t n) {
     uint64_t counts[3];
     trit_pack_count(counts, trits, n);
     const trit_rans_model m = trit_rans_model_of(counts);
-    uint8_t *end = dst + trit_rans_model_bytes + trit_rans_room(trit_rans_cost(&m, counts));
+    uint8_t *const end = dst + room;
     trit_rans_coder c = trit_rans_coder_at(end);
     trit_rans_put(&c, &m, trits, n);
     const uint8_t *start = trit_rans_coder_finish(&c);

@@ -29,17 +29,13 @@ static uint64_t length_of(uint64_t at, uint64_t n) {
     return n - at < block ? n - at : block;
 }
 
-/* Runs and gaps are only looked at where there are few enough of them: a run takes a byte at least and a gap two bits. */
 static plan choose(const int8_t *trits, uint64_t n) {
-    uint64_t counts[3], n_runs = 1;
+    uint64_t counts[3];
     trit_pack_count(counts, trits, n);
-    for (uint64_t i = 1; i < n; i++) n_runs += trits[i] != trits[i - 1];
     plan best = {.method = by_entropy, .n_bytes = trit_rans_model_bytes, .model = trit_rans_model_of(counts)};
     best.bits = trit_rans_cost(&best.model, counts);
     double least = 8.0 * trit_rans_model_bytes + best.bits;
-    const uint64_t at_least[by_entropy] = {0, n_runs, (n - counts[1]) / 4};
     for (unsigned k = 0; k < by_entropy; k++) {
-        if ((double)at_least[k] * 8 >= least) continue;
         const uint64_t n_bytes = methods[k]->size(trits, n);
         if ((double)n_bytes * 8 >= least) continue;
         least = (double)n_bytes * 8;
@@ -62,14 +58,14 @@ static uint64_t size(const int8_t *trits, uint64_t n) {
 }
 
 /* The string is made from its end, so the blocks are gone through forwards and then backwards. Choosing again is cheap beside coding. */
-static uint64_t pack(uint8_t *dst, const int8_t *trits, uint64_t n) {
-    uint8_t *p = dst + head_bytes, *const end = dst + size(trits, n);
+static uint64_t pack(uint8_t *dst, uint64_t room, const int8_t *trits, uint64_t n) {
+    uint8_t *p = dst + head_bytes, *const end = dst + room;
     uint64_t last = (n - 1) / block * block;
     for (uint64_t at = 0; at < n; at += block) {
         const plan b = choose(trits + at, length_of(at, n));
         *p++ = (uint8_t)b.method;
         if (b.method == by_entropy) trit_rans_model_put(&b.model, p);
-        p += b.method == by_entropy ? b.n_bytes : methods[b.method]->pack(p, trits + at, length_of(at, n));
+        p += b.method == by_entropy ? b.n_bytes : methods[b.method]->pack(p, b.n_bytes, trits + at, length_of(at, n));
     }
     trit_rans_coder c = trit_rans_coder_at(end);
     for (uint64_t at = last + block; at > 0; at -= block) {

@@ -132,7 +132,8 @@ static trit_status pack_by(const trit_pack_loops *loops, trit_text *out, const t
         if (halves) trit_store_f16(p, m->scales[i]);
         else trit_store_f32(p, m->scales[i]);
     }
-    const uint64_t n_bytes = strategies[strategy].method->pack(p, m->trits, m->n_rows * m->n_cols);
+    const uint64_t room = (uint64_t)(start + size - checksum_bytes - p);
+    const uint64_t n_bytes = strategies[strategy].method->pack(p, room, m->trits, m->n_rows * m->n_cols);
     p += n_bytes;
     put_header(start, m, strategy, halves, n_bytes);
     trit_store_u32(p, loops->crc32c(0, start, (size_t)(p - start)));

@@ -20,8 +20,8 @@ typedef struct trit_pack_loops {
 typedef struct trit_pack_method {
     /* Bytes that pack writes, or where they are entropy coded a bound that is hardly more. */
     uint64_t (*size)(const int8_t *trits, uint64_t n);
-    /* Writes at dst and returns the bytes written, size() at most. */
-    uint64_t (*pack)(uint8_t *dst, const int8_t *trits, uint64_t n);
+    /* Writes at dst[0..room), room = size(), and returns the bytes of it that are the packed list; others may be used on the way. */
+    uint64_t (*pack)(uint8_t *dst, uint64_t room, const int8_t *trits, uint64_t n);
     /* Reads n trits from p and returns where the next thing begins; NULL: the bytes before `end` are not n packed trits. */
     const uint8_t *(*unpack)(int8_t *trits, uint64_t n, const uint8_t *p, const uint8_t *end, const trit_pack_loops *loops);
 } trit_pack_method;

@@ -25,13 +25,27 @@ static uint64_t size_of(uint64_t run) {
     }
 }
 
+/* Where runs begin in trits[0..n) behind trits[-1]. */
+static unsigned count_begins(const int8_t *trits, uint64_t n) {
+    uint8_t begins = 0;
+    for (uint64_t i = 0; i < n; i++) begins = (uint8_t)(begins + (trits[i] != trits[i - 1]));
+    return begins;
+}
+
+/* A byte a run, and more for long ones: those are open over a chunk's end. */
 static uint64_t size(const int8_t *trits, uint64_t n) {
-    uint64_t n_bytes = 0;
-    for (uint64_t at = 0, run; at < n; at += run) {
-        run = run_of(trits + at, n - at);
-        n_bytes += size_of(run);
+    uint64_t n_bytes = 0, open = 0; /* where the open run began */
+    for (uint64_t at = 1; at < n; at += chunk) {
+        const uint64_t m = n - at < chunk ? n - at : chunk;
+        const unsigned begins = count_begins(trits + at, m);
+        uint64_t first = at, last = at + m - 1;
+        if (!begins) continue;
+        while (trits[first] == trits[first - 1]) first++;
+        while (trits[last] == trits[last - 1]) last--;
+        n_bytes += size_of(first - open) + begins - 1;
+        open = last;
     }
-    return n_bytes;
+    return n_bytes + size_of(n - open);
 }
 
 static uint8_t *put_run(uint8_t *dst, int trit, uint64_t run) {
@@ -47,7 +61,8 @@ static uint8_t *put_run(uint8_t *dst, int trit, uint64_t run) {
     return dst;
 }
 
-static uint64_t pack(uint8_t *dst, const int8_t *trits, uint64_t n) {
+static uint64_t pack(uint8_t *dst, uint64_t room, const int8_t *trits, uint64_t n) {
+    (void)room;
     const uint8_t *start = dst;
     for (uint64_t at = 0, run; at < n; at += run) {
         run = run_of(trits + at, n - at);

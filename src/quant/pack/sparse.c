@@ -23,26 +23,30 @@ static uint64_t gap_of(const int8_t *trits, uint64_t n) {
     return i;
 }
 
-/* Bits of the codes for k and for k + 1. */
-static void bits_of(uint64_t bits[2], const int8_t *trits, uint64_t n, unsigned k) {
+/* The zeros and ones in front of the low bits of all gaps, for k and for k + 1. */
+static void count_unary(uint64_t bits[2], const int8_t *trits, uint64_t n, unsigned k) {
     bits[0] = bits[1] = 0;
-    for (uint64_t at = 0; at < n;) {
+    for (uint64_t at = 0; at < n; at++) {
         const uint64_t gap = gap_of(trits + at, n - at);
-        const bool has_sign = (at += gap) < n;
-        bits[0] += (gap >> k) + 1 + k + has_sign;
-        bits[1] += (gap >> k >> 1) + 2 + k + has_sign;
-        at += has_sign;
+        bits[0] += (gap >> k) + 1;
+        bits[1] += (gap >> k >> 1) + 1;
+        at += gap;
     }
 }
 
-/* The k with the fewest bits is the one that 2^k is near to ln 2 of the mean gap, or a neighbour of it. */
+/* The k with the fewest bits is the one whose 2^k is near to ln 2 of the mean gap, or a neighbour of it. Where most trits are not zero it
+ * is 0, and the zeros need not be looked at. */
 static unsigned choose_k(uint64_t *n_bits, const int8_t *trits, uint64_t n) {
     uint64_t counts[3], bits[2];
     unsigned k = 0;
     trit_pack_count(counts, trits, n);
-    const uint64_t gaps = n - counts[1] + 1;
-    while (k + 2 < max_k && (gaps << (k + 1)) * 10 < counts[1] * 7) k++;
-    bits_of(bits, trits, n, k);
+    const uint64_t zeros = counts[1], signs = n - zeros, gaps = signs + (trits[n - 1] == 0);
+    *n_bits = zeros + gaps + signs;
+    if (zeros <= signs) return 0;
+    while (k + 2 < max_k && ((gaps + 1) << (k + 1)) * 10 < zeros * 7) k++;
+    count_unary(bits, trits, n, k);
+    bits[0] += gaps * k + signs;
+    bits[1] += gaps * (k + 1) + signs;
     *n_bits = bits[0] <= bits[1] ? bits[0] : bits[1];
     return bits[0] <= bits[1] ? k : k + 1;
 }
@@ -72,7 +76,8 @@ static void put_gap(writer *w, uint64_t gap, unsigned k) {
     put(w, gap & (((uint64_t)1 << k) - 1), k);
 }
 
-static uint64_t pack(uint8_t *dst, const int8_t *trits, uint64_t n) {
+static uint64_t pack(uint8_t *dst, uint64_t room, const int8_t *trits, uint64_t n) {
+    (void)room;
     uint64_t n_bits;
     const unsigned k = choose_k(&n_bits, trits, n);
     writer w = {dst + 1, 0, 0};

@@ -18,13 +18,13 @@ static void pack_block(uint8_t *dst, const int8_t *trits, uint64_t n, uint64_t s
     }
 }
 
-static uint64_t pack(uint8_t *dst, const int8_t *trits, uint64_t n) {
+static uint64_t pack(uint8_t *dst, uint64_t room, const int8_t *trits, uint64_t n) {
     for (uint64_t at = 0; at < n; at += trit_two_bit_block) {
         const uint64_t rest = n - at;
         if (rest >= trit_two_bit_block) pack_block(dst + at / 4, trits + at, trit_two_bit_block, trit_pack_block_bytes);
         else pack_block(dst + at / 4, trits + at, rest, (rest + 3) / 4);
     }
-    return (n + 3) / 4;
+    return room;
 }
 
 static const uint8_t *unpack(int8_t *trits, uint64_t n, const uint8_t *p, const uint8_t *end, const trit_pack_loops *loops) {
