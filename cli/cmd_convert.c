@@ -11,6 +11,7 @@
 #include "jsonw.h"
 #include "load.h"
 #include "out.h"
+#include "store.h"
 #include "trit/convert.h"
 
 typedef struct convert_opts {
@@ -98,9 +99,12 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
     };
     trit_jsonw_array(&w.mended);
     trit_jsonw_array(&w.notes);
+    trit_text in = {0};
+    status = trit_locate(&in, args->item[0], &o->output, err);
     trit_progress_init(&w.bar, "converting", !o->output.quiet);
-    status = trit_convert(args->item[0], args->item[1], &convert, &report, err);
+    if (status == trit_ok) status = trit_convert(in.data, args->item[1], &convert, &report, err);
     trit_progress_fini(&w.bar);
+    trit_text_fini(&in);
     if (status == trit_ok && o->output.json) status = print_json(&w, &report, err);
     else if (status == trit_ok && !o->output.quiet) print_text(args->item[1], &report);
     trit_jsonw_fini(&w.mended);

@@ -15,6 +15,7 @@
 #include "jsonw.h"
 #include "load.h"
 #include "out.h"
+#include "store.h"
 
 typedef struct tokenize_opts {
     const char *model, *file;
@@ -219,7 +220,10 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
         if (status == trit_ok && !w.tokenizer)
             status = trit_error_set(err, trit_arg, "%s: the model has no tokenizer", trit_model_choice_name(&choice));
     } else {
-        status = trit_tokenizer_open(&owned, o->model, err);
+        trit_text path = {0};
+        status = trit_locate(&path, o->model, &(trit_output_choice){0}, err);
+        if (status == trit_ok) status = trit_tokenizer_open(&owned, path.data, err);
+        trit_text_fini(&path);
         w.tokenizer = owned;
     }
     if (status == trit_ok) status = answer(&w, args, err);

@@ -50,7 +50,7 @@ static void print_env(void) {
     const char *name, *meaning;
     trit_out_puts("environment variables\n");
     for (size_t i = 0; (name = trit_env_at(i, &meaning)); i++) {
-        const char *value = trit_env_get(name);
+        const char *value = trit_env_shown(name);
         trit_out_printf("  %-14s ", name);
         if (value) trit_out_escaped(value, strlen(value));
         else trit_out_puts("(not set)");
@@ -113,7 +113,7 @@ static void put_pairs(trit_jsonw *w, const char *list, const char *key, const ch
         trit_jsonw_object(w);
         trit_jsonw_put_str(w, "name", name);
         trit_jsonw_put_str(w, key, second);
-        if (at == trit_env_at) trit_jsonw_put_str(w, "value", trit_env_get(name));
+        if (at == trit_env_at) trit_jsonw_put_str(w, "value", trit_env_shown(name));
         trit_jsonw_close(w, '}');
     }
     trit_jsonw_close(w, ']');

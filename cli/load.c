@@ -6,11 +6,13 @@
 #include "base/os.h"
 #include "base/progress.h"
 #include "interrupt.h"
+#include "store.h"
 
 const trit_option trit_model_options[6] = {
     {"model", 'm', trit_opt_file, offsetof(trit_model_choice, model), "MODEL", 0, 0,
-     "a .gguf or .safetensors file, a Hugging Face model folder, or synthetic:SHAPE (random weights; \"trit info --synthetic\" lists "
-     "the shapes); without it the small model inside the program"},
+     "a .gguf or .safetensors file, a Hugging Face model folder, hf:org/name[:file][@revision] or an alias (pulled if it is not there; "
+     "\"trit list --aliases\"), or synthetic:SHAPE (random weights; \"trit info --synthetic\" lists the shapes); without it the small model "
+     "inside the program"},
     {"tokenizer", 0, trit_opt_file, offsetof(trit_model_choice, tokenizer), "FILE", 0, 0,
      "another tokenizer: tokenizer.json, tokenizer.model, a folder or a GGUF file"},
     {"activation", 0, trit_opt_choice, offsetof(trit_model_choice, activation), "relu2|silu|gelu", 0, 0,
@@ -77,17 +79,19 @@ trit_status trit_load(trit_loaded *out, const trit_model_choice *model, const tr
         .progress = on_progress,
         .user = &bar,
     };
-    trit_status status = trit_ok;
-    if (run) {
+    trit_text path = {0};
+    trit_status status = trit_locate(&path, model->model, output, err);
+    if (status == trit_ok && run) {
         trit_device_opts device_opts = {.n_threads = (unsigned)run->threads};
         status = trit_device_open(&out->device, run->device, &device_opts, err);
         opts.device = out->device;
     }
     if (status == trit_ok) {
         trit_progress_init(&bar, "loading", !output->quiet);
-        status = trit_model_open(&out->model, model->model, &opts, err);
+        status = trit_model_open(&out->model, path.data, &opts, err);
         trit_progress_fini(&bar);
     }
+    trit_text_fini(&path);
     if (status == trit_ok) out->tokenizer = trit_model_tokenizer(out->model);
     out->load_ms = (double)(trit_os_clock_ns() - start) * 1e-6;
     return status;

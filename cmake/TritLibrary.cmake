@@ -1,6 +1,13 @@
 # libtrit: the sources of src/, compiled once and linked twice (static and shared).
 file(GLOB_RECURSE TRIT_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.c)
 
+# The store asks the hub through libcurl, or says that it cannot.
+if(TRIT_HUB_LIBS)
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/io/hub_http_none\\.c$")
+else()
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/io/hub_http\\.c$")
+endif()
+
 # Kernels for one instruction set stand in src/kernel/x86 and src/kernel/arm; a file's last name says what the compiler may
 # use. Nothing else is compiled with such flags, so the program starts on the oldest chip and chooses at run time.
 set(TRIT_ISA_sse41 -msse4.1)

@@ -2,7 +2,8 @@
 # Installs what a build of trit needs and this machine lacks: apt-get on Debian and Ubuntu, brew on macOS. Asks for nothing,
 # says what it installs, and does nothing when all is there.
 #
-#   tools/setup.sh           what the program needs: a C compiler, CMake, pkg-config, PCRE2, utf8proc, jansson
+#   tools/setup.sh           what the program needs: a C compiler, CMake, pkg-config, PCRE2, utf8proc, jansson,
+#                            libcurl
 #   tools/setup.sh --tests   and what the tests need: cmocka, a C++ compiler for the header test
 #   tools/setup.sh --ci      and what the whole check needs: clang, clang-tidy, sanitizers, an AArch64 compiler, emulators
 set -eu
@@ -46,6 +47,7 @@ look() {
     library libpcre2-8 libpcre2-dev pcre2
     library libutf8proc libutf8proc-dev utf8proc
     library "jansson >= 2.12" libjansson-dev jansson
+    library "libcurl >= 7.66" libcurl4-openssl-dev curl
     if [ "$level" != build ]; then
         library cmocka libcmocka-dev cmocka
         has c++ g++ ""

@@ -26,8 +26,8 @@ typedef struct trit_model_opts {
     uint32_t i2_s_block;     /* I2_S files of some builds of bitnet.cpp: 64 (ARM), 4 (four rows at once); 0: 128 */
     bool embeddings;         /* for trit_embed only: nothing is prepared for choosing tokens */
     bool no_weights;         /* read the description only: the model can tell, not run; opens what cannot be run too */
-    /* Called now and then while opening, from the calling thread, with the layers that are done and all; false stops (status
-     * cancelled). May be NULL. */
+    /* Called now and then while opening, from the calling thread, with the layers that are done and all (with bytes before that, if
+     * the model has to be pulled); false stops (status cancelled). May be NULL. */
     bool (*progress)(void *user, uint64_t done, uint64_t total);
     void *user;
     /* bitnet.cpp's description of the kernels that TL1 and TL2 files are laid out for; NULL: kernel_config.ini beside the model, and
@@ -35,9 +35,11 @@ typedef struct trit_model_opts {
     const char *kernel_config;
 } trit_model_opts;
 
-/* `ref`: a .gguf or .safetensors file, a .bin of llama2.c, a Hugging Face folder, "synthetic:SHAPE" (random weights of a
- * published shape, see trit_synthetic_at), or NULL/"" for the model inside the program. `opts` may be NULL. The caller closes.
- * Errors: io, format (names tensor or key, and the value), unsupported, numeric (a NaN in the weights), memory, cancelled. */
+/* `ref`: a .gguf or .safetensors file, a .bin of llama2.c, a Hugging Face folder, "hf:org/name" or an alias (pulled where the store
+ * lacks it, see trit/hub.h), "synthetic:SHAPE" (random weights of a published shape, see trit_synthetic_at), or NULL/"" for the model
+ * inside the program. `opts` may be NULL. The caller closes.
+ * Errors: io, format (names tensor or key, and the value), unsupported, numeric (a NaN in the weights), memory, cancelled, and those
+ * of trit_hub_pull. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_model_open(trit_model **out, const char *ref, const trit_model_opts *opts, trit_error *err);
 TRIT_API void trit_model_close(trit_model *model); /* NULL is fine */
 

@@ -16,7 +16,8 @@ extern "C" {
 typedef struct trit_tokenizer trit_tokenizer;
 
 /* Opens the tokenizer of `ref`: a tokenizer.json (BPE, Unigram, WordPiece, WordLevel), a SentencePiece tokenizer.model (BPE,
- * Unigram), a folder that holds one of them, or a GGUF file (gpt2, llama, t5, bert). The caller closes it. Errors: io, format, unsupported, memory. */
+ * Unigram), a folder that holds one of them, a GGUF file (gpt2, llama, t5, bert), or a model of the hub (trit/hub.h). The caller
+ * closes it. Errors: io, format, unsupported, memory, and those of trit_hub_pull. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tokenizer_open(trit_tokenizer **out, const char *ref, trit_error *err);
 TRIT_API void trit_tokenizer_close(trit_tokenizer *tokenizer); /* NULL is fine */
 

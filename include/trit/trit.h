@@ -8,6 +8,7 @@
 #include "trit/device.h"
 #include "trit/embed.h"
 #include "trit/engine.h"
+#include "trit/hub.h"
 #include "trit/memory.h"
 #include "trit/model.h"
 #include "trit/pack.h"

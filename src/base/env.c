@@ -9,10 +9,13 @@
 
 static const struct {
     const char *name, *meaning;
+    bool is_secret;
 } variables[] = {
-#define TRIT_ENV(name, meaning) {name, meaning},
+#define TRIT_ENV(name, meaning) {name, meaning, false},
+#define TRIT_ENV_SECRET(name, meaning) {name, meaning, true},
 #include "base/env.def"
 #undef TRIT_ENV
+#undef TRIT_ENV_SECRET
 };
 
 enum { n_variables = sizeof variables / sizeof variables[0] };
@@ -35,4 +38,11 @@ const char *trit_env_get(const char *name) {
     assert(is_row(name));
     const char *value = getenv(name);
     return value && *value ? value : NULL;
+}
+
+const char *trit_env_shown(const char *name) {
+    const char *value = trit_env_get(name);
+    for (size_t i = 0; value && i < n_variables; i++)
+        if (variables[i].is_secret && strcmp(variables[i].name, name) == 0) return "(set, not shown)";
+    return value;
 }

@@ -27,6 +27,7 @@ bool trit_os_is_file(const char *path);
 
 uint64_t trit_os_clock_ns(void); /* monotonic */
 uint64_t trit_os_thread_ns(void); /* processor time of the calling thread */
+void trit_os_sleep_ms(unsigned ms); /* or less, if a signal arrives */
 unsigned trit_os_n_cores(void);  /* physical cores this process may use, at least 1 */
 unsigned trit_os_n_cpus(void);   /* logical ones */
 uint64_t trit_os_memory_bytes(void);   /* of the machine or the cgroup, 0 if unknown */

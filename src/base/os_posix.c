@@ -94,6 +94,10 @@ uint64_t trit_os_thread_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+void trit_os_sleep_ms(unsigned ms) {
+    (void)nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
+}
+
 unsigned trit_os_n_cpus(void) {
 #if defined(__linux__)
     cpu_set_t set;

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "trit/hub.h"
 
 static trit_status copy_text(char **out, trit_str s, trit_error *err) {
     *out = trit_strndup(s.p ? s.p : "", s.n);
@@ -110,9 +111,19 @@ static trit_status open_kernels(trit_model *m, const char *ref, const char *path
     return trit_kernel_config_open(&m->kernels, beside, err);
 }
 
+/* From a path, or from where the store has what `ref` names. */
+static trit_status open_source(trit_model *m, const char *ref, const trit_model_opts *o, trit_error *err) {
+    trit_text path = {0};
+    const trit_hub_opts hub = {.progress = o->progress, .user = o->user};
+    trit_status status = trit_hub_resolve(&path, ref, &hub, err);
+    if (status == trit_ok) status = trit_source_open(&m->source, path.data, err);
+    if (status == trit_ok) status = open_kernels(m, path.data, o->kernel_config, err);
+    trit_text_fini(&path);
+    return status;
+}
+
 static trit_status open_steps(trit_model *m, const char *ref, const trit_model_opts *o, trit_error *err) {
-    trit_status status = trit_source_open(&m->source, ref, err);
-    if (status == trit_ok) status = open_kernels(m, ref, o->kernel_config, err);
+    trit_status status = open_source(m, ref, o, err);
     if (status == trit_ok) status = read_description(m, o, err);
     if (status == trit_ok) status = read_texts(m, err);
     if (status == trit_ok) status = name_tensors(m, err);

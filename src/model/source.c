@@ -62,8 +62,6 @@ static trit_status open_any(trit_source *s, const char *ref, trit_error *err) {
         status = trit_gguf_open_memory(&s->gguf, trit_builtin_model, trit_builtin_model_size, "the built-in model", err);
         return status == trit_ok ? settle_gguf(s, err) : status;
     }
-    if (strncmp(ref, "hf:", 3) == 0)
-        return trit_error_set(err, trit_unsupported, "%s: fetching models is not supported yet; give the path of a file or folder", ref);
     if (strncmp(ref, synthetic_prefix, sizeof synthetic_prefix - 1) == 0) return open_synthetic(s, ref + sizeof synthetic_prefix - 1, err);
     if (trit_os_is_dir(ref) || ends_with(ref, ".safetensors") || ends_with(ref, ".safetensors.index.json"))
         return open_hugging_face(s, ref, err);

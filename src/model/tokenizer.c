@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/os.h"
 #include "model/model.h"
+#include "trit/hub.h"
 
 static int32_t id_of(const trit_gguf *g, const char *key) {
     int64_t v;
@@ -177,7 +178,7 @@ static bool ends_with(const char *s, const char *end) {
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-trit_status trit_tokenizer_open(trit_tokenizer **out, const char *ref, trit_error *err) {
+static trit_status open_path(trit_tokenizer **out, const char *ref, trit_error *err) {
     trit_tokenizer *tokenizer = NULL;
     trit_status status;
     if (trit_os_is_dir(ref)) {
@@ -195,5 +196,13 @@ trit_status trit_tokenizer_open(trit_tokenizer **out, const char *ref, trit_erro
         trit_gguf_close(g);
     }
     if (status == trit_ok) *out = tokenizer;
+    return status;
+}
+
+trit_status trit_tokenizer_open(trit_tokenizer **out, const char *ref, trit_error *err) {
+    trit_text path = {0};
+    trit_status status = trit_hub_resolve(&path, ref, NULL, err);
+    if (status == trit_ok) status = open_path(out, path.data, err);
+    trit_text_fini(&path);
     return status;
 }

@@ -8,9 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const commands[] = {"run",   "embed",         "tokenize",      "eval ppl",     "eval kl",      "eval tasks", "eval logits", "convert",
-                                       "bench", "bench compare", "bench regress", "bench report", "bench energy", "info",       "doctor",      "completion",
-                                       "help",  "pack-study"};
+static const char *const commands[] = {
+    "run",  "embed", "tokenize", "eval ppl", "eval kl",       "eval tasks",    "eval logits",  "convert",      "pull", "list",
+    "rm",   "bench", "bench compare", "bench regress", "bench report", "bench energy", "info", "doctor", "completion", "help",
+    "pack-study",
+};
 enum { n_commands = sizeof commands / sizeof commands[0] };
 
 /* Tests that run a model need the one inside the program. */
@@ -71,7 +73,12 @@ static void test_examples(void **state) {
              "echo '{\"query\": \"Once upon a\", \"choices\": [\"time\", \"dog\"], \"gold\": 0}' > choices.jsonl; "
              "echo '{\"text\": \"Once upon a time\"}' > lambada.jsonl; "
              "$TRIT_EMULATOR \"$TRIT_PROGRAM\" bench -q -p 8 -n 2 -t 1 -r 2 -o before.json > /dev/null; cp before.json after.json; cp before.json run.json; "
-             "echo '{%% for m in messages %%}{{ m.role }}: {{ m.content }} {%% endfor %%}' > chat.jinja",
+             "echo '{%% for m in messages %%}{{ m.role }}: {{ m.content }} {%% endfor %%}' > chat.jinja; "
+             /* A store with the models that the examples pull. */
+             "kept() { d=.cache/huggingface/hub/models--$1; s=$d/snapshots/0123456789abcdef0123456789abcdef01234567; mkdir -p $d/refs $s; "
+             "printf %%s ${s##*/} > $d/refs/$2; shift 2; for f; do cp model.gguf $s/$f; done; }; "
+             "kept microsoft--bitnet-b1.58-2B-4T-gguf main ggml-model-i2_s.gguf; kept prism-ml--Ternary-Bonsai-8B-gguf main Ternary-Bonsai-8B-PQ2_0.gguf; "
+             "kept tiiuae--Falcon-E-1B-Instruct prequantized config.json model.safetensors",
              test_source("models/story.gguf"), test_source("fuzz/corpus/tokenizer_json/bytelevel.json"));
     result r = sh(setup);
     if (r.code == 77) skip();
@@ -91,7 +98,7 @@ static void test_examples(void **state) {
             assert_non_null(f);
             fputs(script, f);
             fclose(f);
-            result e = sh("cd ex; HOME=$PWD bash -o pipefail example.sh");
+            result e = sh("cd ex; HOME=$PWD HF_HUB_OFFLINE=1 bash -o pipefail example.sh");
             expect_code(&e, 0, line);
             release(&e);
             n_run++;
