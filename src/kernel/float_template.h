@@ -14,41 +14,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "kernel/elements.h"
 #include "kernel/numbers.h"
 #include "kernel/variants.h"
 #include "quant/layout.h"
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-/* ---- elements of memory as lanes ---- */
-
-enum kind { kind_f32, kind_f16, kind_bf16, kind_i8 }; /* always a constant, so that the switches vanish */
-
-ALWAYS_INLINE size_t kind_bytes(enum kind kind) {
-    return kind == kind_f32 ? 4 : kind == kind_i8 ? 1 : 2;
-}
-
-ALWAYS_INLINE v16 load(enum kind kind, const void *p) {
-    switch (kind) {
-    case kind_f32: return v16_load(p);
-    case kind_f16: return v16_load_f16(p);
-    case kind_bf16: return v16_load_bf16(p);
-    default: return v16_load_i8(p);
-    }
-}
-
-/* n < 16 elements, the other lanes +0.0f */
-static inline v16 load_part(enum kind kind, const void *p, size_t n) {
-    unsigned char buffer[16 * sizeof(float)] = {0};
-    memcpy(buffer, p, n * kind_bytes(kind));
-    return load(kind, buffer);
-}
-
-static inline void store_part(float *p, v16 v, size_t n) {
-    float buffer[16];
-    v16_store(buffer, v);
-    memcpy(p, buffer, n * sizeof *p);
-}
 
 /* ---- products ---- */
 
@@ -91,6 +60,12 @@ ALWAYS_INLINE void tile(enum kind kind, const trit_float_mul *a, uint32_t row, u
         for (int i = 0; i < n_rows; i++) a->y[(token + (uint32_t)j) * a->y_stride + row + (uint32_t)i] = sum[i][j];
 }
 
+ALWAYS_INLINE void rows_of_tokens(enum kind kind, const trit_float_mul *a, uint32_t first, uint32_t last, uint32_t token, int n_tokens) {
+    uint32_t r = first;
+    for (; r + GEMM_ROWS <= last; r += GEMM_ROWS) tile(kind, a, r, token, GEMM_ROWS, n_tokens);
+    for (; r < last; r++) tile(kind, a, r, token, 1, n_tokens);
+}
+
 /* Rows in blocks that stay in the second-level cache while the tokens pass by; a token tile stays in the first level. */
 ALWAYS_INLINE void product(enum kind kind, const trit_float_mul *a, uint32_t row0, uint32_t row1) {
     const size_t block_bytes = 128 * 1024;
@@ -98,17 +73,12 @@ ALWAYS_INLINE void product(enum kind kind, const trit_float_mul *a, uint32_t row
     rows = rows < 16 ? 16 : rows - rows % 8;
     for (uint32_t first = row0; first < row1;) {
         uint32_t last = row1 - first < rows ? row1 : first + (uint32_t)rows, t = 0;
-        for (; t + GEMM_TOKENS <= a->n_tokens; t += GEMM_TOKENS) {
-            uint32_t r = first;
-            for (; r + GEMM_ROWS <= last; r += GEMM_ROWS) tile(kind, a, r, t, GEMM_ROWS, GEMM_TOKENS);
-            for (; r < last; r++) tile(kind, a, r, t, 1, GEMM_TOKENS);
-        }
+        for (; t + GEMM_TOKENS <= a->n_tokens; t += GEMM_TOKENS) rows_of_tokens(kind, a, first, last, t, GEMM_TOKENS);
+        for (; t + 2 <= a->n_tokens; t += 2) rows_of_tokens(kind, a, first, last, t, 2);
         uint32_t r = first;
         if (t < a->n_tokens) {
-            for (; r + GEMV_ROWS <= last; r += GEMV_ROWS)
-                for (uint32_t s = t; s < a->n_tokens; s++) tile(kind, a, r, s, GEMV_ROWS, 1);
-            for (; r < last; r++)
-                for (uint32_t s = t; s < a->n_tokens; s++) tile(kind, a, r, s, 1, 1);
+            for (; r + GEMV_ROWS <= last; r += GEMV_ROWS) tile(kind, a, r, t, GEMV_ROWS, 1);
+            for (; r < last; r++) tile(kind, a, r, t, 1, 1);
         }
         first = last;
     }
@@ -342,105 +312,117 @@ void KERNEL(rope_neox)(float *x, const float *cos, const float *sin, uint32_t d)
 
 /* ---- attention ---- */
 
-static inline float q8_scale(const unsigned char *row, uint32_t d) {
-    float scale;
-    memcpy(&scale, row + (d + 3) / 4 * 4, sizeof scale);
-    return scale;
-}
-
-ALWAYS_INLINE void scores(enum kind kind, float *score, const float *q, const trit_kv_span *keys, float s) {
-    const unsigned char *row = keys->rows;
-    uint32_t step;
-    for (uint32_t i = 0; i < keys->n; i += step) {
-        float sum[max_tile][max_tile];
-        step = keys->n - i >= GEMV_ROWS ? GEMV_ROWS : 1;
-        if (step == 1)
-            dots(kind, sum, row + i * keys->stride, keys->stride, q, 0, keys->d, 1, 1);
-        else
-            dots(kind, sum, row + i * keys->stride, keys->stride, q, 0, keys->d, GEMV_ROWS, 1);
-        for (uint32_t j = 0; j < step; j++) {
-            float dot = sum[j][0];
-            if (kind == kind_i8) dot *= q8_scale(row + (i + j) * keys->stride, keys->d);
-            score[i + j] = dot * s;
-        }
-    }
-}
-
-void KERNEL(kv_scores_f32)(float *score, const float *q, const trit_kv_span *keys, float s) {
-    scores(kind_f32, score, q, keys, s);
-}
-
-void KERNEL(kv_scores_f16)(float *score, const float *q, const trit_kv_span *keys, float s) {
-    scores(kind_f16, score, q, keys, s);
-}
-
-void KERNEL(kv_scores_q8)(float *score, const float *q, const trit_kv_span *keys, float s) {
-    scores(kind_i8, score, q, keys, s);
-}
-
-float KERNEL(softmax_exp)(float *x, size_t n) {
-    const v16 bottom = v16_set1(-INFINITY);
-    v16 m = bottom, sum = v16_zero();
+float KERNEL(softmax_exp)(float *x, size_t n, float s) {
+    const v16 factor = v16_set1(s);
+    v16 m = v16_set1(-INFINITY), sum = v16_zero();
     size_t i = 0;
-    for (; i + 16 <= n; i += 16) m = v16_max(v16_load(x + i), m);
+    for (; i + 16 <= n; i += 16) m = v16_max(v16_mul(v16_load(x + i), factor), m);
     float largest = v16_largest(m);
     for (size_t j = i; j < n; j++)
-        if (x[j] > largest) largest = x[j];
+        if (x[j] * s > largest) largest = x[j] * s;
 
     m = v16_set1(largest);
     for (i = 0; i + 16 <= n; i += 16) {
-        v16 p = exp16(v16_sub(v16_load(x + i), m));
+        v16 p = exp16(v16_sub(v16_mul(v16_load(x + i), factor), m));
         v16_store(x + i, p);
         sum = v16_add(sum, p);
     }
     if (i < n) { /* the lanes beyond the end count as 0 in the sum, so the exponentials are loaded again */
-        store_part(x + i, exp16(v16_sub(load_part(kind_f32, x + i, n - i), m)), n - i);
+        store_part(x + i, exp16(v16_sub(v16_mul(load_part(kind_f32, x + i, n - i), factor), m)), n - i);
         sum = v16_add(sum, load_part(kind_f32, x + i, n - i));
     }
     return v16_sum(sum);
 }
 
-/* Lanes [j, j + 16 n_parts) of y: they stay in registers while all positions pass. */
-ALWAYS_INLINE void mix_lanes(enum kind kind, float *y, const float *p, const trit_kv_span *values, size_t j, int n_parts) {
-    const unsigned char *row = values->rows;
-    v16 acc[4];
-    for (int c = 0; c < n_parts; c++) acc[c] = v16_load(y + j + 16 * c);
-    for (uint32_t i = 0; i < values->n; i++, row += values->stride) {
-        const v16 weight = v16_set1(p[i]), scale = v16_set1(kind == kind_i8 ? q8_scale(row, values->d) : 1.0f);
+/* As many sums as hide the latency of additions: each key or value is widened once for all queries of a tile. */
+enum { attention_sums = GEMV_ROWS };
+
+ALWAYS_INLINE void score_tile(enum kind kind, const trit_kv_scores *a, uint32_t key, uint32_t query, int n_keys, int n_queries) {
+    float sum[max_tile][max_tile];
+    if (query == 0) fetch_next(&a->keys, key, a->keys.n);
+    dots(kind, sum, (const unsigned char *)a->keys.rows + key * a->keys.stride, a->keys.stride, a->q + query * a->q_stride, a->q_stride,
+         a->keys.d, n_keys, n_queries);
+    for (int t = 0; t < n_queries; t++)
+        for (int i = 0; i < n_keys; i++) a->score[(query + (uint32_t)t) * a->score_stride + key + (uint32_t)i] = sum[i][t];
+}
+
+ALWAYS_INLINE void score_queries(enum kind kind, const trit_kv_scores *a, uint32_t query, int n_queries) {
+    const int n_keys = attention_sums / n_queries;
+    uint32_t i = 0;
+    for (; i + (uint32_t)n_keys <= a->keys.n; i += (uint32_t)n_keys) score_tile(kind, a, i, query, n_keys, n_queries);
+    for (; i < a->keys.n; i++) score_tile(kind, a, i, query, 1, n_queries);
+}
+
+ALWAYS_INLINE void scores(enum kind kind, const trit_kv_scores *a) {
+    uint32_t t = 0;
+    if (attention_sums >= 4)
+        for (; t + 4 <= a->n_queries; t += 4) score_queries(kind, a, t, 4);
+    for (; t + 2 <= a->n_queries; t += 2) score_queries(kind, a, t, 2);
+    if (t < a->n_queries) score_queries(kind, a, t, 1);
+}
+
+void KERNEL(kv_scores_f32)(const trit_kv_scores *a) {
+    scores(kind_f32, a);
+}
+
+void KERNEL(kv_scores_f16)(const trit_kv_scores *a) {
+    scores(kind_f16, a);
+}
+
+/* Columns [j, j + 16 n_parts) of n_queries results: they stay in registers while all positions pass. */
+ALWAYS_INLINE void mix_tile(enum kind kind, const trit_kv_mix *a, uint32_t query, size_t j, int n_queries, int n_parts) {
+    const unsigned char *row = (const unsigned char *)a->values.rows + j * kind_bytes(kind);
+    const float *p = a->p + query * a->p_stride;
+    float *y = a->y + query * a->y_stride + j;
+    v16 acc[max_tile][max_tile];
+    for (int t = 0; t < n_queries; t++)
+        for (int c = 0; c < n_parts; c++) acc[t][c] = v16_load(y + (size_t)t * a->y_stride + 16 * c);
+    for (uint32_t i = 0; i < a->values.n; i++, row += a->values.stride)
         for (int c = 0; c < n_parts; c++) {
-            v16 v = load(kind, row + (j + 16 * (size_t)c) * kind_bytes(kind));
-            if (kind == kind_i8) v = v16_mul(v, scale);
-            acc[c] = v16_add(acc[c], v16_mul(weight, v));
+            v16 v = load(kind, row + 16 * (size_t)c * kind_bytes(kind));
+            for (int t = 0; t < n_queries; t++) acc[t][c] = v16_add(acc[t][c], v16_mul(v16_set1(p[(size_t)t * a->p_stride + i]), v));
         }
+    for (int t = 0; t < n_queries; t++)
+        for (int c = 0; c < n_parts; c++) v16_store(y + (size_t)t * a->y_stride + 16 * c, acc[t][c]);
+}
+
+/* The last columns, fewer than 16 */
+static inline void mix_tail(enum kind kind, const trit_kv_mix *a, uint32_t query, size_t j) {
+    const unsigned char *row = (const unsigned char *)a->values.rows + j * kind_bytes(kind);
+    const float *p = a->p + query * a->p_stride;
+    float *y = a->y + query * a->y_stride + j;
+    size_t n = a->values.d - j;
+    v16 acc = load_part(kind_f32, y, n);
+    for (uint32_t i = 0; i < a->values.n; i++, row += a->values.stride) acc = v16_add(acc, v16_mul(v16_set1(p[i]), load_part(kind, row, n)));
+    store_part(y, acc, n);
+}
+
+ALWAYS_INLINE void mix_queries(enum kind kind, const trit_kv_mix *a, uint32_t query, int n_queries) {
+    const int n_parts = attention_sums / n_queries;
+    const size_t d = a->values.d, step = 16 * (size_t)n_parts;
+    size_t j = 0;
+    for (; j + step <= d; j += step) {
+        if (query == 0) fetch_next(&a->values, j / step, d / step);
+        mix_tile(kind, a, query, j, n_queries, n_parts);
     }
-    for (int c = 0; c < n_parts; c++) v16_store(y + j + 16 * c, acc[c]);
+    for (; j + 16 <= d; j += 16) mix_tile(kind, a, query, j, n_queries, 1);
+    for (int t = 0; j < d && t < n_queries; t++) mix_tail(kind, a, query + (uint32_t)t, j);
 }
 
-ALWAYS_INLINE void mix(enum kind kind, float *y, const float *p, const trit_kv_span *values) {
-    const unsigned char *row = values->rows;
-    size_t j = 0, d = values->d;
-    for (; j + 64 <= d; j += 64) mix_lanes(kind, y, p, values, j, 4);
-    for (; j + 16 <= d; j += 16) mix_lanes(kind, y, p, values, j, 1);
-    if (j == d) return;
-    v16 acc = load_part(kind_f32, y + j, d - j);
-    for (uint32_t i = 0; i < values->n; i++, row += values->stride) {
-        v16 v = load_part(kind, row + j * kind_bytes(kind), d - j);
-        if (kind == kind_i8) v = v16_mul(v, v16_set1(q8_scale(row, values->d)));
-        acc = v16_add(acc, v16_mul(v16_set1(p[i]), v));
-    }
-    store_part(y + j, acc, d - j);
+ALWAYS_INLINE void mix(enum kind kind, const trit_kv_mix *a) {
+    uint32_t t = 0;
+    if (attention_sums >= 4)
+        for (; t + 4 <= a->n_queries; t += 4) mix_queries(kind, a, t, 4);
+    for (; t + 2 <= a->n_queries; t += 2) mix_queries(kind, a, t, 2);
+    if (t < a->n_queries) mix_queries(kind, a, t, 1);
 }
 
-void KERNEL(kv_mix_f32)(float *y, const float *p, const trit_kv_span *values) {
-    mix(kind_f32, y, p, values);
+void KERNEL(kv_mix_f32)(const trit_kv_mix *a) {
+    mix(kind_f32, a);
 }
 
-void KERNEL(kv_mix_f16)(float *y, const float *p, const trit_kv_span *values) {
-    mix(kind_f16, y, p, values);
-}
-
-void KERNEL(kv_mix_q8)(float *y, const float *p, const trit_kv_span *values) {
-    mix(kind_i8, y, p, values);
+void KERNEL(kv_mix_f16)(const trit_kv_mix *a) {
+    mix(kind_f16, a);
 }
 
 void KERNEL(kv_store_f16)(void *row, const float *x, uint32_t d) {

@@ -74,13 +74,50 @@ typedef struct trit_q8_mul {
     size_t y_stride;
 } trit_q8_mul;
 
-/* Scores of one query vector against n positions of the key cache, and the weighted sum of values. Positions lie
- * kv_stride bytes apart. q8 rows are: int8 [d], then one float scale at byte (d + 3) / 4 * 4; x = q * scale. */
+/* Positions of the key or value cache of one head, `stride` bytes apart. q8 rows are: int8 [d], then one float scale at byte
+ * (d + 3) / 4 * 4; x = q * scale. Pages are too short for the processor to see where the next one lies, so a kernel fetches it. */
 typedef struct trit_kv_span {
     const void *rows; /* n rows of d elements */
+    const void *next; /* as many rows that are wanted after these; NULL: unknown */
     size_t stride;    /* bytes */
     uint32_t n, d;
 } trit_kv_span;
+
+/* What attention takes at once: query vectors that share keys and values, and positions of q8 values. */
+enum { trit_kv_max_queries = 16, trit_kv_max_positions = 32 };
+
+/* Scores of queries. f32, f16: score[t][i] = 16-lane sum of q[t][j] * k[i][j].
+ * q8: score[t][i] = ((float)acc * scale of key i) * q8_scale[t], acc = sum_j q8[t][j] * k[i][j] in int32;
+ *     |q8| <= trit_kv_query_limit(d), so that |acc| <= 128 d |q8| < 2^31. */
+typedef struct trit_kv_scores {
+    trit_kv_span keys;
+    const float *q;        /* [n_queries, q_stride]; f32, f16 */
+    const int16_t *q8;     /* [n_queries, q_stride], q_stride = trit_kv_query_width(d), as kv_query_q8 writes them; q8 */
+    const float *q8_scale; /* [n_queries] */
+    size_t q_stride;
+    uint32_t n_queries;
+    float *score; /* [n_queries, score_stride] */
+    size_t score_stride;
+} trit_kv_scores;
+
+/* Weighted sums of values for up to trit_kv_max_queries queries. */
+typedef struct trit_kv_mix {
+    trit_kv_span values;
+    const float *p; /* [n_queries, p_stride]: weights of the span's positions */
+    size_t p_stride;
+    uint32_t n_queries;
+    float *y; /* [n_queries, y_stride] */
+    size_t y_stride;
+} trit_kv_mix;
+
+/* A quantized query's int16s: whole vectors of every tier. */
+static inline size_t trit_kv_query_width(uint32_t d) {
+    return ((size_t)d + 31) / 32 * 32;
+}
+
+static inline float trit_kv_query_limit(uint32_t d) {
+    return d <= 512 ? 32767.0f : (float)(INT32_MAX / 128 / d);
+}
 
 typedef struct trit_kernels {
     /* Rows [row0, row1) of a product. */
@@ -111,19 +148,24 @@ typedef struct trit_kernels {
     void (*rope_neox)(float *x, const float *cos, const float *sin, uint32_t d);
     void (*rope_norm)(float *x, const float *cos, const float *sin, uint32_t d);
 
-    /* score[i] = (16-lane sum of q * k_i) * s (q8: the products q[d] * (float)k[d], summed, times k's scale, then times s). */
-    void (*kv_scores_f32)(float *score, const float *q, const trit_kv_span *keys, float s);
-    void (*kv_scores_f16)(float *score, const float *q, const trit_kv_span *keys, float s);
-    void (*kv_scores_q8)(float *score, const float *q, const trit_kv_span *keys, float s);
-
-    /* In place: p = exp(x - max x) for x[0..n); returns the 16-lane sum. n > 0. exp(x) is 0 below -87.3; -infinity masks a
+    /* In place: p = exp(x s - max (x s)) for x[0..n); returns the 16-lane sum. n > 0. exp(x) is 0 below -87.3; -infinity masks a
      * position out, and where all are masked the result is NaN. */
-    float (*softmax_exp)(float *x, size_t n);
+    float (*softmax_exp)(float *x, size_t n, float s);
 
-    /* y[0..d) += p[i] * v_i, positions in rising order (q8: v = (float)q * scale first). */
-    void (*kv_mix_f32)(float *y, const float *p, const trit_kv_span *values);
-    void (*kv_mix_f16)(float *y, const float *p, const trit_kv_span *values);
-    void (*kv_mix_q8)(float *y, const float *p, const trit_kv_span *values);
+    /* A query for q8 keys: a = max|x|, L = trit_kv_query_limit(d), q = RNE(x * (L / a)), 0 for a == 0, NaN becomes 0, zeros
+     * up to trit_kv_query_width(d). Returns the scale a / L. */
+    float (*kv_query_q8)(int16_t *q, const float *x, uint32_t d);
+
+    void (*kv_scores_f32)(const trit_kv_scores *a);
+    void (*kv_scores_f16)(const trit_kv_scores *a);
+    void (*kv_scores_q8)(const trit_kv_scores *a);
+
+    /* f32, f16: y[t][0..d) += p[t][i] * v_i, positions in rising order, each product rounded.
+     * q8: w_i = p[t][i] * scale_i; m = max|w|; c_i = RNE(w_i * (32767 / m)) within +-32767, 0 for m == 0, NaN becomes 0;
+     *     y[t][j] += (float)(sum_i c_i v_i[j] in int32) * (m / 32767); n <= trit_kv_max_positions, so a sum is below 2^27. */
+    void (*kv_mix_f32)(const trit_kv_mix *a);
+    void (*kv_mix_f16)(const trit_kv_mix *a);
+    void (*kv_mix_q8)(const trit_kv_mix *a);
 
     /* One row of a key or value into the cache. f16 rounds to nearest even; q8: scale = max|x| / 127.0f, q = RNE(x / scale) with
      * x / scale computed as x * (127.0f / max|x|), all zeros for max|x| == 0, NaN becomes 0, zeros between q and the scale. */

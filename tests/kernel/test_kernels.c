@@ -380,21 +380,66 @@ static void *kv_rows(const char *slot, trit_kv_span *s, enum mood mood) {
     return rows;
 }
 
-static const trit_kv_span spans[] = {{.n = 1, .d = 1},   {.n = 2, .d = 16},  {.n = 3, .d = 100}, {.n = 9, .d = 64},   {.n = 33, .d = 128}, {.n = 17, .d = 80},
-                                     {.n = 16, .d = 96}, {.n = 5, .d = 256}, {.n = 0, .d = 64},  {.n = 100, .d = 15}, {.n = 12, .d = 7},   {.n = 31, .d = 130}};
-enum { n_spans = sizeof spans / sizeof spans[0] };
+/* Queries by positions of d values; every length, and the tiles' edges. */
+typedef struct span_shape {
+    uint32_t n_queries, n, d;
+} span_shape;
+
+static void each_span(const pair *p, void (*check)(const pair *p, span_shape c, enum mood mood)) {
+    static const span_shape some[] = {{1, 1, 1},   {4, 2, 16},  {3, 3, 100}, {5, 9, 64}, {4, 32, 128}, {16, 32, 128}, {7, 17, 80},
+                                      {2, 16, 96}, {8, 5, 256}, {4, 0, 64},  {1, 31, 15}, {6, 12, 7},  {9, 31, 130},  {4, 32, 576}};
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
+        for (int mood = 0; mood < n_moods; mood++) check(p, some[i], (enum mood)mood);
+    for (uint32_t d = 1; d <= 300; d++) check(p, (span_shape){1 + d % trit_kv_max_queries, 1 + d % 5, d}, (enum mood)(d % n_moods));
+    for (uint32_t n = 0; n <= trit_kv_max_positions; n++)
+        for (uint32_t t = 1; t <= trit_kv_max_queries; t++) check(p, (span_shape){t, n, 40}, calm);
+}
+
+static void check_query(const pair *p) {
+    for (uint32_t d = 1; d <= 600; d++)
+        for (int mood = 0; mood < n_moods; mood++) {
+            size_t n = trit_kv_query_width(d) * sizeof(int16_t);
+            float *x = floats(d, (enum mood)mood);
+            if (d % 7 == 0) memset(x, 0, d * sizeof *x);
+            int16_t *a = bytes(n + 64), *b = bytes(n + 64);
+            memset(a, 0x55, n + 64);
+            memset(b, 0x55, n + 64);
+            float scale_a = A(p, kv_query_q8)(a, x, d), scale_b = B(p, kv_query_q8)(b, x, d);
+            same_bytes(p, "query", a, b, n + 64);
+            same_floats(p, "scale", &scale_a, &scale_b, 1);
+            free(x), free(a), free(b);
+        }
+}
+
+static int16_t *int16s(const span_shape *s, bool extreme) {
+    size_t width = trit_kv_query_width(s->d);
+    int16_t limit = (int16_t)trit_kv_query_limit(s->d), *q = calloc(s->n_queries * width, sizeof *q);
+    assert_non_null(q);
+    for (size_t i = 0; i < s->n_queries * width; i++)
+        if (i % width < s->d) q[i] = extreme ? (int16_t)-limit : (int16_t)((int)(next() % (2 * (uint32_t)limit + 1)) - limit);
+    return q;
+}
+
+static void check_scores_of(const pair *p, span_shape c, enum mood mood) {
+    trit_kv_span s = {.n = c.n, .d = c.d};
+    void *rows = kv_rows(p->row->slot, &s, mood);
+    size_t stride = trit_kv_query_width(s.d), n_scores = c.n_queries * (size_t)(s.n + 3);
+    float *q = floats(c.n_queries * stride, mood), *scale = floats(c.n_queries, mood), *a = canaries(n_scores), *b = canaries(n_scores);
+    int16_t *q8 = int16s(&c, next() % 4 == 0);
+    if (strstr(p->row->slot, "q8") && next() % 4 == 0)
+        for (uint32_t i = 0; i < s.n; i++) memset((unsigned char *)rows + i * s.stride, 0x80, s.d); /* -128: the largest sums */
+    s.next = next() % 2 ? rows : NULL;
+    trit_kv_scores scores = {.keys = s, .q = q, .q8 = q8, .q8_scale = scale, .q_stride = stride, .n_queries = c.n_queries,
+                             .score = a + margin, .score_stride = s.n + 3};
+    A(p, kv_scores_f32)(&scores);
+    scores.score = b + margin;
+    B(p, kv_scores_f32)(&scores);
+    same_floats(p, "scores", a, b, n_scores + 2 * margin);
+    free(rows), free(q), free(q8), free(scale), free(a), free(b);
+}
 
 static void check_scores(const pair *p) {
-    for (size_t i = 0; i < n_spans; i++)
-        for (int mood = 0; mood < n_moods; mood++) {
-            trit_kv_span s = spans[i];
-            void *rows = kv_rows(p->row->slot, &s, (enum mood)mood);
-            float *q = floats(s.d, (enum mood)mood), *a = canaries(s.n), *b = canaries(s.n);
-            A(p, kv_scores_f32)(a + margin, q, &s, 0.125f);
-            B(p, kv_scores_f32)(b + margin, q, &s, 0.125f);
-            same_floats(p, "scores", a, b, s.n + 2 * margin);
-            free(rows), free(q), free(a), free(b);
-        }
+    each_span(p, check_scores_of);
     if (!strstr(p->row->slot, "f16")) return;
     /* All halves, each in some lane with a factor of one. */
     enum { all = 65536 };
@@ -403,24 +448,30 @@ static void check_scores(const pair *p) {
     for (uint32_t i = 0; i < all; i++)
         for (uint32_t j = 0; j < 16; j++) halves[i * 16 + j] = j == i % 16 ? (uint16_t)i : 0;
     for (uint32_t j = 0; j < 16; j++) q[j] = 1.0f;
-    trit_kv_span s = {.rows = halves, .stride = 32, .n = all, .d = 16};
-    A(p, kv_scores_f16)(a + margin, q, &s, 1.0f);
-    B(p, kv_scores_f16)(b + margin, q, &s, 1.0f);
+    trit_kv_scores s = {.keys = {.rows = halves, .stride = 32, .n = all, .d = 16}, .q = q, .q_stride = 16, .n_queries = 1, .score = a + margin};
+    A(p, kv_scores_f16)(&s);
+    s.score = b + margin;
+    B(p, kv_scores_f16)(&s);
     same_floats(p, "all halves", a, b, all + 2 * margin);
     free(halves), free(a), free(b);
 }
 
+static void check_mix_of(const pair *p, span_shape c, enum mood mood) {
+    trit_kv_span s = {.n = c.n, .d = c.d};
+    void *rows = kv_rows(p->row->slot, &s, mood);
+    size_t n_weights = c.n_queries * (size_t)(s.n + 1), n_y = c.n_queries * (size_t)(s.d + 3);
+    float *weight = floats(n_weights, mood), *a = canaries(n_y), *b = canaries(n_y);
+    s.next = next() % 2 ? rows : NULL;
+    trit_kv_mix mix = {.values = s, .p = weight, .p_stride = s.n + 1, .n_queries = c.n_queries, .y = a + margin, .y_stride = s.d + 3};
+    A(p, kv_mix_f32)(&mix);
+    mix.y = b + margin;
+    B(p, kv_mix_f32)(&mix);
+    same_floats(p, "mix", a, b, n_y + 2 * margin);
+    free(rows), free(weight), free(a), free(b);
+}
+
 static void check_mix(const pair *p) {
-    for (size_t i = 0; i < n_spans; i++)
-        for (int mood = 0; mood < n_moods; mood++) {
-            trit_kv_span s = spans[i];
-            void *rows = kv_rows(p->row->slot, &s, (enum mood)mood);
-            float *weight = floats(s.n, (enum mood)mood), *a = canaries(s.d), *b = canaries(s.d);
-            A(p, kv_mix_f32)(a + margin, weight, &s);
-            B(p, kv_mix_f32)(b + margin, weight, &s);
-            same_floats(p, "mix", a, b, s.d + 2 * margin);
-            free(rows), free(weight), free(a), free(b);
-        }
+    each_span(p, check_mix_of);
 }
 
 static void check_softmax(const pair *p) {
@@ -432,7 +483,8 @@ static void check_softmax(const pair *p) {
                 for (size_t j = 0; j < n; j++) x[j] = next() % 9 == 0 ? -INFINITY : uniform() * (mood >= 2 * n_moods ? 200.0f : 10.0f);
             memcpy(a + margin, x, n * sizeof *x);
             memcpy(b + margin, x, n * sizeof *x);
-            float sum_a = A(p, softmax_exp)(a + margin, n), sum_b = B(p, softmax_exp)(b + margin, n);
+            float factor = mood % 2 ? 0.088f : 1.0f;
+            float sum_a = A(p, softmax_exp)(a + margin, n, factor), sum_b = B(p, softmax_exp)(b + margin, n, factor);
             same_floats(p, "exponentials", a, b, n + 2 * margin);
             same_floats(p, "sum", &sum_a, &sum_b, 1);
             free(x), free(a), free(b);
@@ -568,9 +620,10 @@ static const struct {
     {"q8_mul", check_q8},          {"f32_mul", check_float_mul},  {"f16_mul", check_float_mul},  {"bf16_mul", check_float_mul},
     {"a8_quantize", check_a8},     {"rms_norm", check_rms_norm},  {"add", check_binary},         {"mul", check_binary},
     {"scale", check_scale},        {"silu_mul", check_binary},    {"relu2_mul", check_binary},   {"gelu_mul", check_binary},
-    {"rope_neox", check_rope},     {"rope_norm", check_rope},     {"kv_scores_f32", check_scores}, {"kv_scores_f16", check_scores},
-    {"kv_scores_q8", check_scores}, {"softmax_exp", check_softmax}, {"kv_mix_f32", check_mix},   {"kv_mix_f16", check_mix},
-    {"kv_mix_q8", check_mix},      {"kv_store_f32", check_store}, {"kv_store_f16", check_store}, {"kv_store_q8", check_store},
+    {"rope_neox", check_rope},     {"rope_norm", check_rope},     {"softmax_exp", check_softmax}, {"kv_query_q8", check_query},
+    {"kv_scores_f32", check_scores}, {"kv_scores_f16", check_scores}, {"kv_scores_q8", check_scores},
+    {"kv_mix_f32", check_mix},     {"kv_mix_f16", check_mix},      {"kv_mix_q8", check_mix},
+    {"kv_store_f32", check_store}, {"kv_store_f16", check_store}, {"kv_store_q8", check_store},
     {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"crc32c", check_crc32c},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };

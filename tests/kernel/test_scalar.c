@@ -266,42 +266,83 @@ static void test_softmax(void **unused) {
     memcpy(x, in, sizeof x);
     double most = -INFINITY, total = 0;
     for (size_t i = 0; i < n; i++)
-        if ((double)in[i] > most) most = (double)in[i];
-    float sum = scalar->softmax_exp(x, n);
+        if (0.5 * (double)in[i] > most) most = 0.5 * (double)in[i];
+    float sum = scalar->softmax_exp(x, n, 0.5f);
     for (size_t i = 0; i < n; i++) {
-        near((double)x[i], exp((double)in[i] - most), 1e-6);
+        near((double)x[i], exp(0.5 * (double)in[i] - most), 1e-6);
         total += (double)x[i];
     }
     near((double)sum, total, 1e-4);
     assert_true(x[5] == 0.0f);
 }
 
-/* Rows through store, scores and mix in each form; q8 is within half a step, f16 within half a unit. */
+/* Rows through store, scores and mix in each form; q8 is within half a step, f16 within half a unit. Its int16 queries and weights add next
+ * to nothing to that. */
 static void test_attention(void **unused) {
     (void)unused;
-    enum { d = 70, n = 9, stride = 320 };
-    float in[n][d], q[d], p[n], score[n], y[d];
+    enum { d = 70, n = 9, n_queries = 3, stride = 320, q_stride = 96 };
+    float in[n][d], q[n_queries][q_stride], p[n_queries][n], score[n_queries][n], y[n_queries][d], q8_scale[n_queries];
+    int16_t q8[n_queries][q_stride];
     unsigned char rows[n * stride];
-    fill(&in[0][0], n * d), fill(q, d), fill(p, n);
+    fill(&in[0][0], n * d), fill(&q[0][0], n_queries * q_stride), fill(&p[0][0], n_queries * n);
+    assert_int_equal(trit_kv_query_width(d), q_stride);
+    for (size_t t = 0; t < n_queries; t++) q8_scale[t] = scalar->kv_query_q8(q8[t], q[t], d);
     for (int form = 0; form < 3; form++) {
         double step = form == 0 ? 1e-6 : form == 1 ? 4.0 / 2048 : 4.0 / 127;
         for (size_t i = 0; i < n; i++)
             (form == 0 ? scalar->kv_store_f32 : form == 1 ? scalar->kv_store_f16 : scalar->kv_store_q8)(rows + i * stride, in[i], d);
         trit_kv_span s = {.rows = rows, .stride = stride, .n = n, .d = d};
-        (form == 0 ? scalar->kv_scores_f32 : form == 1 ? scalar->kv_scores_f16 : scalar->kv_scores_q8)(score, q, &s, 0.25f);
-        for (size_t i = 0; i < n; i++) {
-            double sum = 0;
-            for (size_t j = 0; j < d; j++) sum += (double)q[j] * (double)in[i][j];
-            near((double)score[i], 0.25 * sum, d * step);
-        }
-        for (size_t j = 0; j < d; j++) y[j] = 1.0f;
-        (form == 0 ? scalar->kv_mix_f32 : form == 1 ? scalar->kv_mix_f16 : scalar->kv_mix_q8)(y, p, &s);
-        for (size_t j = 0; j < d; j++) {
-            double sum = 1.0;
-            for (size_t i = 0; i < n; i++) sum += (double)p[i] * (double)in[i][j];
-            near((double)y[j], sum, 4 * n * step);
-        }
+        trit_kv_scores scores = {.keys = s, .q = q[0], .q8 = q8[0], .q8_scale = q8_scale, .q_stride = q_stride, .n_queries = n_queries,
+                                 .score = score[0], .score_stride = n};
+        (form == 0 ? scalar->kv_scores_f32 : form == 1 ? scalar->kv_scores_f16 : scalar->kv_scores_q8)(&scores);
+        for (size_t t = 0; t < n_queries; t++)
+            for (size_t i = 0; i < n; i++) {
+                double sum = 0;
+                for (size_t j = 0; j < d; j++) sum += (double)q[t][j] * (double)in[i][j];
+                near((double)score[t][i], sum, 4 * d * step);
+            }
+        for (size_t j = 0; j < n_queries * d; j++) y[j / d][j % d] = 1.0f;
+        trit_kv_mix mix = {.values = s, .p = p[0], .p_stride = n, .n_queries = n_queries, .y = y[0], .y_stride = d};
+        (form == 0 ? scalar->kv_mix_f32 : form == 1 ? scalar->kv_mix_f16 : scalar->kv_mix_q8)(&mix);
+        for (size_t t = 0; t < n_queries; t++)
+            for (size_t j = 0; j < d; j++) {
+                double sum = 1.0;
+                for (size_t i = 0; i < n; i++) sum += (double)p[t][i] * (double)in[i][j];
+                near((double)y[t][j], sum, 4 * n * step);
+            }
     }
+}
+
+/* What int16 loses, apart from what int8 keys and values lose: 2^-15 of the largest of a query, and of a page's weights. */
+static void test_int16(void **unused) {
+    (void)unused;
+    enum { d = 128, n = 32, row_bytes = d + 4 };
+    float x[d], q[d], p[n], score[n], y[d] = {0}, q8_scale;
+    int16_t q8[d];
+    _Alignas(4) unsigned char rows[n * row_bytes];
+    fill(q, d);
+    for (size_t i = 0; i < n; i++) {
+        fill(x, d);
+        p[i] = expf(-(float)(i % 11));
+        scalar->kv_store_q8(rows + i * row_bytes, x, d);
+    }
+    trit_kv_span s = {.rows = rows, .stride = row_bytes, .n = n, .d = d};
+    q8_scale = scalar->kv_query_q8(q8, q, d);
+    scalar->kv_scores_q8(&(trit_kv_scores){.keys = s, .q8 = q8, .q8_scale = &q8_scale, .q_stride = d, .n_queries = 1, .score = score});
+    scalar->kv_mix_q8(&(trit_kv_mix){.values = s, .p = p, .n_queries = 1, .y = y});
+    double mixed[d] = {0};
+    for (size_t i = 0; i < n; i++) {
+        float scale;
+        memcpy(&scale, rows + i * row_bytes + d, sizeof scale);
+        double dot = 0;
+        for (size_t j = 0; j < d; j++) {
+            double value = (double)(int8_t)rows[i * row_bytes + j] * (double)scale;
+            dot += (double)q[j] * value;
+            mixed[j] += (double)p[i] * value;
+        }
+        near((double)score[i], dot, 4.0 * 4.0 * d / 32767 / 2);
+    }
+    for (size_t j = 0; j < d; j++) near((double)y[j], mixed[j], 4.0 * n / 32767 / 2);
 }
 
 /* One q8 row by hand. */
@@ -332,7 +373,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_t2_mul),   cmocka_unit_test(test_a8),       cmocka_unit_test(test_vectors),     cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_products), cmocka_unit_test(test_rms_norm), cmocka_unit_test(test_activations), cmocka_unit_test(test_elements),
-        cmocka_unit_test(test_rope),     cmocka_unit_test(test_softmax),  cmocka_unit_test(test_attention),   cmocka_unit_test(test_q8_row),
+        cmocka_unit_test(test_rope),     cmocka_unit_test(test_softmax),  cmocka_unit_test(test_attention),   cmocka_unit_test(test_int16),
+        cmocka_unit_test(test_q8_row),
     };
     return cmocka_run_group_tests_name("scalar kernels", tests, setup, NULL);
 }

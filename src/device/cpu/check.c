@@ -106,23 +106,27 @@ static void elementwise(bench *b, const trit_kernels *f) {
 static void attention(bench *b, const trit_kernels *f) {
     const struct {
         void (*store)(void *row, const float *x, uint32_t d);
-        void (*scores)(float *score, const float *q, const trit_kv_span *keys, float s);
-        void (*mix)(float *y, const float *p, const trit_kv_span *values);
+        void (*scores)(const trit_kv_scores *a);
+        void (*mix)(const trit_kv_mix *a);
     } forms[] = {{f->kv_store_f32, f->kv_scores_f32, f->kv_mix_f32},
                  {f->kv_store_f16, f->kv_scores_f16, f->kv_mix_f16},
                  {f->kv_store_q8, f->kv_scores_q8, f->kv_mix_q8}};
+    int16_t q8[(head + 31) / 32 * 32];
+    float q8_scale = f->kv_query_q8(q8, b->x[2], head);
+    keep(b, q8, sizeof q8);
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         trit_kv_span rows = {.rows = b->cache, .stride = sizeof b->cache[0], .n = n_rows, .d = head};
         float score[n_rows], mixed[head] = {0};
         memset(b->cache, 0, sizeof b->cache);
         for (size_t r = 0; r < n_rows; r++) forms[i].store(b->cache[r], b->weights[r], head);
         keep(b, b->cache, sizeof b->cache);
-        forms[i].scores(score, b->x[2], &rows, 0.2f);
+        forms[i].scores(&(trit_kv_scores){.keys = rows, .q = b->x[2], .q8 = q8, .q8_scale = &q8_scale, .q_stride = trit_kv_query_width(head),
+                                          .n_queries = 1, .score = score, .score_stride = n_rows});
         keep(b, score, sizeof score);
-        float sum = f->softmax_exp(score, n_rows);
+        float sum = f->softmax_exp(score, n_rows, 0.2f);
         keep(b, score, sizeof score);
         keep(b, &sum, sizeof sum);
-        forms[i].mix(mixed, score, &rows);
+        forms[i].mix(&(trit_kv_mix){.values = rows, .p = score, .p_stride = n_rows, .n_queries = 1, .y = mixed, .y_stride = head});
         keep(b, mixed, sizeof mixed);
     }
 }

@@ -31,7 +31,7 @@ struct trit_exec {
     uint8_t *values; /* all slots, one after the other */
     size_t *offset;  /* [n_slots] into values */
     uint8_t *cache;  /* key-value pages */
-    float *scratch;  /* [n_threads, scratch_floats]: a row of weights as floats, or the scores of a head */
+    float *scratch;  /* [n_threads, scratch_floats]: a row of weights as floats, or a tile of attention */
     size_t values_bytes, cache_bytes, scratch_floats;
     cpu_scan *scan;  /* [n_threads, trit_cpu_scan_outputs], where the program has a head with coarse rows */
     const trit_batch *batch; /* of the run */
@@ -71,6 +71,10 @@ typedef void (*cpu_op_fn)(const cpu_task *t);
 extern const cpu_op_fn trit_cpu_ops[trit_n_op_kinds];
 /* Rows [row0, row1) of the product for tokens [token0, token0 + n_tokens) of the op's input, weights in a file form. */
 void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint32_t token0, uint32_t n_tokens);
+
+/* attention.c */
+size_t trit_cpu_attention_floats(uint32_t context, uint32_t head_dim); /* of a member's scratch */
+void trit_cpu_attention(const cpu_task *t);
 
 /* head.c */
 trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *err);

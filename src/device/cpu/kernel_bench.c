@@ -65,6 +65,14 @@ static void count_a8(const bench *b, trit_kernel_work *out) {
     *out = (trit_kernel_work){.bytes = b->shape.k * sizeof(float) + trit_a8_row_bytes(b->shape.k)};
 }
 
+static void count_rows(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = weights_of(b)};
+}
+
+static void count_query(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = b->shape.k * (sizeof(float) + sizeof(int16_t))};
+}
+
 static void count_store(const bench *b, trit_kernel_work *out) {
     *out = (trit_kernel_work){.bytes = b->shape.k * sizeof(float) + b->stride};
 }
@@ -113,18 +121,28 @@ static void call_rope(bench *b) {
     AS(b, rope_neox)(b->y, b->u, b->u + b->shape.k / 2, b->shape.k);
 }
 
-static trit_kv_span span_of(const bench *b) {
-    return (trit_kv_span){.rows = b->w, .stride = b->stride, .n = b->shape.n_rows, .d = b->shape.k};
+/* Position i and those after it, as many as attention takes at once. */
+static trit_kv_span span_at(const bench *b, uint32_t i) {
+    uint32_t n = b->shape.n_rows - i;
+    return (trit_kv_span){.rows = b->w + i * b->stride, .stride = b->stride, .n = n < trit_kv_max_positions ? n : trit_kv_max_positions,
+                          .d = b->shape.k};
+}
+
+static void call_kv_query(bench *b) {
+    AS(b, kv_query_q8)((int16_t *)(void *)b->q, b->x, b->shape.k);
 }
 
 static void call_kv_scores(bench *b) {
-    const trit_kv_span keys = span_of(b);
-    AS(b, kv_scores_f32)(b->y, b->x, &keys, 0.1f);
+    for (uint32_t i = 0; i < b->shape.n_rows; i += trit_kv_max_positions)
+        AS(b, kv_scores_q8)(&(trit_kv_scores){.keys = span_at(b, i), .q = b->x, .q8 = (const int16_t *)(const void *)b->q, .q8_scale = b->x,
+                                              .q_stride = trit_kv_query_width(b->shape.k), .n_queries = b->shape.n_tokens, .score = b->y + i,
+                                              .score_stride = b->shape.n_rows});
 }
 
 static void call_kv_mix(bench *b) {
-    const trit_kv_span values = span_of(b);
-    AS(b, kv_mix_f32)(b->y, b->u, &values);
+    for (uint32_t i = 0; i < b->shape.n_rows; i += trit_kv_max_positions)
+        AS(b, kv_mix_f32)(&(trit_kv_mix){.values = span_at(b, i), .p = b->u, .p_stride = 1, .n_queries = b->shape.n_tokens, .y = b->y,
+                                         .y_stride = b->shape.k});
 }
 
 static void call_kv_store(bench *b) {
@@ -159,7 +177,7 @@ static void call_crc32c(bench *b) {
 /* Works in place: what it gets is copied anew. */
 static void call_softmax(bench *b) {
     memcpy(b->y, b->x, b->shape.k * sizeof *b->y);
-    AS(b, softmax_exp)(b->y, b->shape.k);
+    AS(b, softmax_exp)(b->y, b->shape.k, 0.1f);
 }
 
 static const family t2_mul = {call_t2_mul, count_int8};
@@ -170,9 +188,12 @@ static const family a8_quantize = {call_a8_quantize, count_a8};
 static const family rms_norm = {call_rms_norm, count_three_rows};
 static const family binary = {call_binary, count_three_rows};
 static const family rope = {call_rope, count_three_rows};
+static const family kv_query = {call_kv_query, count_query};
 static const family kv_scores = {call_kv_scores, count_float};
+static const family kv_scores_q8 = {call_kv_scores, count_rows};
 static const family softmax = {call_softmax, count_two_rows};
 static const family kv_mix = {call_kv_mix, count_float};
+static const family kv_mix_q8 = {call_kv_mix, count_rows};
 static const family kv_store = {call_kv_store, count_store};
 static const family two_bit = {call_two_bit, count_two_bit};
 static const family base3 = {call_base3, count_base3};
@@ -202,9 +223,12 @@ static const bench_case cases[] = {
     {"relu2_mul", "row of 6912", &binary, 6912, 1, 1, 0},
     {"gelu_mul", "row of 6912", &binary, 6912, 1, 1, 0},
     {"rope_", "head of 128", &rope, 128, 1, 1, 0},
-    {"kv_scores", "512 positions of 128", &kv_scores, 128, 512, 1, 0},
+    {"kv_query", "head of 128", &kv_query, 128, 1, 1, 0},
+    {"kv_scores_f", "4 queries, 512 positions of 128", &kv_scores, 128, 512, 4, 0},
+    {"kv_scores_q8", "4 queries, 512 positions of 128", &kv_scores_q8, 128, 512, 4, 0},
     {"softmax", "row of 1024", &softmax, 1024, 1, 1, 0},
-    {"kv_mix", "512 positions of 128", &kv_mix, 128, 512, 1, 0},
+    {"kv_mix_f", "4 queries, 512 positions of 128", &kv_mix, 128, 512, 4, 0},
+    {"kv_mix_q8", "4 queries, 512 positions of 128", &kv_mix_q8, 128, 512, 4, 0},
     {"kv_store", "head of 128", &kv_store, 128, 1, 1, 0},
     {"unpack_two_bit", "row of 2560", &two_bit, 2560, 1, 1, 0},
     {"unpack_base3", "row of 2560", &base3, 2560, 1, 1, 0},

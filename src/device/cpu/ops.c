@@ -189,69 +189,8 @@ static void op_kv_store(const cpu_task *t) {
     }
 }
 
-/* Positions [first, end) that a token sees. */
-typedef struct seen {
-    uint32_t first, end;
-} seen;
-
-static seen seen_by(const trit_op *op, uint32_t position) {
-    uint32_t end = position + 1;
-    return (seen){op->window && op->window < end ? end - op->window : 0, end};
-}
-
-/* The seen positions of one page; *at: their place among all that are seen. */
-static trit_kv_span page_span(const trit_exec *e, const trit_op *op, uint32_t row, uint32_t page_index, uint32_t is_value, uint32_t kv_head,
-                              uint32_t *at) {
-    seen s = seen_by(op, e->batch->position[row]);
-    uint32_t first = page_index * trit_page_tokens, end = first + trit_page_tokens;
-    uint32_t page = page_of(e->batch, row, first);
-    if (first < s.first) first = s.first;
-    if (end > s.end) end = s.end;
-    *at = first - s.first;
-    return (trit_kv_span){
-        .rows = e->cache + trit_kv_offset(&e->kv, page, op->layer, is_value, kv_head, first % trit_page_tokens),
-        .stride = trit_kv_row_bytes(&e->kv),
-        .n = end - first,
-        .d = op->head_dim,
-    };
-}
-
-/* One head of one token: scores of all positions that it sees, softmax, mix. Their order is their own, whatever the pages. */
-static void attend(const cpu_task *t, uint32_t row, uint32_t head) {
-    const trit_exec *e = t->exec;
-    const trit_op *op = t->op;
-    const trit_kernels *k = e->device->kernels;
-    const float *q = (const float *)cpu_value_row(e, op->in[0], row) + (size_t)head * op->head_dim;
-    float *y = (float *)cpu_value_row(e, op->out, row) + (size_t)head * op->head_dim;
-    float *score = cpu_scratch(t);
-    seen s = seen_by(op, e->batch->position[row]);
-    uint32_t kv_head = head / (op->n_heads / e->kv.n_kv_heads), at;
-    uint32_t page0 = s.first / trit_page_tokens, page1 = (s.end + trit_page_tokens - 1) / trit_page_tokens;
-    for (uint32_t p = page0; p < page1; p++) {
-        trit_kv_span keys = page_span(e, op, row, p, 0, kv_head, &at);
-        switch (e->kv.form) {
-        case trit_kv_form_f32: k->kv_scores_f32(score + at, q, &keys, op->factor); break;
-        case trit_kv_form_f16: k->kv_scores_f16(score + at, q, &keys, op->factor); break;
-        default: k->kv_scores_q8(score + at, q, &keys, op->factor); break;
-        }
-    }
-    float sum = k->softmax_exp(score, s.end - s.first);
-    memset(y, 0, op->head_dim * sizeof *y);
-    for (uint32_t p = page0; p < page1; p++) {
-        trit_kv_span values = page_span(e, op, row, p, 1, kv_head, &at);
-        switch (e->kv.form) {
-        case trit_kv_form_f32: k->kv_mix_f32(y, score + at, &values); break;
-        case trit_kv_form_f16: k->kv_mix_f16(y, score + at, &values); break;
-        default: k->kv_mix_q8(y, score + at, &values); break;
-        }
-    }
-    k->scale(y, y, 1.0f / sum, op->head_dim);
-}
-
 static void op_attention(const cpu_task *t) {
-    uint32_t first, last;
-    my_rows(t, t->exec->batch->n_tokens * t->op->n_heads, &first, &last);
-    for (uint32_t i = first; i < last; i++) attend(t, i / t->op->n_heads, i % t->op->n_heads);
+    trit_cpu_attention(t);
 }
 
 /* Element-wise ops: whole rows where there are several, parts of the row in decode. */

@@ -44,10 +44,6 @@ static inline v16 v16_from_i8(int8x16_t q) {
                   vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))}};
 }
 
-static inline v16 v16_load_i8(const void *p) {
-    return v16_from_i8(vld1q_s8(p));
-}
-
 static inline v16 v16_load_trits(const void *p, int part) {
     uint8x16_t codes = vandq_u8(vshlq_u8(vld1q_u8(p), vdupq_n_s8((int8_t)(-2 * part))), vdupq_n_u8(3));
     return v16_from_i8(vreinterpretq_s8_u8(vsubq_u8(codes, vdupq_n_u8(1))));

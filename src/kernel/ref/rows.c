@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "kernel/ref/exp.h"
-#include "kernel/ref/int8.h"
+#include "kernel/ref/ints.h"
 #include "kernel/ref/lanes.h"
 #include "kernel/variants.h"
 #include "quant/layout.h"

@@ -37,10 +37,6 @@ static inline v16 v16_from_i8(__m128i q) {
     return (v16){_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(q, 8)))};
 }
 
-static inline v16 v16_load_i8(const void *p) {
-    return v16_from_i8(_mm_loadu_si128(p));
-}
-
 static inline v16 v16_load_trits(const void *p, int part) {
     __m128i codes = _mm_and_si128(_mm_srli_epi16(_mm_loadu_si128(p), 2 * part), _mm_set1_epi8(3));
     return v16_from_i8(_mm_sub_epi8(codes, _mm_set1_epi8(1)));

@@ -20,17 +20,13 @@ static inline v16 v16_load(const void *p) {
     return _mm512_loadu_ps(p);
 }
 
-/* exact widening of 16 halves, bfloat16s, int8s */
+/* exact widening of 16 halves, bfloat16s */
 static inline v16 v16_load_f16(const void *p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(p));
 }
 
 static inline v16 v16_load_bf16(const void *p) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
-}
-
-static inline v16 v16_load_i8(const void *p) {
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p)));
 }
 
 /* 16 trits: codes less one, of bits 2 part and 2 part + 1 of 16 bytes */
