@@ -21,6 +21,7 @@ void trit_interrupt_init(void) {
     (void)sigaction(SIGXFSZ, &action, NULL); /* a limit of the file's size is an error of the write */
     action.sa_handler = on_interrupt; /* without SA_RESTART: a read of standard input returns */
     (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
 }
 
 bool trit_interrupted(void) {

@@ -1,4 +1,4 @@
-/* Ctrl-C: the first one asks for a clean end, the second one ends at once. */
+/* Ctrl-C, or SIGTERM: the first one asks for a clean end, the second one ends at once. */
 #ifndef TRIT_CLI_INTERRUPT_H
 #define TRIT_CLI_INTERRUPT_H
 

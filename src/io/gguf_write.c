@@ -186,13 +186,13 @@ static trit_status check_tensor(const trit_tensor *t, trit_error *err) {
 }
 
 trit_status trit_gguf_put_tensor_later(trit_gguf_writer *w, const trit_tensor *tensor, trit_tensor_fill fill, void *context,
-                                       trit_error *err) {
+                                       uint64_t piece_bytes, trit_error *err) {
     const trit_status status = check_tensor(tensor, err);
-    return status == trit_ok ? trit_items_add(&w->tensors, tensor, fill, context, err) : status;
+    return status == trit_ok ? trit_items_add(&w->tensors, tensor, fill, context, piece_bytes, err) : status;
 }
 
 trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_tensor *tensor, trit_error *err) {
-    return trit_gguf_put_tensor_later(w, tensor, NULL, NULL, err);
+    return trit_gguf_put_tensor_later(w, tensor, NULL, NULL, 0, err);
 }
 
 /* ---- Writing ---- */

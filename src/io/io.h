@@ -12,8 +12,9 @@
 #include "tensor/tensor.h"
 #include "trit/status.h"
 
-/* Makes the bytes of a tensor when their turn to be written comes, so that a conversion holds one tensor at a time: writes
- * dst[0..tensor->n_bytes). tensor->data is not looked at; context outlives the writing. An error ends the writing. */
+/* Makes the bytes of a tensor when their turn to be written comes, so that a conversion holds one tensor at a time, or less:
+ * writes dst[0..tensor->n_bytes). Where pieces were asked for, it is called for one after the other, with the piece's n_bytes.
+ * tensor->data is not looked at; context outlives the writing. An error ends the writing. */
 typedef trit_status (*trit_tensor_fill)(void *context, const trit_tensor *tensor, uint8_t *dst, trit_error *err);
 
 /* ---- GGUF (v2, v3) ---------------------------------------------------------------------------------------------------- */
@@ -76,10 +77,10 @@ TRIT_MUST_CHECK trit_status trit_gguf_put_f32s(trit_gguf_writer *w, const char *
 TRIT_MUST_CHECK trit_status trit_gguf_put_bools(trit_gguf_writer *w, const char *key, const bool *v, uint64_t n, trit_error *err);
 /* A key of another file with its value, whatever its type. */
 TRIT_MUST_CHECK trit_status trit_gguf_put_kv(trit_gguf_writer *w, const trit_gguf_kv *kv, trit_error *err);
-/* `tensor` is copied, its data is borrowed until the file is written. */
+/* `tensor` is copied, its data is borrowed until the file is written. piece_bytes 0: made in one piece. */
 TRIT_MUST_CHECK trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_tensor *tensor, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_gguf_put_tensor_later(trit_gguf_writer *w, const trit_tensor *tensor, trit_tensor_fill fill,
-                                                       void *context, trit_error *err);
+                                                       void *context, uint64_t piece_bytes, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_gguf_write(trit_gguf_writer *w, const char *path, trit_error *err);
 
 /* ---- llama2.c (.bin, versions 0 and 1) --------------------------------------------------------------------------------- */
@@ -112,14 +113,14 @@ const trit_tensor *trit_safetensors_tensor_at(const trit_safetensors *s, uint64_
 const trit_tensor *trit_safetensors_tensor(const trit_safetensors *s, const char *name); /* NULL: absent; O(1) */
 
 /* Writing one file: collects tensors, then writes beside and renames. Owner: the caller frees. `tensor` is copied; its bytes are
- * made by `fill`, or borrowed from tensor->data where that is NULL. Errors: arg (a type that safetensors lacks, a name put twice),
- * memory, and when writing io and those of the fills. */
+ * made by `fill` in pieces of piece_bytes (0: at once), or borrowed from tensor->data where that is NULL. Errors: arg (a type that
+ * safetensors lacks, a name put twice), memory, and when writing io and those of the fills. */
 typedef struct trit_safetensors_writer trit_safetensors_writer;
 
 TRIT_MUST_CHECK trit_status trit_safetensors_writer_new(trit_safetensors_writer **out, trit_error *err);
 void trit_safetensors_writer_free(trit_safetensors_writer *w);
 TRIT_MUST_CHECK trit_status trit_safetensors_put_tensor(trit_safetensors_writer *w, const trit_tensor *tensor, trit_tensor_fill fill,
-                                                        void *context, trit_error *err);
+                                                        void *context, uint64_t piece_bytes, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_safetensors_write(trit_safetensors_writer *w, const char *path, trit_error *err);
 
 /* ---- kernel_config.ini of bitnet.cpp ----------------------------------------------------------------------------------- */

@@ -9,13 +9,14 @@
 
 enum { max_alignment = 64 };
 
-trit_status trit_items_add(trit_items *items, const trit_tensor *tensor, trit_tensor_fill fill, void *context, trit_error *err) {
+trit_status trit_items_add(trit_items *items, const trit_tensor *tensor, trit_tensor_fill fill, void *context, uint64_t piece_bytes,
+                           trit_error *err) {
     void *p = items->item;
     if (!trit_grow(&p, &items->capacity, items->n + 1, sizeof *items->item)) return trit_error_memory(err, items->n, "the tensors");
     items->item = p;
     char *name = trit_strndup(tensor->name.p, tensor->name.n);
     if (!name) return trit_error_memory(err, tensor->name.n, "a tensor's name");
-    items->item[items->n] = (trit_item){*tensor, fill, context};
+    items->item[items->n] = (trit_item){*tensor, fill, context, piece_bytes};
     items->item[items->n++].tensor.name.p = name;
     return trit_ok;
 }
@@ -59,10 +60,15 @@ static trit_status write_bytes(const sink *to, const void *data, size_t n) {
 
 /* The bytes of a tensor that are made now. `buffer` is reused. */
 static trit_status write_filled(const sink *to, const trit_item *it, trit_text *buffer) {
-    const size_t n = (size_t)it->tensor.n_bytes;
-    if (!trit_text_reserve(buffer, n)) return trit_error_memory(to->err, n, "a tensor to write");
-    const trit_status status = it->fill(it->context, &it->tensor, (uint8_t *)buffer->data, to->err);
-    return status == trit_ok ? write_bytes(to, buffer->data, n) : status;
+    const uint64_t all = it->tensor.n_bytes, most = it->piece_bytes && it->piece_bytes < all ? it->piece_bytes : all;
+    trit_tensor piece = it->tensor;
+    trit_status status = trit_text_reserve(buffer, (size_t)most) ? trit_ok : trit_error_memory(to->err, (size_t)most, "a tensor to write");
+    for (uint64_t at = 0; at < all && status == trit_ok; at += most) {
+        piece.n_bytes = all - at < most ? all - at : most;
+        status = it->fill(it->context, &piece, (uint8_t *)buffer->data, to->err);
+        if (status == trit_ok) status = write_bytes(to, buffer->data, (size_t)piece.n_bytes);
+    }
+    return status;
 }
 
 static trit_status write_data(const sink *to, const trit_items *items, uint64_t alignment) {

@@ -10,6 +10,7 @@ typedef struct trit_item {
     trit_tensor tensor;    /* first, for it begins with the name, which is owned */
     trit_tensor_fill fill; /* makes the bytes, NULL: they are at tensor.data */
     void *context;
+    uint64_t piece_bytes;  /* made at a time; 0: all */
 } trit_item;
 
 /* Zero-initialise. */
@@ -19,7 +20,7 @@ typedef struct trit_items {
 } trit_items;
 
 TRIT_MUST_CHECK trit_status trit_items_add(trit_items *items, const trit_tensor *tensor, trit_tensor_fill fill, void *context,
-                                           trit_error *err);
+                                           uint64_t piece_bytes, trit_error *err);
 void trit_items_fini(trit_items *items);
 
 /* Errors: arg (two things of the list, each beginning with a trit_str, have one name), memory. `kind` is for the message. */

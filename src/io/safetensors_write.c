@@ -27,7 +27,7 @@ void trit_safetensors_writer_free(trit_safetensors_writer *w) {
 }
 
 trit_status trit_safetensors_put_tensor(trit_safetensors_writer *w, const trit_tensor *tensor, trit_tensor_fill fill, void *context,
-                                        trit_error *err) {
+                                        uint64_t piece_bytes, trit_error *err) {
     const trit_dtype_traits *traits = trit_dtype_info(tensor->dtype);
     uint64_t n_bytes;
     if (!traits || !*traits->safetensors)
@@ -36,7 +36,7 @@ trit_status trit_safetensors_put_tensor(trit_safetensors_writer *w, const trit_t
     if (!trit_dtype_n_bytes(tensor->dtype, trit_tensor_n_rows(tensor), trit_tensor_n_cols(tensor), &n_bytes) || n_bytes != tensor->n_bytes)
         return trit_error_set(err, trit_arg, "tensor %.*s: %" PRIu64 " bytes are not the size of its shape as %s",
                               TRIT_STR_ARG(tensor->name), tensor->n_bytes, traits->label);
-    return trit_items_add(&w->tensors, tensor, fill, context, err);
+    return trit_items_add(&w->tensors, tensor, fill, context, piece_bytes, err);
 }
 
 static bool append(trit_text *out, const char *s) {

@@ -71,3 +71,27 @@ code=0
 (ulimit -f 500; t convert "$model" d.gguf) >out 2>err || code=$?
 [ "$code" = 3 ] || fail "a full disk: exit $code"
 if [ "$(cat d.gguf)" != old ] || [ -e d.gguf.part ]; then fail "a full disk left something"; fi
+
+# Stopped at any moment: the output is whole or absent, and a clean end leaves nothing beside it.
+rm -f k.gguf k.gguf.part
+stopped=0
+for signal in TERM INT KILL; do
+    for delay in 0 0.01 0.02 0.03 0.05; do
+        "$TRIT_PROGRAM" convert "$model" k.gguf --type f32 -q 2>err &
+        pid=$!
+        sleep $delay
+        kill -$signal $pid 2>/dev/null || :
+        code=0
+        wait $pid || code=$?
+        case $code in
+        0) same "$model" k.gguf ;;
+        *)
+            stopped=$((stopped + 1))
+            [ ! -e k.gguf ] || fail "SIG$signal: exit $code and an output"
+            [ $signal = KILL ] || [ ! -e k.gguf.part ] || [ $code != 130 ] || fail "SIG$signal: k.gguf.part stays"
+            ;;
+        esac
+        rm -f k.gguf k.gguf.part
+    done
+done
+echo "$stopped of 15 conversions were stopped on their way"

@@ -166,8 +166,8 @@ static void made_late(void **state) {
     const trit_tensor a = {{"a", 1}, trit_dtype_q8_0, 2, {3, 32}, NULL, 102};
     const trit_tensor b = {{"b", 1}, trit_dtype_f32, 1, {1000}, NULL, 4000};
     assert_ok(trit_gguf_writer_new(&w, &err));
-    assert_ok(trit_gguf_put_tensor_later(w, &a, fill, &calls, &err));
-    assert_ok(trit_gguf_put_tensor_later(w, &b, fill, &calls, &err));
+    assert_ok(trit_gguf_put_tensor_later(w, &a, fill, &calls, 0, &err));
+    assert_ok(trit_gguf_put_tensor_later(w, &b, fill, &calls, 0, &err));
     assert_int_equal(calls, 0);
     assert_ok(trit_gguf_write(w, path, &err));
     assert_ok(trit_gguf_open(&g, path, &err));

@@ -25,7 +25,7 @@ static void put(trit_gguf_writer *w, const char *name, trit_dtype dtype, uint32_
     trit_error err;
     trit_tensor t = {.name = trit_str_from(name), .dtype = dtype, .n_dims = 2, .shape = {n_rows, n_cols}};
     assert_true(trit_dtype_n_bytes(dtype, n_rows, n_cols, &t.n_bytes));
-    assert_ok(trit_gguf_put_tensor_later(w, &t, fill, NULL, &err));
+    assert_ok(trit_gguf_put_tensor_later(w, &t, fill, NULL, 0, &err));
 }
 
 static const char *make(void) {

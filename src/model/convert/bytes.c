@@ -21,6 +21,7 @@ typedef struct difference {
 
 static void compare(difference *d, const float *want, const float *got, uint64_t n) {
     float most = 0, off = 0;
+    if (memcmp(want, got, (size_t)n * sizeof *want) == 0) return;
     for (uint64_t i = 0; i < n; i++) {
         const float a = fabsf(want[i]), e = fabsf(got[i] - want[i]);
         if (a > most) most = a;
@@ -56,16 +57,16 @@ static trit_quant_matrix view_of(const trit_convert_tensor *t, trit_dtype dtype,
 /* ---- Rows of floats ---- */
 
 /* What a norm less one misses is added when a model is opened, so that the weight compared is the one with it. */
-static trit_status fill_rows(trit_convert_tensor *t, uint8_t *dst, difference *d, trit_error *err) {
+static trit_status fill_rows(trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, difference *d, trit_error *err) {
     const trit_quant_matrix *in = &t->linear.matrix;
     const trit_quant_format *from = trit_quant_format_of(in->dtype), *to = trit_quant_format_of(t->dtype);
-    const uint64_t n = in->n_cols, row_bytes = t->out.n_bytes / in->n_rows;
-    const trit_quant_matrix out = view_of(t, t->dtype, dst, t->out.n_bytes, 1);
+    const uint64_t n = in->n_cols, row_bytes = t->out.n_bytes / in->n_rows, first = t->made / row_bytes;
+    const trit_quant_matrix out = view_of(t, t->dtype, dst, n_bytes, 1);
     const float more = t->add > 0 ? t->add : 0, less = t->add < 0 ? -t->add : 0;
     float *row = trit_alloc(n, sizeof *row), *back = trit_alloc(n, sizeof *back);
     trit_status status = row && back ? trit_ok : trit_error_memory(err, n * 2 * sizeof *row, "a row of weights");
-    for (uint64_t r = 0; r < in->n_rows && status == trit_ok; r++) {
-        from->unpack(in, source_row(t, r), row);
+    for (uint64_t r = 0; r < n_bytes / row_bytes && status == trit_ok; r++) {
+        from->unpack(in, source_row(t, first + r), row);
         for (uint64_t c = 0; c < n; c++) back[c] = row[c] = row[c] * t->linear.factor + more;
         for (uint64_t c = 0; c < n; c++) back[c] -= less;
         to->pack(back, n, dst + r * row_bytes);
@@ -114,7 +115,11 @@ static trit_status ternary_init(ternary *x, const trit_convert_tensor *t, trit_e
 
 static const float *floats_of(const ternary *x, uint64_t r) {
     const int8_t *trits = x->trits + r * x->n_cols;
-    for (uint64_t c = 0; c < x->n_cols; c++) x->row[c] = (float)trits[c] * x->scales[r * x->n_groups + c / x->group];
+    for (uint64_t g = 0, c = 0; g < x->n_groups; g++) {
+        const float scale = x->scales[r * x->n_groups + g];
+        const uint64_t end = c + x->group < x->n_cols ? c + x->group : x->n_cols;
+        for (; c < end; c++) x->row[c] = (float)trits[c] * scale;
+    }
     return x->row;
 }
 
@@ -257,18 +262,27 @@ static void store_floats(uint8_t *dst, const float *values, size_t n) {
     for (size_t i = 0; i < n; i++) trit_store_f32(dst + 4 * i, values[i]);
 }
 
+uint64_t trit_convert_piece(const trit_convert_tensor *t) {
+    enum { wanted = 4 << 20 };
+    if (t->role == trit_role_copy) return wanted;
+    if (t->role != trit_role_rows) return 0;
+    const uint64_t row_bytes = t->out.n_bytes / t->linear.matrix.n_rows;
+    return row_bytes < wanted ? wanted / row_bytes * row_bytes : row_bytes;
+}
+
 trit_status trit_convert_fill(void *tensor, const trit_tensor *out, uint8_t *dst, trit_error *err) {
     trit_convert_tensor *t = tensor;
     const size_t n = (size_t)out->n_bytes;
     difference d = {0};
     trit_status status = trit_ok;
     switch (t->role) {
-    case trit_role_copy: memcpy(dst, t->in->data, n); break;
+    case trit_role_copy: memcpy(dst, t->in->data + t->made, n); break;
     case trit_role_values: store_floats(dst, t->values, n / sizeof *t->values); break;
     case trit_role_scale: store_floats(dst, &t->job->scale, 1); break;
-    case trit_role_rows: status = fill_rows(t, dst, &d, err); break;
+    case trit_role_rows: status = fill_rows(t, dst, n, &d, err); break;
     case trit_role_ternary: status = fill_ternary(t, dst, &d, err); break;
     }
+    t->made += n;
     if (t->role == trit_role_copy) status = trit_convert_advance(t->job, n, err);
     if (!(d.largest <= t->job->report.max_error)) t->job->report.max_error = d.largest;
     if (t->in && t->job->m->source.is_mapped) trit_os_map_drop(t->in->data, (size_t)t->in->n_bytes);

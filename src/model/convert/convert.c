@@ -80,7 +80,8 @@ static trit_status write_gguf(trit_convert_job *job, const char *out, trit_error
     if (status != trit_ok) return status;
     status = trit_convert_put_keys(job, w, err);
     for (size_t i = 0; i < job->n && status == trit_ok; i++)
-        status = trit_gguf_put_tensor_later(w, &job->tensor[i].out, trit_convert_fill, &job->tensor[i], err);
+        status = trit_gguf_put_tensor_later(w, &job->tensor[i].out, trit_convert_fill, &job->tensor[i],
+                                            trit_convert_piece(&job->tensor[i]), err);
     if (status == trit_ok) status = trit_gguf_write(w, out, err);
     trit_gguf_writer_free(w);
     return status;
@@ -92,7 +93,8 @@ static trit_status write_tensors(trit_convert_job *job, const char *folder, trit
     trit_status status = trit_safetensors_writer_new(&w, err);
     if (status != trit_ok) return status;
     for (size_t i = 0; i < job->n && status == trit_ok; i++)
-        status = trit_safetensors_put_tensor(w, &job->tensor[i].out, trit_convert_fill, &job->tensor[i], err);
+        status = trit_safetensors_put_tensor(w, &job->tensor[i].out, trit_convert_fill, &job->tensor[i],
+                                            trit_convert_piece(&job->tensor[i]), err);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     if (status == trit_ok) status = trit_safetensors_write(w, path, err);
     trit_safetensors_writer_free(w);

@@ -36,6 +36,7 @@ typedef struct trit_convert_tensor {
     trit_linear linear;    /* rows: `matrix` and `factor` are read; ternary: all */
     trit_convert_heads heads;
     float add;             /* to rows of floats */
+    uint64_t made;         /* bytes that have been written */
     float *values;         /* owned */
     char *name;            /* owned */
 } trit_convert_tensor;
@@ -64,6 +65,7 @@ bool trit_convert_any_ternary(const trit_convert_job *job);
 
 /* bytes.c */
 trit_status trit_convert_advance(trit_convert_job *job, uint64_t n_bytes, trit_error *err); /* tells the progress; cancelled: stop */
+uint64_t trit_convert_piece(const trit_convert_tensor *t); /* bytes that can be made at a time; 0: all */
 trit_status trit_convert_fill(void *tensor, const trit_tensor *out, uint8_t *dst, trit_error *err);
 /* The first type of the output's container that holds ternary weights exactly (ternary ones before float ones), or floats. */
 trit_status trit_convert_exact_type(trit_dtype *out, const trit_convert_tensor *t, trit_error *err);

@@ -188,6 +188,7 @@ static trit_status add_linear(trit_convert_job *job, const char *name, const cha
     trit_convert_tensor draft = {.job = job, .in = p->weight, .heads = heads_of(job, i)}, *t = NULL;
     trit_status status = trit_linear_settle(&draft.linear, job->m, p, err);
     if (status == trit_ok) status = settle_levels(&draft.linear, job, p->weight, err);
+    if (job->m->source.is_mapped) trit_os_map_drop(p->weight->data, (size_t)p->weight->n_bytes); /* read for its scale; written later */
     if (status == trit_ok) status = choose_type(&draft, err);
     if (status == trit_ok) status = add(&t, job, name, draft.dtype, 2, (uint64_t[]){p->n_rows, p->n_cols}, err);
     if (status != trit_ok) return status;
