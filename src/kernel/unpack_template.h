@@ -20,7 +20,7 @@ static inline unsigned unpack_two_bit_block(int8_t *restrict trits, const uint8_
         trits[j + 2 * s] = (int8_t)((int)(b >> 4 & 3) - 1);
         trits[j + 3 * s] = (int8_t)((int)(b >> 6) - 1);
     }
-    return none & 0x55u;
+    return (unsigned)none & 0x55u;
 }
 
 bool UNPACK_TWO_BIT(int8_t *trits, const uint8_t *p, size_t n) {
