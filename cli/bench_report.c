@@ -1,55 +1,16 @@
 /* trit bench report: one HTML page that needs nothing else, with charts as inline SVG. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
-#include "base/os.h"
 #include "bench.h"
 #include "command.h"
+#include "html.h"
 
 typedef struct report_opts {
     const char *html;
 } report_opts;
-
-typedef struct page {
-    trit_text text;
-    bool failed;
-} page;
-
-static void put(page *p, const char *s, size_t n) {
-    if (!p->failed && !trit_text_append(&p->text, s, n)) p->failed = true;
-}
-
-static void putf(page *p, const char *fmt, ...) TRIT_PRINTF(2, 3);
-
-static void putf(page *p, const char *fmt, ...) {
-    char line[512];
-    va_list args;
-    va_start(args, fmt);
-    int n = vsnprintf(line, sizeof line, fmt, args);
-    va_end(args);
-    if (n > 0) put(p, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-}
-
-/* Text from the file: what HTML would take as its own is written by number. */
-static void put_text(page *p, const char *s) {
-    for (; *s; s++) {
-        if (strchr("<>&\"'", *s) || (unsigned char)*s < 0x20) putf(p, "&#%d;", *s);
-        else put(p, s, 1);
-    }
-}
-
-static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1d2433;--dim:#667085;--line:#d5dae3;--paper:#fbfbf9;--bar:#2f6fb0;--mark:#b4532a}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e6e8ee;--dim:#98a1b3;--line:#353c4a;--paper:#14171d;--bar:#6ea8e0;--mark:#e39a6e}}\n"
-    "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}\n"
-    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}\n"
-    "th,td{padding:.25rem .7rem;border-bottom:1px solid var(--line);text-align:right}th:first-child,td:first-child{text-align:left}\n"
-    "svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .dim{fill:var(--dim)}\n"
-    "svg rect{fill:var(--bar)}svg .whisker{stroke:var(--mark);stroke-width:2}svg .axis{stroke:var(--line)}p.note{color:var(--dim)}\n";
 
 static void name_of(char out[96], const trit_bench_row *row, bool of_kernels) {
     if (of_kernels) snprintf(out, 96, "%s, %s", row->test, row->tier);
@@ -78,18 +39,18 @@ static double higher(double a, double b) {
 }
 
 /* One bar with its name before and its value behind it; `scale` is pixels a unit. */
-static void put_bar(page *p, const char *name, bar b, size_t y, double scale, const char *unit) {
-    putf(p, "<text x=\"%d\" y=\"%zu\" text-anchor=\"end\">", label_width - 8, y + 15);
-    put_text(p, name);
-    putf(p, "</text><rect x=\"%d\" y=\"%zu\" width=\"%.1f\" height=\"%d\"/>", label_width, y + 4, b.value * scale, row_height - 8);
+static void put_bar(trit_html *p, const char *name, bar b, size_t y, double scale, const char *unit) {
+    trit_html_printf(p, "<text x=\"%d\" y=\"%zu\" text-anchor=\"end\">", label_width - 8, y + 15);
+    trit_html_put_text(p, name);
+    trit_html_printf(p, "</text><rect x=\"%d\" y=\"%zu\" width=\"%.1f\" height=\"%d\"/>", label_width, y + 4, b.value * scale, row_height - 8);
     if (b.low < b.high)
-        putf(p, "<line class=\"whisker\" x1=\"%.1f\" y1=\"%zu\" x2=\"%.1f\" y2=\"%zu\"/>", label_width + b.low * scale, y + row_height / 2,
+        trit_html_printf(p, "<line class=\"whisker\" x1=\"%.1f\" y1=\"%zu\" x2=\"%.1f\" y2=\"%zu\"/>", label_width + b.low * scale, y + row_height / 2,
              label_width + b.high * scale, y + row_height / 2);
-    putf(p, "<text class=\"dim\" x=\"%.1f\" y=\"%zu\">%.4g %s</text>\n", label_width + higher(b.value, b.high) * scale + 8, y + 15, b.value, unit);
+    trit_html_printf(p, "<text class=\"dim\" x=\"%.1f\" y=\"%zu\">%.4g %s</text>\n", label_width + higher(b.value, b.high) * scale + 8, y + 15, b.value, unit);
 }
 
 /* Horizontal bars, one a row, from 0; `full` is the value at the right end at least. */
-static void put_chart(page *p, const trit_bench_doc *doc, const char *title, const char *unit, double full, bar (*of)(const trit_bench_figures *f)) {
+static void put_chart(trit_html *p, const trit_bench_doc *doc, const char *title, const char *unit, double full, bar (*of)(const trit_bench_figures *f)) {
     size_t n = 0, y = 0;
     for (size_t i = 0; i < doc->n_rows; i++) {
         if (*doc->rows[i].error) continue;
@@ -98,8 +59,8 @@ static void put_chart(page *p, const trit_bench_doc *doc, const char *title, con
         n++;
     }
     if (!n || !(full > 0)) return;
-    putf(p, "<h2>%s</h2>\n<svg viewBox=\"0 0 %d %zu\" role=\"img\" aria-label=\"%s\">\n", title, chart_width, n * row_height + 4, title);
-    putf(p, "<line class=\"axis\" x1=\"%d\" y1=\"0\" x2=\"%d\" y2=\"%zu\"/>\n", label_width, label_width, n * row_height);
+    trit_html_printf(p, "<h2>%s</h2>\n<svg viewBox=\"0 0 %d %zu\" role=\"img\" aria-label=\"%s\">\n", title, chart_width, n * row_height + 4, title);
+    trit_html_printf(p, "<line class=\"axis\" x1=\"%d\" y1=\"0\" x2=\"%d\" y2=\"%zu\"/>\n", label_width, label_width, n * row_height);
     for (size_t i = 0; i < doc->n_rows; i++) {
         if (*doc->rows[i].error) continue;
         trit_bench_figures f = trit_bench_figures_of(&doc->rows[i]);
@@ -108,32 +69,32 @@ static void put_chart(page *p, const trit_bench_doc *doc, const char *title, con
         put_bar(p, name, of(&f), y, bar_width / full, unit);
         y += row_height;
     }
-    putf(p, "</svg>\n");
+    trit_html_printf(p, "</svg>\n");
 }
 
-static void put_machine(page *p, const trit_bench_doc *doc) {
+static void put_machine(trit_html *p, const trit_bench_doc *doc) {
     const trit_bench_machine *m = &doc->machine;
     const struct {
         const char *name, *text;
     } lines[] = {{"Processor", m->cpu}, {"Instruction set", m->tier}, {"trit", m->version},
                  {"Revision", m->revision}, {"Compiler", m->compiler}, {"Date", m->date}};
-    putf(p, "<table>\n");
+    trit_html_printf(p, "<table>\n");
     if (!doc->of_kernels) {
-        putf(p, "<tr><td>Model</td><td>");
-        put_text(p, trit_model_choice_name(&doc->plan.model));
-        putf(p, "</td></tr>\n");
+        trit_html_printf(p, "<tr><td>Model</td><td>");
+        trit_html_put_text(p, trit_model_choice_name(&doc->plan.model));
+        trit_html_printf(p, "</td></tr>\n");
     }
     for (size_t i = 0; i < TRIT_COUNT(lines); i++) {
         if (!*lines[i].text) continue;
-        putf(p, "<tr><td>%s</td><td>", lines[i].name);
-        put_text(p, lines[i].text);
-        putf(p, "</td></tr>\n");
+        trit_html_printf(p, "<tr><td>%s</td><td>", lines[i].name);
+        trit_html_put_text(p, lines[i].text);
+        trit_html_printf(p, "</td></tr>\n");
     }
-    putf(p, "<tr><td>Cores, memory</td><td>%" PRIu64 ", %.1f GB</td></tr>\n</table>\n", m->cores, (double)m->memory_bytes * 1e-9);
+    trit_html_printf(p, "<tr><td>Cores, memory</td><td>%" PRIu64 ", %.1f GB</td></tr>\n</table>\n", m->cores, (double)m->memory_bytes * 1e-9);
 }
 
-static void put_table(page *p, const trit_bench_doc *doc) {
-    putf(p, "<h2>Figures</h2>\n<table>\n<tr><th>test</th><th>%s</th><th>quartiles</th><th>GB/s</th><th>of read limit</th><th>GMAC/s</th>"
+static void put_table(trit_html *p, const trit_bench_doc *doc) {
+    trit_html_printf(p, "<h2>Figures</h2>\n<table>\n<tr><th>test</th><th>%s</th><th>quartiles</th><th>GB/s</th><th>of read limit</th><th>GMAC/s</th>"
             "<th>of peak</th></tr>\n",
          doc->of_kernels ? "calls/s" : "tokens/s");
     for (size_t i = 0; i < doc->n_rows; i++) {
@@ -141,45 +102,40 @@ static void put_table(page *p, const trit_bench_doc *doc) {
         trit_bench_figures f = trit_bench_figures_of(row);
         char name[96];
         name_of(name, row, doc->of_kernels);
-        putf(p, "<tr><td>");
-        put_text(p, name);
+        trit_html_printf(p, "<tr><td>");
+        trit_html_put_text(p, name);
         if (*row->error) {
-            putf(p, "</td><td colspan=\"6\">");
-            put_text(p, row->error);
-            putf(p, "</td></tr>\n");
+            trit_html_printf(p, "</td><td colspan=\"6\">");
+            trit_html_put_text(p, row->error);
+            trit_html_printf(p, "</td></tr>\n");
             continue;
         }
-        putf(p, "</td><td>%.4g</td><td>%.4g to %.4g</td><td>%.2f</td><td>%.0f %%</td><td>%.4g</td><td>%.0f %%</td></tr>\n", f.rate.median, f.rate.q1, f.rate.q3,
-             f.gb_s, 100 * f.of_read, f.gmac_s, 100 * f.of_macs);
+        trit_html_printf(p, "</td><td>%.4g</td><td>%.4g to %.4g</td><td>%.2f</td><td>%.0f %%</td><td>%.4g</td><td>%.0f %%</td></tr>\n", f.rate.median,
+                         f.rate.q1, f.rate.q3, f.gb_s, 100 * f.of_read, f.gmac_s, 100 * f.of_macs);
     }
-    putf(p, "</table>\n");
+    trit_html_printf(p, "</table>\n");
 }
 
-static void put_page(page *p, const trit_bench_doc *doc) {
-    putf(p, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-            "<title>trit bench</title>\n<style>\n");
-    put(p, style, sizeof style - 1);
-    putf(p, "</style>\n</head>\n<body>\n<h1>trit bench</h1>\n");
+static void put_page(trit_html *p, const trit_bench_doc *doc) {
+    trit_html_begin(p, "trit bench");
     put_machine(p, doc);
     put_chart(p, doc, doc->of_kernels ? "Calls a second" : "Tokens a second", "", 0, speed_of);
     put_chart(p, doc, "Share of the machine&#39;s nearer limit", "%", 100, share_of);
     put_table(p, doc);
-    putf(p, "<p class=\"note\">Bars are medians, lines across them the middle half of the samples. Limits were measured in the same run.</p>\n"
-            "</body>\n</html>\n");
+    trit_html_end(p, "Bars are medians, lines across them the middle half of the samples. Limits were measured in the same run.");
 }
 
 static trit_status run(const void *opts, const trit_args *args, trit_error *err) {
     const report_opts *o = opts;
     trit_bench_doc doc = {0};
-    page p = {0};
+    trit_html p = {0};
     trit_status status = trit_args_at_most(args, 1, err);
     if (status == trit_ok && !args->n) status = trit_error_set(err, trit_arg, "bench report needs a file of trit bench --output");
     if (status == trit_ok && !o->html) status = trit_error_set(err, trit_arg, "bench report needs --html OUT");
     if (status == trit_ok) status = trit_bench_read(&doc, args->item[0], err);
     if (status == trit_ok) put_page(&p, &doc);
-    if (p.failed) status = trit_error_memory(err, p.text.n, "the report");
-    if (status == trit_ok) status = trit_os_write_file(o->html, p.text.data, p.text.n, err);
-    trit_text_fini(&p.text);
+    if (status == trit_ok) status = trit_html_save(&p, o->html, err);
+    trit_html_fini(&p);
     trit_bench_doc_fini(&doc);
     return status;
 }

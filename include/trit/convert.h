@@ -11,9 +11,9 @@
 extern "C" {
 #endif
 
-/* What a conversion says on its way: something known to be wrong in the input that is right in the output, or what the output
- * cannot hold. */
-typedef enum trit_convert_word { trit_convert_mended, trit_convert_note } trit_convert_word;
+/* What a conversion says on its way: something known to be wrong in the input that is right in the output; what the output cannot
+ * hold; what makes it unfit for use. */
+typedef enum trit_convert_word { trit_convert_mended, trit_convert_note, trit_convert_warning } trit_convert_word;
 
 typedef struct trit_convert_opts {
     /* Types of the ternary projections, the embeddings and the head, by their names in any case ("tq2_0"); NULL: as in the input

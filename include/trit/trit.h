@@ -12,6 +12,8 @@
 #include "trit/memory.h"
 #include "trit/model.h"
 #include "trit/pack.h"
+#include "trit/quant.h"
+#include "trit/quantize.h"
 #include "trit/sampling.h"
 #include "trit/status.h"
 #include "trit/tokenizer.h"

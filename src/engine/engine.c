@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/math.h"
+#include "engine/engine.h"
 #include "engine/request.h"
 #include "engine/sampler.h"
 #include "model/model.h"
@@ -44,6 +45,14 @@ struct trit_engine {
     trit_running *queue_head, *queue_tail;
     uint64_t last_id;
 };
+
+const trit_program *trit_engine_program(const trit_engine *e) {
+    return e->program;
+}
+
+void trit_engine_trace(trit_engine *e, trit_trace_fn fn, void *user) {
+    e->device->vt->exec_trace(e->exec, fn, user);
+}
 
 const char *trit_stop_reason_text(trit_stop_reason reason) {
     static const char *const texts[] = {"none", "eos", "stop", "length", "context", "cancelled", "error"};

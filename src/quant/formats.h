@@ -41,6 +41,12 @@ static inline float trit_quant_nearest(float x) {
     return (x + 12582912.0f) - 12582912.0f;
 }
 
+/* The scale and the offset of the block that begins at column `at`, rounded to half as the block stores them at p and p + 2. */
+static inline void trit_quant_put_scales(const trit_quant_levels *row, uint64_t at, uint8_t *p) {
+    trit_store_f16(p, row->scale[at / row->group]);
+    if (row->offset) trit_store_f16(p + 2, row->offset[at / row->group]);
+}
+
 static inline float trit_quant_absmax(const float *x, uint64_t n) {
     float amax = 0;
     for (uint64_t i = 0; i < n; i++) amax = fabsf(x[i]) > amax ? fabsf(x[i]) : amax;

@@ -1,5 +1,5 @@
-/* Q2_K to Q6_K, ggml's types with blocks of 256 elements whose sub-blocks have small integer scales. All are read; Q6_K is
- * also written (embeddings and output heads of published files).
+/* Q2_K to Q6_K, ggml's types with blocks of 256 elements whose sub-blocks have small integer scales. The encoders are our own: each
+ * sub-block gets its scale by least squares (fit.h), the block a scale for the scales, and then every element its level.
  *
  *      Q2_K   84 bytes   s[16], q[64], d, dmin          x = d sc q - dmin mn      16 sub-blocks of 16, s: sc low, mn high
  *      Q3_K  110 bytes   h[32], q[64], scales[12], d    x = d (sc - 32) (q - 4)   16 sub-blocks of 16, q of 3 bits
@@ -19,6 +19,7 @@
  *      bytes 8..11    bits 3:0 of sc 4..7 low, of mn 4..7 high */
 #include <string.h>
 
+#include "quant/fit.h"
 #include "quant/formats.h"
 
 enum { block = 256, q2_k_bytes = 84, q3_k_bytes = 110, q4_k_bytes = 144, q5_k_bytes = 176, q6_k_bytes = 210 };
@@ -109,55 +110,175 @@ static void q6_k_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     }
 }
 
-/* The scale that fits 16 values best to levels -32..31, by least squares weighted with x^2: for given levels q the best scale is
- * sum(w x q) / sum(w q^2), and it explains sum(w x q)^2 / sum(w q^2) of the square. Tried: the value furthest from zero at
- * levels -30 to -34 in steps of a quarter. */
-static float q6_fit(const float *x) {
-    float furthest = 0, best_scale = 0, best = 0;
-    for (int i = 0; i < 16; i++)
-        if (fabsf(x[i]) > fabsf(furthest)) furthest = x[i];
-    for (int step = -8; step <= 8 && furthest != 0; step++) {
-        const float inverse = (-32 + 0.25f * (float)step) / furthest;
-        float xq = 0, qq = 0;
-        for (int i = 0; i < 16; i++) {
-            const float level = trit_quant_nearest(x[i] * inverse), q = level < -32 ? -32 : level > 31 ? 31 : level;
-            const float weight = x[i] * x[i];
-            xq += weight * x[i] * q;
-            qq += weight * q * q;
-        }
-        if (qq > 0 && xq * xq > best * qq) {
-            best = xq * xq / qq;
-            best_scale = xq / qq;
-        }
-    }
-    return best_scale;
+/* ---- Encoders. `w` weighs the squares of the errors of a block; NULL: all alike ---- */
+
+static const float *part_of(const float *w, int at) {
+    return w ? w + at : NULL;
 }
 
-static void q6_k_pack_block(const float *x, uint8_t *p) {
+static float inverse_of(float d) {
+    return d != 0 && isfinite(1 / d) ? 1 / d : 0;
+}
+
+static int level_of(float x, float scale, int lo, int hi) {
+    return trit_quant_level(trit_quant_nearest(x * inverse_of(scale)), lo, hi);
+}
+
+/* Scales of 16 sub-blocks of 16 elements with levels lo..hi, as integers of small_lo..-small_lo - 1 and the block's scale, which is
+ * stored at `at`. Returns what a reader will see as the scale. */
+static float fit_sixteen(const float *x, const float *w, int lo, int hi, int small_lo, int small[16], uint8_t *at) {
     float scales[16], furthest = 0;
     for (int s = 0; s < 16; s++) {
-        scales[s] = q6_fit(x + 16 * s);
+        scales[s] = trit_fit_scale(x + 16 * s, part_of(w, 16 * s), 16, lo, hi);
         if (fabsf(scales[s]) > fabsf(furthest)) furthest = scales[s];
     }
+    trit_store_f16(at, furthest / (float)small_lo);
+    const float d = trit_load_f16(at);
+    for (int s = 0; s < 16; s++) small[s] = level_of(scales[s], d, small_lo, -small_lo - 1);
+    return d;
+}
+
+/* Scales and mins of n sub-blocks with levels 0..hi, as integers of 0..most; d and dmin are stored at `at`. */
+typedef struct affine {
+    float d, dmin;
+    int scale[16], min[16];
+} affine;
+
+static void fit_affine(affine *a, const float *x, const float *w, int n, int hi, int most, uint8_t *at) {
+    const int size = block / n;
+    float largest = 0, deepest = 0;
+    trit_fit fit[16];
+    for (int s = 0; s < n; s++) {
+        fit[s] = trit_fit_affine(x + size * s, part_of(w, size * s), (size_t)size, hi, true);
+        largest = fit[s].d > largest ? fit[s].d : largest;
+        deepest = -fit[s].offset > deepest ? -fit[s].offset : deepest;
+    }
+    trit_store_f16(at, largest / (float)most);
+    trit_store_f16(at + 2, deepest / (float)most);
+    a->d = trit_load_f16(at);
+    a->dmin = trit_load_f16(at + 2);
+    for (int s = 0; s < n; s++) {
+        a->scale[s] = level_of(fit[s].d, a->d, 0, most);
+        a->min[s] = level_of(-fit[s].offset, a->dmin, 0, most);
+    }
+}
+
+static int affine_level(const affine *a, int s, float x, int hi) {
+    return level_of(x + a->dmin * (float)a->min[s], a->d * (float)a->scale[s], 0, hi);
+}
+
+static void q2_k_pack_block(const float *x, const float *w, uint8_t *p) {
+    affine a;
+    memset(p, 0, q2_k_bytes);
+    fit_affine(&a, x, w, 16, 3, 15, p + 80);
+    for (int s = 0; s < 16; s++) {
+        uint8_t *q = p + 16 + 32 * (s / 8) + 16 * (s % 2);
+        p[s] = (uint8_t)(a.scale[s] | a.min[s] << 4);
+        for (int i = 0; i < 16; i++) q[i] = (uint8_t)(q[i] | affine_level(&a, s, x[16 * s + i], 3) << s / 2 % 4 * 2);
+    }
+}
+
+static void q3_k_pack_block(const float *x, const float *w, uint8_t *p) {
+    int small[16];
+    memset(p, 0, q3_k_bytes);
+    const float d = fit_sixteen(x, w, -4, 3, -32, small, p + 108);
+    for (int s = 0; s < 16; s++) {
+        uint8_t *high = p + 16 * (s % 2), *q = p + 32 + 32 * (s / 8) + 16 * (s % 2), *scales = p + 96;
+        const int six = small[s] + 32;
+        scales[s % 8] = (uint8_t)(scales[s % 8] | (six & 15) << 4 * (s / 8));
+        scales[8 + s % 4] = (uint8_t)(scales[8 + s % 4] | six >> 4 << 2 * (s / 4));
+        for (int i = 0; i < 16; i++) {
+            const int level = level_of(x[16 * s + i], d * (float)small[s], -4, 3) + 4;
+            q[i] = (uint8_t)(q[i] | (level & 3) << s / 2 % 4 * 2);
+            high[i] = (uint8_t)(high[i] | level >> 2 << s / 2);
+        }
+    }
+}
+
+/* One block of Q4_K (fifth == NULL) or Q5_K; see unpack_block. */
+static void pack_block(const float *x, const float *w, uint8_t *p, uint8_t *fifth, uint8_t *nibbles, size_t n_bytes) {
+    const int hi = fifth ? 31 : 15;
+    uint8_t *small = p + 4;
+    affine a;
+    memset(p, 0, n_bytes);
+    fit_affine(&a, x, w, 8, hi, 63, p);
+    for (int j = 0; j < 8; j++) {
+        const int k = j % 4;
+        small[k] = (uint8_t)(small[k] | (j < 4 ? a.scale[j] : a.scale[j] >> 4 << 6));
+        small[k + 4] = (uint8_t)(small[k + 4] | (j < 4 ? a.min[j] : a.min[j] >> 4 << 6));
+        if (j >= 4) small[k + 8] = (uint8_t)((a.scale[j] & 15) | (a.min[j] & 15) << 4);
+        for (int i = 0; i < 32; i++) {
+            const int q = affine_level(&a, j, x[32 * j + i], hi);
+            uint8_t *nibble = &nibbles[32 * (j / 2) + i];
+            *nibble = (uint8_t)(*nibble | (q & 15) << 4 * (j % 2));
+            if (fifth) fifth[i] = (uint8_t)(fifth[i] | q >> 4 << j);
+        }
+    }
+}
+
+static void q4_k_pack_block(const float *x, const float *w, uint8_t *p) {
+    pack_block(x, w, p, NULL, p + 16, q4_k_bytes);
+}
+
+static void q5_k_pack_block(const float *x, const float *w, uint8_t *p) {
+    pack_block(x, w, p, p + 16, p + 48, q5_k_bytes);
+}
+
+static void q6_k_pack_block(const float *x, const float *w, uint8_t *p) {
+    int small[16];
     memset(p, 0, q6_k_bytes);
-    trit_store_f16(p + 208, furthest / -128);
-    const float d = trit_load_f16(p + 208), inverse = d != 0 ? 1.0f / d : 0;
-    for (int s = 0; s < 16; s++) p[192 + s] = (uint8_t)trit_quant_level(trit_quant_nearest(scales[s] * inverse), -128, 127);
+    const float d = fit_sixteen(x, w, -32, 31, -128, small, p + 208);
+    for (int s = 0; s < 16; s++) p[192 + s] = (uint8_t)small[s];
     for (int i = 0; i < block; i++) {
-        const float scale = d * (float)(int8_t)p[192 + i / 16];
-        const int q = 32 + (scale != 0 ? trit_quant_level(trit_quant_nearest(x[i] / scale), -32, 31) : 0);
+        const int q = 32 + level_of(x[i], d * (float)small[i / 16], -32, 31);
         const q6_place at = q6_place_of(i);
         p[at.low] = (uint8_t)(p[at.low] | (q & 15) << at.low_shift);
         p[at.high] = (uint8_t)(p[at.high] | q >> 4 << at.high_shift);
     }
 }
 
-static void q6_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
-    for (uint64_t b = 0; b < n_cols / block; b++) q6_k_pack_block(src + b * block, dst + b * q6_k_bytes);
+static void q2_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t i = 0; i < n_cols; i += block, dst += q2_k_bytes) q2_k_pack_block(src + i, w ? w + i : NULL, dst);
 }
 
-const trit_quant_format trit_quant_q2_k = {.dtype = trit_dtype_q2_k, .unpack = q2_k_unpack};
-const trit_quant_format trit_quant_q3_k = {.dtype = trit_dtype_q3_k, .unpack = q3_k_unpack};
-const trit_quant_format trit_quant_q4_k = {.dtype = trit_dtype_q4_k, .unpack = q4_k_unpack};
-const trit_quant_format trit_quant_q5_k = {.dtype = trit_dtype_q5_k, .unpack = q5_k_unpack};
-const trit_quant_format trit_quant_q6_k = {.dtype = trit_dtype_q6_k, .unpack = q6_k_unpack, .pack = q6_k_pack};
+static void q2_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q2_k_pack_by(src, NULL, n_cols, dst);
+}
+
+static void q3_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t i = 0; i < n_cols; i += block, dst += q3_k_bytes) q3_k_pack_block(src + i, w ? w + i : NULL, dst);
+}
+
+static void q3_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q3_k_pack_by(src, NULL, n_cols, dst);
+}
+
+static void q4_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t i = 0; i < n_cols; i += block, dst += q4_k_bytes) q4_k_pack_block(src + i, w ? w + i : NULL, dst);
+}
+
+static void q4_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q4_k_pack_by(src, NULL, n_cols, dst);
+}
+
+static void q5_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t i = 0; i < n_cols; i += block, dst += q5_k_bytes) q5_k_pack_block(src + i, w ? w + i : NULL, dst);
+}
+
+static void q5_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q5_k_pack_by(src, NULL, n_cols, dst);
+}
+
+static void q6_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t i = 0; i < n_cols; i += block, dst += q6_k_bytes) q6_k_pack_block(src + i, w ? w + i : NULL, dst);
+}
+
+static void q6_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q6_k_pack_by(src, NULL, n_cols, dst);
+}
+
+const trit_quant_format trit_quant_q2_k = {.dtype = trit_dtype_q2_k, .unpack = q2_k_unpack, .pack = q2_k_pack, .pack_by = q2_k_pack_by};
+const trit_quant_format trit_quant_q3_k = {.dtype = trit_dtype_q3_k, .unpack = q3_k_unpack, .pack = q3_k_pack, .pack_by = q3_k_pack_by};
+const trit_quant_format trit_quant_q4_k = {.dtype = trit_dtype_q4_k, .unpack = q4_k_unpack, .pack = q4_k_pack, .pack_by = q4_k_pack_by};
+const trit_quant_format trit_quant_q5_k = {.dtype = trit_dtype_q5_k, .unpack = q5_k_unpack, .pack = q5_k_pack, .pack_by = q5_k_pack_by};
+const trit_quant_format trit_quant_q6_k = {.dtype = trit_dtype_q6_k, .unpack = q6_k_unpack, .pack = q6_k_pack, .pack_by = q6_k_pack_by};

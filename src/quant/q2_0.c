@@ -5,7 +5,7 @@
  *      PQ2_0   34 bytes for 128   d, codes[32]    the same
  *
  * Code 3 is a value of ggml's Q2_0, 2 d, which no ternary model has: unpack reads it, trits say that it is none. Q1_0 has no
- * zero and could not keep a ternary row, so it is only read. PQ2_0 is how PrismML's first models filled type 42, before ggml gave
+ * zero and cannot keep a ternary row. PQ2_0 is how PrismML's first models filled type 42, before ggml gave
  * that number to blocks of 64 (see io/gguf_type.c). Source: ggml, which tests/quant/test_golden.c holds us to. */
 #include "quant/formats.h"
 
@@ -61,6 +61,18 @@ static void q2_0_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     }
 }
 
+/* The mean of |x| is the scale of least error for signs (XNOR-Net, arXiv:1603.05279). */
+static void q1_0_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t b = 0; b < n_cols / 128; b++, dst += head + 16, src += 128) {
+        trit_store_f16(dst, (float)(trit_abs_sum(src, 128) / 128));
+        for (int j = 0; j < 16; j++) {
+            unsigned bits = 0;
+            for (int k = 0; k < 8; k++) bits |= (unsigned)(src[8 * j + k] >= 0) << k;
+            dst[head + j] = (uint8_t)bits;
+        }
+    }
+}
+
 static void pack(const float *src, uint64_t n_cols, uint8_t *dst, unsigned block) {
     int8_t trits[most];
     for (uint64_t b = 0; b < n_cols / block; b++, dst += head + block / 4) {
@@ -83,7 +95,7 @@ static void pq2_0_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
 }
 
 const trit_quant_format trit_quant_q1_0 = {
-    .dtype = trit_dtype_q1_0, .unpack = q1_0_unpack, .trits = q1_0_trits, .scale_group = 128};
+    .dtype = trit_dtype_q1_0, .unpack = q1_0_unpack, .trits = q1_0_trits, .scale_group = 128, .pack = q1_0_pack};
 const trit_quant_format trit_quant_q2_0 = {
     .dtype = trit_dtype_q2_0, .unpack = q2_0_unpack, .trits = q2_0_trits, .scale_group = 64, .four_levels = true,
     .pack = q2_0_pack};

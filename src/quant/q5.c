@@ -4,6 +4,7 @@
  *      Q5_1  24 bytes   d, m, u32 h, q[16]   x = d level + m       nibble of q: element j low, j + 16 high
  *
  * The encoders take the levels with the scale before its rounding to half, as ggml's do: the same bytes. */
+#include "quant/fit.h"
 #include "quant/formats.h"
 
 enum { block = 32, q5_0_bytes = 22, q5_1_bytes = 24 };
@@ -72,5 +73,47 @@ static void q5_1_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
     }
 }
 
-const trit_quant_format trit_quant_q5_0 = {.dtype = trit_dtype_q5_0, .unpack = q5_0_unpack, .pack = q5_0_pack};
-const trit_quant_format trit_quant_q5_1 = {.dtype = trit_dtype_q5_1, .unpack = q5_1_unpack, .pack = q5_1_pack};
+static void q5_0_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t b = 0; b < n_cols / block; b++, dst += q5_0_bytes, src += block, w += block) {
+        int level[block];
+        trit_store_f16(dst, trit_fit_scale(src, w, block, -16, 15));
+        const float d = trit_load_f16(dst), inverse = d != 0 ? 1.0f / d : 0;
+        for (int j = 0; j < block; j++) level[j] = trit_quant_level(trit_quant_nearest(src[j] * inverse), -16, 15) + 16;
+        store_levels(dst + 6, dst + 2, level);
+    }
+}
+
+static void q5_1_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t b = 0; b < n_cols / block; b++, dst += q5_1_bytes, src += block, w += block) {
+        const trit_fit fit = trit_fit_affine(src, w, block, 31, false);
+        int level[block];
+        trit_store_f16(dst, fit.d);
+        trit_store_f16(dst + 2, fit.offset);
+        const float d = trit_load_f16(dst), offset = trit_load_f16(dst + 2), inverse = d != 0 ? 1.0f / d : 0;
+        for (int j = 0; j < block; j++) level[j] = trit_quant_level(trit_quant_nearest((src[j] - offset) * inverse), 0, 31);
+        store_levels(dst + 8, dst + 4, level);
+    }
+}
+
+static void q5_0_put(const trit_quant_levels *row, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t at = 0; at < n_cols; at += block, dst += q5_0_bytes) {
+        int level[block];
+        for (int j = 0; j < block; j++) level[j] = row->level[at + (unsigned)j] + 16;
+        trit_quant_put_scales(row, at, dst);
+        store_levels(dst + 6, dst + 2, level);
+    }
+}
+
+static void q5_1_put(const trit_quant_levels *row, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t at = 0; at < n_cols; at += block, dst += q5_1_bytes) {
+        int level[block];
+        for (int j = 0; j < block; j++) level[j] = row->level[at + (unsigned)j];
+        trit_quant_put_scales(row, at, dst);
+        store_levels(dst + 8, dst + 4, level);
+    }
+}
+
+const trit_quant_format trit_quant_q5_0 = {.dtype = trit_dtype_q5_0, .unpack = q5_0_unpack, .pack = q5_0_pack, .pack_by = q5_0_pack_by,
+                                           .put = q5_0_put, .put_low = -16, .put_high = 15};
+const trit_quant_format trit_quant_q5_1 = {.dtype = trit_dtype_q5_1, .unpack = q5_1_unpack, .pack = q5_1_pack, .pack_by = q5_1_pack_by,
+                                           .put = q5_1_put, .put_low = 0, .put_high = 31, .put_offset = true};

@@ -20,6 +20,13 @@ typedef struct trit_quant_matrix {
     trit_tile tile;
 } trit_quant_matrix;
 
+/* A row of integers with their scales, see `put` below. */
+typedef struct trit_quant_levels {
+    const int16_t *level; /* [n_cols] */
+    const float *scale, *offset; /* [n_cols / group]; offset NULL: none */
+    uint64_t group;
+} trit_quant_levels;
+
 typedef struct trit_quant_format {
     trit_dtype dtype;
 
@@ -35,9 +42,20 @@ typedef struct trit_quant_format {
     bool one_scale;       /* one for the whole tensor */
 
     /* One row of floats to the bytes of trit_dtype_n_bytes(dtype, 1, n_cols), or NULL where the format cannot be written row by
-     * row (I2_S, HF_TERNARY, IQ2_BN_R4, TL1, TL2, GPU_INT2) or is only read (F64, NVFP4, I8_S, Q1_0, the K types but Q6_K). Ternary data survive up to the
+     * row (I2_S, HF_TERNARY, IQ2_BN_R4, TL1, TL2, GPU_INT2) or is only read (F64, NVFP4, I8_S). Ternary data survive up to the
      * rounding of their scale to half. */
     void (*pack)(const float *src, uint64_t n_cols, uint8_t *dst);
+
+    /* The same with the least error where errors of the columns do not weigh alike: w[0..n_cols) multiplies their squares. NULL:
+     * the format has no choice to make. */
+    void (*pack_by)(const float *src, const float *w, uint64_t n_cols, uint8_t *dst);
+
+    /* Formats of blocks with one scale and integer levels, else NULL: a row of given levels (put_low..put_high) and scales, so that it
+     * reads as scales[g] * level + offsets[g] (offsets NULL: none; only for put_offset). Both are rounded to half. There is one of each
+     * for every `group` columns, which are whole blocks. */
+    void (*put)(const trit_quant_levels *row, uint64_t n_cols, uint8_t *dst);
+    int put_low, put_high;
+    bool put_offset;
 
     /* The formats that pack the whole tensor, else NULL: trits[0..n_rows * n_cols), row after row, to the n_bytes of
      * trit_dtype_n_bytes. False where the shape does not fit (I2_S: n / 4 bytes could not hold the last block of an n that is no

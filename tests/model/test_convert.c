@@ -95,7 +95,7 @@ static void expect_weights(const trit_tensor *t, uint64_t n_rows, uint64_t n_col
 
 static bool is_ternary_type(int d) {
     const trit_quant_format *f = trit_quant_format_of((trit_dtype)d);
-    return trit_quant_can_pack(f) && f->trits;
+    return trit_quant_can_pack(f) && f->trits && d != trit_dtype_q1_0; /* which has no zero */
 }
 
 static unsigned n_pairs;
@@ -298,7 +298,9 @@ static void golden(void **state) {
         {"bf16", "bf16", 0xfd6fc9be17409ee7u},
         {"f16", "f16", 0x48ec88a738c3b2afu},
         {"q8_0", "q5_1", 0xa75ed902713f37e7u},
-        {"q6_k", "q6_k", 0x1f7d8d937c4631b9u},
+        {"q6_k", "q6_k", 0x85288c2747b28eb4u},
+        {"q2_k", "q3_k", 0xc21940d6eb302491u},
+        {"q4_k", "q5_k", 0xd42c71bce2e1a61eu},
         {"q5_0", "q4_1", 0xb6a3a1a7466dd259u},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -474,7 +476,7 @@ static void refusals(void **state) {
     refuse("nowhere.gguf", OUT("none.gguf"), NULL, trit_io, "nowhere");
     refuse("synthetic:bitnet-2b4t", OUT("none.gguf"), NULL, trit_arg, "random");
     refuse(story, OUT("none.gguf"), &(trit_convert_opts){.type = "x9"}, trit_arg, "x9");
-    refuse(story, OUT("none.gguf"), &(trit_convert_opts){.type = "q4_k"}, trit_arg, "q4_k");
+    refuse(story, OUT("none.gguf"), &(trit_convert_opts){.type = "nvfp4"}, trit_arg, "nvfp4");
     refuse(story, OUT("none.gguf"), &(trit_convert_opts){.type = "hf_ternary"}, trit_unsupported, "GGUF");
     refuse(story, OUT("none"), &(trit_convert_opts){.hugging_face = true, .type = "tq2_0"}, trit_unsupported, "folder");
     refuse(story, OUT("none.gguf"), &(trit_convert_opts){.embed_type = "tq2_0"}, trit_unsupported, "token_embd");

@@ -32,7 +32,7 @@ static const golden goldens[] = {
     {trit_dtype_nvfp4, 40, 0xe7fae5ce1b1b8fc2u, 0},
     {trit_dtype_tq1_0, 34, 0x3d4a2caccd5f2b39u, 0x46eff37b7376d9e5u},
     {trit_dtype_tq2_0, 35, 0, 0xe525eb898b1bd669u},
-    {trit_dtype_q1_0, 41, 0x6ab266cf717f2aa5u, 0},
+    {trit_dtype_q1_0, 41, 0x6ab266cf717f2aa5u, 0x97be2f8d9d14a097u},
     {trit_dtype_q2_0, 42, 0xe288ec8d3aa7b8f6u, 0xe72ea3d1fe362c8eu},
 };
 

@@ -1,5 +1,7 @@
 /* Prints the numbers of tests/quant/test_golden.c, as ggml computes them: for each type a hash of the floats that random bytes
- * mean, and a hash of the bytes that its quantizer makes of random floats. Not part of the build; with a built ggml in GGML:
+ * mean, and a hash of the bytes that its quantizer makes of random floats; then those of tests/quant/test_fit.c, the mean squared
+ * error of its quantizer on normal floats (sums of 12 random ones), without and with an importance of the columns. Not part of the
+ * build; with a built ggml in GGML:
  *
  *   cc -I GGML/include tools/quant/golden.c -L GGML/build/src -l ggml-base -Wl,-rpath,GGML/build/src -o golden && ./golden */
 #include <ggml.h>
@@ -20,6 +22,30 @@ static uint64_t hash(const void *data, size_t n_bytes) {
     uint64_t h = 0xcbf29ce484222325u;
     for (size_t i = 0; i < n_bytes; i++) h = (h ^ p[i]) * 0x100000001b3u;
     return h;
+}
+
+/* Mean of w (x - y)^2 over the mean of w x^2. */
+static void print_error(enum ggml_type type, const char *name, size_t n_bytes) {
+    static float x[n], y[n], w[n / 16];
+    static uint8_t bytes[n * 4];
+    uint32_t seed = 1;
+    double plain[2] = {0}, weighted[2] = {0};
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < 12; k++) x[i] += (float)lcg(&seed) / 65536 - 0.5f;
+    for (size_t i = 0; i < n / 16; i++) w[i] = (float)(lcg(&seed) + 1) / 65536 * ((float)(lcg(&seed) + 1) / 65536);
+    for (int by = 0; by < 2; by++) {
+        ggml_quantize_chunk(type, x, bytes, 0, 16, n / 16, by ? w : NULL);
+        ggml_get_type_traits(type)->to_float(bytes, y, n);
+        double *sum = by ? weighted : plain;
+        for (size_t i = 0; i < n; i++) {
+            const double weight = by ? (double)w[i % (n / 16)] : 1, off = (double)x[i] - (double)y[i];
+            sum[0] += weight * off * off;
+            sum[1] += weight * (double)x[i] * (double)x[i];
+        }
+        memset(y, 0, sizeof y);
+    }
+    memset(x, 0, sizeof x);
+    printf("%s: %.6f, %.6f (%zu bytes)\n", name, plain[0] / plain[1], weighted[0] / weighted[1], n_bytes);
 }
 
 int main(void) {
@@ -45,6 +71,7 @@ int main(void) {
         ggml_quantize_chunk(types[t], x, bytes, 0, 16, n / 16, NULL);
         printf("%s: {%d, 0x%016llxu, 0x%016llxu}\n", traits->type_name, (int)types[t], (unsigned long long)decoded,
                (unsigned long long)hash(bytes, n_bytes));
+        print_error(types[t], traits->type_name, n_bytes);
     }
     return 0;
 }

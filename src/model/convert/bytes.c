@@ -13,14 +13,10 @@
 /* A scale rounded to half (11 bits) differs by 2^-11 of itself at most; with room for the float arithmetic. */
 static const float rounding = 0x1.01p-11f;
 
-/* What packing did to the weights. */
-typedef struct difference {
-    double largest;  /* relative to the row's largest weight */
-    bool beyond;     /* some weight is off by more than the rounding of a scale */
-} difference;
-
-static void compare(difference *d, const float *want, const float *got, uint64_t n) {
+void trit_convert_compare(trit_convert_difference *d, const float *want, const float *got, uint64_t n) {
     float most = 0, off = 0;
+    if (d->detailed) trit_quant_error_add(&d->error, want, got, n);
+    if (d->detailed && d->importance) trit_quant_error_add_weighted(&d->weighted, want, got, d->importance, n);
     if (memcmp(want, got, (size_t)n * sizeof *want) == 0) return;
     for (uint64_t i = 0; i < n; i++) {
         const float a = fabsf(want[i]), e = fabsf(got[i] - want[i]);
@@ -32,8 +28,7 @@ static void compare(difference *d, const float *want, const float *got, uint64_t
     if (!(relative <= d->largest)) d->largest = relative;
 }
 
-/* The row of the input that becomes row `row`. */
-static uint64_t source_row(const trit_convert_tensor *t, uint64_t row) {
+uint64_t trit_convert_source_row(const trit_convert_tensor *t, uint64_t row) {
     const uint64_t d = t->job->m->config.head_dim, half = d / 2;
     if (t->heads == trit_heads_stay) return row;
     const uint64_t first = row - row % d, i = row % d;
@@ -49,7 +44,7 @@ trit_status trit_convert_advance(trit_convert_job *job, uint64_t n_bytes, trit_e
 }
 
 /* The packed bytes as a matrix again. */
-static trit_quant_matrix view_of(const trit_convert_tensor *t, trit_dtype dtype, const uint8_t *bytes, uint64_t n_bytes, float scale) {
+trit_quant_matrix trit_convert_view(const trit_convert_tensor *t, trit_dtype dtype, const uint8_t *bytes, uint64_t n_bytes, float scale) {
     return (trit_quant_matrix){.dtype = dtype, .data = bytes, .n_bytes = n_bytes, .n_rows = t->linear.matrix.n_rows,
                                .n_cols = t->linear.matrix.n_cols, .scale = dtype == trit_dtype_hf_ternary ? scale : 1};
 }
@@ -57,22 +52,23 @@ static trit_quant_matrix view_of(const trit_convert_tensor *t, trit_dtype dtype,
 /* ---- Rows of floats ---- */
 
 /* What a norm less one misses is added when a model is opened, so that the weight compared is the one with it. */
-static trit_status fill_rows(trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, difference *d, trit_error *err) {
+static trit_status fill_rows(trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, trit_convert_difference *d, trit_error *err) {
     const trit_quant_matrix *in = &t->linear.matrix;
     const trit_quant_format *from = trit_quant_format_of(in->dtype), *to = trit_quant_format_of(t->dtype);
     const uint64_t n = in->n_cols, row_bytes = t->out.n_bytes / in->n_rows, first = t->made / row_bytes;
-    const trit_quant_matrix out = view_of(t, t->dtype, dst, n_bytes, 1);
+    const trit_quant_matrix out = trit_convert_view(t, t->dtype, dst, n_bytes, 1);
     const float more = t->add > 0 ? t->add : 0, less = t->add < 0 ? -t->add : 0;
     float *row = trit_alloc(n, sizeof *row), *back = trit_alloc(n, sizeof *back);
     trit_status status = row && back ? trit_ok : trit_error_memory(err, n * 2 * sizeof *row, "a row of weights");
     for (uint64_t r = 0; r < n_bytes / row_bytes && status == trit_ok; r++) {
-        from->unpack(in, source_row(t, first + r), row);
+        from->unpack(in, trit_convert_source_row(t, first + r), row);
         for (uint64_t c = 0; c < n; c++) back[c] = row[c] = row[c] * t->linear.factor + more;
         for (uint64_t c = 0; c < n; c++) back[c] -= less;
-        to->pack(back, n, dst + r * row_bytes);
+        if (t->importance && to->pack_by) to->pack_by(back, t->importance, n, dst + r * row_bytes);
+        else to->pack(back, n, dst + r * row_bytes);
         to->unpack(&out, r, back);
         for (uint64_t c = 0; c < n; c++) back[c] += less;
-        compare(d, row, back, n);
+        trit_convert_compare(d, row, back, n);
         status = trit_convert_advance(t->job, row_bytes, err);
     }
     trit_free(row);
@@ -106,7 +102,7 @@ static trit_status ternary_init(ternary *x, const trit_convert_tensor *t, trit_e
     x->back = trit_alloc(x->n_cols, sizeof *x->back);
     trit_status status = x->trits && x->scales && x->row && x->back ? trit_ok : trit_error_memory(err, x->n_rows * x->n_cols, "a ternary tensor");
     for (uint64_t r = 0; r < x->n_rows && status == trit_ok; r++) {
-        status = l->row(l, source_row(t, r), x->trits + r * x->n_cols, x->scales + r * x->n_groups, x->row);
+        status = l->row(l, trit_convert_source_row(t, r), x->trits + r * x->n_cols, x->scales + r * x->n_groups, x->row);
         if (status != trit_ok) status = trit_linear_bad_row(status, t->in, err);
     }
     if (status != trit_ok) ternary_fini(x);
@@ -144,16 +140,16 @@ static float scale_of(const ternary *x) {
 }
 
 /* False: the shape does not fit the type. */
-static bool pack(const ternary *x, const trit_convert_tensor *t, trit_dtype dtype, uint8_t *dst, uint64_t n_bytes, float *scale, difference *d) {
+static bool pack(const ternary *x, const trit_convert_tensor *t, trit_dtype dtype, uint8_t *dst, uint64_t n_bytes, float *scale, trit_convert_difference *d) {
     const trit_quant_format *to = trit_quant_format_of(dtype);
     *scale = to->pack_trits ? scale_of(x) : 1;
     if (to->pack_trits && !to->pack_trits(x->trits, x->n_rows, x->n_cols, *scale, dst)) return false;
-    const trit_quant_matrix out = view_of(t, dtype, dst, n_bytes, *scale);
+    const trit_quant_matrix out = trit_convert_view(t, dtype, dst, n_bytes, *scale);
     for (uint64_t r = 0; r < x->n_rows; r++) {
         const float *row = floats_of(x, r);
         if (to->pack) to->pack(row, x->n_cols, dst + r * (n_bytes / x->n_rows));
         to->unpack(&out, r, x->back);
-        compare(d, row, x->back, x->n_cols);
+        trit_convert_compare(d, row, x->back, x->n_cols);
     }
     return true;
 }
@@ -169,7 +165,7 @@ bool trit_convert_can_hold(const trit_convert_job *job, trit_dtype dtype) {
 static trit_status holds(bool *yes, const ternary *x, const trit_convert_tensor *t, trit_dtype dtype, trit_error *err) {
     uint64_t n_bytes;
     float scale;
-    difference d = {0};
+    trit_convert_difference d = {0};
     *yes = false;
     if (!trit_convert_can_hold(t->job, dtype) || !trit_dtype_n_bytes(dtype, x->n_rows, x->n_cols, &n_bytes)) return trit_ok;
     uint8_t *bytes = trit_alloc(n_bytes, 1);
@@ -212,12 +208,12 @@ static trit_status exact_float(trit_dtype *out, const trit_convert_tensor *t, tr
     for (size_t i = 0; i < 2 && *out == trit_dtype_f32 && status == trit_ok; i++) {
         const trit_quant_format *to = trit_quant_format_of(narrow[i]);
         const trit_quant_matrix view = {.dtype = narrow[i], .data = bytes, .n_bytes = in->n_cols * 2, .n_rows = 1, .n_cols = in->n_cols, .scale = 1};
-        difference d = {0};
+        trit_convert_difference d = {0};
         for (uint64_t r = 0; r < in->n_rows && d.largest == 0; r++) {
             from->unpack(in, r, row);
             to->pack(row, in->n_cols, bytes);
             to->unpack(&view, 0, back);
-            compare(&d, row, back, in->n_cols);
+            trit_convert_compare(&d, row, back, in->n_cols);
         }
         if (d.largest == 0) *out = narrow[i];
     }
@@ -245,7 +241,7 @@ static trit_status refuse(const ternary *x, const trit_convert_tensor *t, const 
                           trit_dtype_info(t->dtype)->label, why, trit_dtype_info(can)->label);
 }
 
-static trit_status fill_ternary(trit_convert_tensor *t, uint8_t *dst, difference *d, trit_error *err) {
+static trit_status fill_ternary(trit_convert_tensor *t, uint8_t *dst, trit_convert_difference *d, trit_error *err) {
     ternary x;
     char why[96];
     trit_status status = ternary_init(&x, t, err);
@@ -273,18 +269,22 @@ uint64_t trit_convert_piece(const trit_convert_tensor *t) {
 trit_status trit_convert_fill(void *tensor, const trit_tensor *out, uint8_t *dst, trit_error *err) {
     trit_convert_tensor *t = tensor;
     const size_t n = (size_t)out->n_bytes;
-    difference d = {0};
+    trit_convert_difference *d = &t->difference;
     trit_status status = trit_ok;
+    d->detailed = t->job->q && *t->key;
+    d->importance = t->importance;
     switch (t->role) {
     case trit_role_copy: memcpy(dst, t->in->data + t->made, n); break;
     case trit_role_values: store_floats(dst, t->values, n / sizeof *t->values); break;
     case trit_role_scale: store_floats(dst, &t->job->scale, 1); break;
-    case trit_role_rows: status = fill_rows(t, dst, n, &d, err); break;
-    case trit_role_ternary: status = fill_ternary(t, dst, &d, err); break;
+    case trit_role_rows: status = fill_rows(t, dst, n, d, err); break;
+    case trit_role_ternary: status = fill_ternary(t, dst, d, err); break;
+    case trit_role_scheme: status = trit_convert_fill_scheme(t, dst, d, err); break;
     }
     t->made += n;
     if (t->role == trit_role_copy) status = trit_convert_advance(t->job, n, err);
-    if (!(d.largest <= t->job->report.max_error)) t->job->report.max_error = d.largest;
+    if (!(d->largest <= t->job->report.max_error)) t->job->report.max_error = d->largest;
+    if (status == trit_ok && d->detailed && t->made == t->out.n_bytes) trit_convert_tell(t->job, t, d);
     if (t->in && t->job->m->source.is_mapped) trit_os_map_drop(t->in->data, (size_t)t->in->n_bytes);
     return status;
 }

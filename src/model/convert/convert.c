@@ -142,18 +142,23 @@ static trit_status convert(trit_convert_job *job, const char *in, const char *ou
     trit_status status = open_input(job, in, err);
     if (status == trit_ok) status = read_types(job, err);
     if (status == trit_ok) status = trit_convert_plan(job, err);
+    if (status == trit_ok && job->q && job->q->budget) status = trit_convert_meet_budget(job, err);
     if (status == trit_ok) status = check_room(job, out, err);
     if (status != trit_ok) return status;
     return job->o->hugging_face ? write_folder(job, out, err) : write_gguf(job, out, err);
 }
 
+trit_status trit_convert_run(trit_convert_job *job, const char *in, const char *out, trit_convert_report *report, trit_error *err) {
+    const trit_status status = convert(job, in, out, err);
+    job->report.lossless = job->report.max_error == 0;
+    if (status == trit_ok && report) *report = job->report;
+    trit_convert_plan_fini(job);
+    trit_model_close(job->m);
+    return status;
+}
+
 trit_status trit_convert(const char *in, const char *out, const trit_convert_opts *opts, trit_convert_report *report, trit_error *err) {
     static const trit_convert_opts defaults = {0};
     trit_convert_job job = {.o = opts ? opts : &defaults};
-    const trit_status status = convert(&job, in, out, err);
-    job.report.lossless = job.report.max_error == 0;
-    if (status == trit_ok && report) *report = job.report;
-    trit_convert_plan_fini(&job);
-    trit_model_close(job.m);
-    return status;
+    return trit_convert_run(&job, in, out, report, err);
 }

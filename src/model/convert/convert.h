@@ -3,6 +3,7 @@
  *   convert.c          what is asked for, checks before and after, writing
  *   plan.c             which tensors the output has, from which of the input, in which type
  *   bytes.c            the bytes of one of them, and how far they are from the input's
+ *   quantize.c         a conversion by rules: recipe.c reads them, scheme.c makes integers of floats, budget.c weighs errors against bytes
  *   keys.c             metadata of GGUF: copied and mended, or from the configuration
  *   hf.c               config.json
  *   vocab.c            a folder's tokenizer as GGUF's lists
@@ -10,8 +11,10 @@
 #ifndef TRIT_MODEL_CONVERT_CONVERT_H
 #define TRIT_MODEL_CONVERT_CONVERT_H
 
+#include "model/convert/recipe.h"
+#include "model/importance.h"
 #include "model/model.h"
-#include "trit/convert.h"
+#include "trit/quantize.h"
 
 typedef struct trit_convert_job trit_convert_job;
 
@@ -20,11 +23,21 @@ typedef enum trit_convert_role {
     trit_role_values,  /* floats made here */
     trit_role_rows,    /* rows of floats */
     trit_role_ternary, /* rows of trits */
+    trit_role_scheme,  /* rows of floats, as the integers of a scheme */
     trit_role_scale    /* the scale of the packed tensor before this one */
 } trit_convert_role;
 
 /* How rows of heads change places: RoPE takes neighbours in some GGUF files, and halves of a head elsewhere. */
 typedef enum trit_convert_heads { trit_heads_stay, trit_heads_to_neighbours, trit_heads_to_halves } trit_convert_heads;
+
+/* What packing did to weights. */
+typedef struct trit_convert_difference {
+    double largest; /* relative to the row's largest weight */
+    bool beyond;    /* some weight is off by more than the rounding of a scale */
+    bool detailed;  /* the errors below are wanted */
+    const float *importance; /* of the columns, or NULL */
+    trit_quant_error error, weighted;
+} trit_convert_difference;
 
 /* A tensor of the output. */
 typedef struct trit_convert_tensor {
@@ -39,11 +52,23 @@ typedef struct trit_convert_tensor {
     uint64_t made;         /* bytes that have been written */
     float *values;         /* owned */
     char *name;            /* owned */
+    /* Of matrices in a quantization: */
+    char key[48];            /* GGUF's name; "" for all else */
+    trit_scheme scheme;      /* of the role */
+    bool is_free;            /* no rule named it: a budget may choose its type */
+    const float *importance; /* [n_cols] or NULL */
+    trit_convert_difference difference; /* of what is made */
+    double predicted;        /* error over signal, squares; NaN: nothing is predicted */
 } trit_convert_tensor;
 
 struct trit_convert_job {
     trit_model *m;
     const trit_convert_opts *o;
+    const trit_quantize_opts *q; /* NULL: a plain conversion */
+    trit_recipe recipe;          /* of a quantization */
+    size_t n_widened;            /* matrices whose rows are no whole blocks of what was asked for */
+    size_t n_crude;              /* of floats, that became trits or signs */
+    double crude_cosine;         /* sum over them */
     trit_dtype type, embed_type, head_type; /* trit_n_dtypes: none is asked for */
     trit_convert_tensor *tensor;            /* [n] */
     size_t n, capacity;
@@ -62,6 +87,10 @@ trit_status trit_convert_plan(trit_convert_job *job, trit_error *err);
 void trit_convert_plan_fini(trit_convert_job *job);
 trit_dtype trit_convert_main_type(const trit_convert_job *job); /* of the projections: the one that most have */
 bool trit_convert_any_ternary(const trit_convert_job *job);
+bool trit_convert_retype(trit_convert_tensor *t, trit_dtype dtype); /* of rows of floats; false: they do not fit its blocks */
+
+/* convert.c */
+trit_status trit_convert_run(trit_convert_job *job, const char *in, const char *out, trit_convert_report *report, trit_error *err);
 
 /* bytes.c */
 trit_status trit_convert_advance(trit_convert_job *job, uint64_t n_bytes, trit_error *err); /* tells the progress; cancelled: stop */
@@ -70,6 +99,24 @@ trit_status trit_convert_fill(void *tensor, const trit_tensor *out, uint8_t *dst
 /* The first type of the output's container that holds ternary weights exactly (ternary ones before float ones), or floats. */
 trit_status trit_convert_exact_type(trit_dtype *out, const trit_convert_tensor *t, trit_error *err);
 bool trit_convert_can_hold(const trit_convert_job *job, trit_dtype dtype); /* does the container know the type, and can it be packed? */
+
+void trit_convert_compare(trit_convert_difference *d, const float *want, const float *got, uint64_t n);
+/* The packed bytes of a tensor as a matrix; `scale` is that of HF_TERNARY. */
+trit_quant_matrix trit_convert_view(const trit_convert_tensor *t, trit_dtype dtype, const uint8_t *bytes, uint64_t n_bytes, float scale);
+uint64_t trit_convert_source_row(const trit_convert_tensor *t, uint64_t row); /* the row of the input that becomes `row` */
+
+/* quantize.c */
+/* Decides what a matrix of floats becomes: dtype, role, scheme. A float type, or a type that the rule asked for. */
+trit_status trit_convert_by_rules(trit_convert_tensor *draft, trit_error *err);
+void trit_convert_tell(trit_convert_job *job, const trit_convert_tensor *t, const trit_convert_difference *d); /* one tensor is written */
+trit_dtype trit_convert_wider(trit_dtype dtype, uint64_t n_cols); /* the type, or the next one whose blocks the rows fit */
+
+/* scheme.c */
+trit_status trit_convert_carrier(trit_dtype *out, const trit_convert_tensor *draft, const trit_target *target, trit_error *err);
+trit_status trit_convert_fill_scheme(trit_convert_tensor *t, uint8_t *dst, trit_convert_difference *d, trit_error *err);
+
+/* budget.c */
+trit_status trit_convert_meet_budget(trit_convert_job *job, trit_error *err);
 
 /* keys.c */
 trit_status trit_convert_put_keys(const trit_convert_job *job, trit_gguf_writer *w, trit_error *err);

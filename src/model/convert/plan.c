@@ -36,7 +36,7 @@ static trit_status add(trit_convert_tensor **out, trit_convert_job *job, const c
         t.shape[0] = (shape[0] + 3) / 4;
     }
     *out = &job->tensor[job->n++];
-    **out = (trit_convert_tensor){.job = job, .out = t, .dtype = dtype, .name = copy, .linear.factor = 1};
+    **out = (trit_convert_tensor){.job = job, .out = t, .dtype = dtype, .name = copy, .linear.factor = 1, .predicted = NAN};
     job->report.bytes_out += n_bytes;
     return trit_ok;
 }
@@ -170,7 +170,12 @@ static trit_status choose_type(trit_convert_tensor *draft, trit_error *err) {
     trit_convert_job *job = draft->job;
     const trit_linear *l = &draft->linear;
     draft->role = l->row ? trit_role_ternary : trit_role_rows;
-    trit_status status = l->row ? ternary_type(&draft->dtype, draft, err) : float_type(&draft->dtype, draft, job->type, err);
+    trit_status status = trit_ok;
+    if (job->q) {
+        status = trit_convert_by_rules(draft, err);
+        if (status != trit_ok || draft->dtype != trit_n_dtypes) return status;
+    }
+    status = l->row ? ternary_type(&draft->dtype, draft, err) : float_type(&draft->dtype, draft, job->type, err);
     if (status == trit_ok && job->type != trit_n_dtypes) status = check_fit(draft, err);
     if (status != trit_ok) return status;
     if (stays_master(job, l, draft->dtype)) {
@@ -183,19 +188,29 @@ static trit_status choose_type(trit_convert_tensor *draft, trit_error *err) {
     return trit_ok;
 }
 
-static trit_status add_linear(trit_convert_job *job, const char *name, const char *base, size_t i, const trit_projection *p, trit_error *err) {
+/* What was decided in a draft. */
+static void settle(trit_convert_tensor *t, const trit_convert_tensor *draft) {
+    t->in = draft->in;
+    t->role = draft->role;
+    t->linear = draft->linear;
+    t->heads = draft->heads;
+    t->scheme = draft->scheme;
+    t->is_free = draft->is_free;
+    t->importance = draft->importance;
+    memcpy(t->key, draft->key, sizeof t->key);
+}
+
+static trit_status add_linear(trit_convert_job *job, const char *name, const char *base, uint32_t layer, size_t i, const trit_projection *p, trit_error *err) {
     char other[160];
     trit_convert_tensor draft = {.job = job, .in = p->weight, .heads = heads_of(job, i)}, *t = NULL;
+    snprintf(draft.key, sizeof draft.key, "blk.%u.%s.weight", layer, trit_layer_name(i));
     trit_status status = trit_linear_settle(&draft.linear, job->m, p, err);
     if (status == trit_ok) status = settle_levels(&draft.linear, job, p->weight, err);
     if (job->m->source.is_mapped) trit_os_map_drop(p->weight->data, (size_t)p->weight->n_bytes); /* read for its scale; written later */
     if (status == trit_ok) status = choose_type(&draft, err);
     if (status == trit_ok) status = add(&t, job, name, draft.dtype, 2, (uint64_t[]){p->n_rows, p->n_cols}, err);
     if (status != trit_ok) return status;
-    t->in = draft.in;
-    t->role = draft.role;
-    t->linear = draft.linear;
-    t->heads = draft.heads;
+    settle(t, &draft);
     if (draft.dtype == trit_dtype_hf_ternary && draft.role == trit_role_ternary) status = add_scale(job, name, err);
     if (status == trit_ok && p->scale && draft.role == trit_role_copy) {
         snprintf(other, sizeof other, "%s%s", base, job->m->source.gguf ? ".scale" : ".weight_scale");
@@ -234,7 +249,7 @@ static trit_status plan_layer_tensor(trit_convert_job *job, uint32_t layer, size
     if (to_gguf(job)) snprintf(base, sizeof base, "blk.%u.%s", layer, trit_layer_name(i));
     else snprintf(base, sizeof base, "model.layers.%u.%.*s", layer, n, hf);
     snprintf(name, sizeof name, "%s.weight", base);
-    if (shape.is_linear) return add_linear(job, name, base, i, &p, err);
+    if (shape.is_linear) return add_linear(job, name, base, layer, i, &p, err);
     return add_list(job, name, p.weight, p.n_cols, norm_shift(job, shape.is_in_norm), trit_heads_stay, err);
 }
 
@@ -245,13 +260,16 @@ static trit_status plan_table(trit_convert_job *job, trit_end end, trit_dtype as
     const char *name = trit_end_names[end][to_gguf(job) ? 0 : 1];
     if (!draft.in) return trit_error_set(err, trit_format, "tensor %s is missing", trit_end_names[end][0]);
     trit_status status = trit_matrix_of(&draft.linear.matrix, job->m, draft.in, c->vocab_size, c->dim, err);
-    if (status == trit_ok) status = float_type(&draft.dtype, &draft, asked, err);
+    draft.dtype = trit_n_dtypes;
+    snprintf(draft.key, sizeof draft.key, "%s", trit_end_names[end][0]);
+    if (status == trit_ok && job->q) status = trit_convert_by_rules(&draft, err);
+    if (status == trit_ok && draft.dtype == trit_n_dtypes) {
+        status = float_type(&draft.dtype, &draft, asked, err);
+        draft.role = draft.dtype == draft.in->dtype ? trit_role_copy : trit_role_rows;
+    }
     if (status == trit_ok) status = add(&t, job, name, draft.dtype, 2, (uint64_t[]){c->vocab_size, c->dim}, err);
-    if (status != trit_ok) return status;
-    t->in = draft.in;
-    t->linear = draft.linear;
-    t->role = draft.dtype == draft.in->dtype ? trit_role_copy : trit_role_rows;
-    return trit_ok;
+    if (status == trit_ok) settle(t, &draft);
+    return status;
 }
 
 /* Early files of 2B-4T carry the embeddings once more as a head. */
@@ -365,7 +383,19 @@ trit_dtype trit_convert_main_type(const trit_convert_job *job) {
 }
 
 bool trit_convert_any_ternary(const trit_convert_job *job) {
-    for (size_t i = 0; i < job->n; i++)
-        if (is_projection(&job->tensor[i]) && job->tensor[i].linear.row) return true;
+    for (size_t i = 0; i < job->n; i++) {
+        const trit_convert_tensor *t = &job->tensor[i];
+        if (is_projection(t) && (t->linear.row || (t->role == trit_role_scheme && t->scheme.kind == trit_scheme_ternary))) return true;
+    }
     return false;
+}
+
+bool trit_convert_retype(trit_convert_tensor *t, trit_dtype dtype) {
+    uint64_t n_bytes;
+    if (!trit_dtype_n_bytes(dtype, t->linear.matrix.n_rows, t->linear.matrix.n_cols, &n_bytes)) return false;
+    t->job->report.bytes_out += n_bytes - t->out.n_bytes; /* modulo 2^64 where it shrinks */
+    t->out.n_bytes = n_bytes;
+    t->out.dtype = t->dtype = dtype;
+    t->role = dtype == t->in->dtype && t->heads == trit_heads_stay && t->linear.factor == 1 ? trit_role_copy : trit_role_rows;
+    return true;
 }
