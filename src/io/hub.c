@@ -184,8 +184,8 @@ static trit_status pull_steps(pull *p, trit_hub_snapshot *s, trit_error *err) {
     if (status == trit_ok) status = count_missing(p, err);
     if (status == trit_ok) status = report(s, p, err);
     if (status != trit_ok || p->o->look) return status;
-    announce(p);
     status = make_room(p, err);
+    if (status == trit_ok) announce(p);
     if (status == trit_ok) status = trit_hub_fetch(p->http, &p->cache, p->ref.repo, &p->tree, p->o, err);
     if (status == trit_ok) status = trit_hub_link(&p->cache, &p->tree, err);
     if (status == trit_ok && !trit_hub_is_commit(trit_str_from(p->revision))) status = trit_hub_cache_put_ref(&p->cache, p->revision, p->tree.commit, err);

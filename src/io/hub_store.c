@@ -119,11 +119,14 @@ static trit_status on_ref(walk *w, const char *path, const char *name, trit_erro
     return trit_ok;
 }
 
-/* "models--org--name" as "org/name"; NULL where it is none. */
+static bool is_repo_folder(const char *name) {
+    return strncmp(name, folder_prefix, sizeof folder_prefix - 1) == 0 && name[sizeof folder_prefix - 1];
+}
+
+/* "models--org--name" as "org/name". NULL: out of memory. */
 static char *name_of(const char *folder) {
-    const size_t n = sizeof folder_prefix - 1;
-    if (strncmp(folder, folder_prefix, n) != 0 || !folder[n]) return NULL;
-    char *name = trit_strndup(folder + n, strlen(folder + n));
+    const char *after = folder + sizeof folder_prefix - 1;
+    char *name = trit_strndup(after, strlen(after));
     char *dashes = name ? strstr(name, "--") : NULL;
     if (!dashes) return name;
     *dashes = '/';
@@ -159,8 +162,11 @@ trit_status trit_hub_list_repo(trit_hub_snapshots *list, const char *folder, tri
     trit_fs_names commits = {0};
     trit_status status = trit_hub_path(path, err, "%s/snapshots", folder);
     if (status == trit_ok) status = trit_fs_list(&commits, path, err);
-    for (size_t i = 0; i < commits.n && status == trit_ok; i++)
-        if (trit_hub_is_commit(trit_str_from(commits.item[i]))) status = add_snapshot(list, folder, "snapshots/", commits.item[i], on_file, err);
+    for (size_t i = 0; i < commits.n && status == trit_ok; i++) {
+        status = trit_hub_path(path, err, "%s/snapshots/%s", folder, commits.item[i]);
+        if (status == trit_ok && trit_hub_is_commit(trit_str_from(commits.item[i])) && trit_fs_look_here(path).kind == trit_fs_folder)
+            status = add_snapshot(list, folder, "snapshots/", commits.item[i], on_file, err);
+    }
     trit_fs_names_fini(&commits);
     if (status == trit_ok) status = add_snapshot(list, folder, "blobs", "", on_partial, err);
     if (status == trit_ok && list->item[list->n - 1].n_files == 0) trit_hub_snapshot_fini(&list->item[--list->n]);
@@ -176,7 +182,7 @@ trit_status trit_hub_for_repos(trit_status (*each)(void *user, const char *folde
     for (size_t i = 0; i < names.n && status == trit_ok; i++) {
         char folder[trit_hub_max_path];
         status = trit_hub_path(folder, err, "%s/%s", store.data, names.item[i]);
-        if (status == trit_ok && strncmp(names.item[i], folder_prefix, sizeof folder_prefix - 1) == 0 && trit_fs_look(folder).kind == trit_fs_folder)
+        if (status == trit_ok && is_repo_folder(names.item[i]) && trit_fs_look(folder).kind == trit_fs_folder)
             status = each(user, folder, err);
     }
     trit_fs_names_fini(&names);
