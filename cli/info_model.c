@@ -69,7 +69,7 @@ static trit_status check_tensors(const trit_info_opts *o, const trit_model *mode
     for (size_t i = 0; i < n && status == trit_ok; i++) {
         trit_error bad = {0};
         status = trit_interrupted() ? trit_cancelled : trit_model_check_tensor(model, i, &bad);
-        if (status == trit_format || status == trit_numeric) {
+        if (status == trit_format || status == trit_numeric || status == trit_unsupported) {
             if (!(*n_bad)++) *first_bad = bad;
             status = trit_ok;
         } else if (status != trit_ok && err) {
@@ -116,7 +116,7 @@ static void put_id(trit_jsonw *w, const char *key, int32_t id) {
     else trit_jsonw_int(w, id);
 }
 
-static void put_tokenizer(trit_jsonw *w, const trit_tokenizer *t) {
+static void put_tokenizer(trit_jsonw *w, const trit_model *model, const trit_tokenizer *t) {
     trit_jsonw_key(w, "tokenizer");
     if (t) {
         trit_jsonw_object(w);
@@ -135,6 +135,11 @@ static void put_tokenizer(trit_jsonw *w, const trit_tokenizer *t) {
     for (uint32_t id = 0; t && id < trit_tokenizer_size(t); id++)
         if (trit_tokenizer_is_eog(t, (int32_t)id)) trit_jsonw_uint(w, id);
     trit_jsonw_close(w, ']');
+    trit_jsonw_key(w, "eos_why");
+    trit_jsonw_array(w);
+    for (uint32_t id = 0; t && id < trit_tokenizer_size(t); id++)
+        if (trit_tokenizer_is_eog(t, (int32_t)id)) trit_jsonw_str(w, trit_model_end_why(model, (int32_t)id));
+    trit_jsonw_close(w, ']');
 }
 
 static void put_sizes(trit_jsonw *w, const trit_model_info *m) {
@@ -151,6 +156,11 @@ static void put_sizes(trit_jsonw *w, const trit_model_info *m) {
     trit_jsonw_key(w, "rope_theta");
     trit_jsonw_f32(w, m->rope_theta);
     trit_jsonw_put_bool(w, "tied_embeddings", m->tied_embeddings);
+}
+
+static const char *template_why(const trit_model *model, const trit_model_info *m) {
+    const char *used = trit_model_chat_template(model);
+    return !used ? "none in the file" : used == m->chat_template ? "in the file" : "of the release's Hugging Face folder instead of the file's";
 }
 
 static trit_status print_json(const trit_info_opts *o, const trit_loaded *loaded, uint64_t n_bad, const char *first_bad, trit_error *err) {
@@ -173,14 +183,19 @@ static trit_status print_json(const trit_info_opts *o, const trit_loaded *loaded
     trit_jsonw_put_uint(&w, "file_bytes", c.n_bytes);
     put_sizes(&w, &m);
     put_types(&w, &c);
-    put_tokenizer(&w, loaded->tokenizer);
+    put_tokenizer(&w, loaded->model, loaded->tokenizer);
     trit_jsonw_put_str(&w, "chat_template", m.chat_template);
+    trit_jsonw_put_str(&w, "chat_template_why", template_why(loaded->model, &m));
+    trit_jsonw_key(&w, "concluded");
+    trit_jsonw_array(&w);
+    for (size_t i = 0; trit_model_note_at(loaded->model, i); i++) trit_jsonw_str(&w, trit_model_note_at(loaded->model, i));
+    trit_jsonw_close(&w, ']');
     trit_jsonw_put_str(&w, "problem", m.problem);
     if (o->check) {
         trit_jsonw_key(&w, "check");
         trit_jsonw_object(&w);
         trit_jsonw_put_bool(&w, "ok", n_bad == 0);
-        trit_jsonw_put_uint(&w, "bad_tensors", n_bad);
+        trit_jsonw_put_uint(&w, "wrong", n_bad);
         trit_jsonw_put_str(&w, "first", n_bad ? first_bad : NULL);
         trit_jsonw_close(&w, '}');
     }
@@ -196,6 +211,18 @@ static void line(const char *label, const char *text) {
     trit_out_puts("\n");
 }
 
+/* What speaks against the file apart from its tensors: that it cannot be run, or a template that is broken. */
+static trit_status check_rest(const trit_model *model, uint64_t *n_bad, trit_error *first_bad, trit_error *err) {
+    trit_model_info m;
+    trit_error bad = {0};
+    trit_model_describe(model, &m);
+    const trit_status status = m.problem ? trit_error_set(&bad, trit_unsupported, "%s", m.problem) : trit_model_check_template(model, &bad);
+    if (status == trit_memory && err) *err = bad;
+    if (status == trit_ok || status == trit_memory) return status;
+    if (!(*n_bad)++) *first_bad = bad;
+    return trit_ok;
+}
+
 static void print_token(const trit_tokenizer *t, int32_t id) {
     size_t n = 0;
     const char *piece = trit_tokenizer_piece(t, id, &n);
@@ -203,7 +230,7 @@ static void print_token(const trit_tokenizer *t, int32_t id) {
     if (piece) trit_out_escaped(piece, n);
 }
 
-static void print_tokenizer(const trit_tokenizer *t) {
+static void print_tokenizer(const trit_model *model, const trit_tokenizer *t) {
     if (!t) {
         line("tokenizer", "none in the file");
         return;
@@ -221,6 +248,7 @@ static void print_tokenizer(const trit_tokenizer *t) {
         if (!trit_tokenizer_is_eog(t, (int32_t)id)) continue;
         if (any) trit_out_puts(", ");
         print_token(t, (int32_t)id);
+        trit_out_printf(" (%s)", trit_model_end_why(model, (int32_t)id));
         any = true;
     }
     trit_out_puts(any ? "\n" : "none\n");
@@ -271,8 +299,9 @@ static void print_text(const trit_info_opts *o, const trit_loaded *loaded) {
     trit_out_printf("%-16s%.1f million in %" PRIu64 " tensors, %.1f MB in the file\n", "parameters", (double)n_params_of(&m, loaded->model) * 1e-6, c.n_tensors,
                     (double)c.n_bytes * 1e-6);
     print_types(&c);
-    if (!m.problem) print_tokenizer(loaded->tokenizer);
-    if (!m.problem) line("chat template", m.chat_template ? "in the file" : "none in the file");
+    if (!m.problem) print_tokenizer(loaded->model, loaded->tokenizer);
+    if (!m.problem) line("chat template", template_why(loaded->model, &m));
+    for (size_t i = 0; trit_model_note_at(loaded->model, i); i++) line(i ? "" : "concluded", trit_model_note_at(loaded->model, i));
     if (o->tensors) print_tensors(loaded->model);
 }
 
@@ -282,11 +311,12 @@ trit_status trit_info_model(const trit_info_opts *o, trit_error *err) {
     trit_error first_bad = {0};
     trit_status status = trit_load(&loaded, &o->model, NULL, &o->output, err);
     if (status == trit_ok && o->check) status = check_tensors(o, loaded.model, &n_bad, &first_bad, err);
+    if (status == trit_ok && o->check) status = check_rest(loaded.model, &n_bad, &first_bad, err);
     if (status == trit_ok && o->output.json) status = print_json(o, &loaded, n_bad, first_bad.message, err);
     else if (status == trit_ok) print_text(o, &loaded);
-    if (status == trit_ok && o->check && !o->output.json && !n_bad) line("check", "every tensor decodes to finite numbers");
+    if (status == trit_ok && o->check && !o->output.json && !n_bad) line("check", "every tensor decodes to finite numbers; tokenizer and template load");
     trit_unload(&loaded);
     if (status == trit_ok && n_bad)
-        return trit_error_set(err, first_bad.status, "%" PRIu64 " tensor%s bad: %.400s", n_bad, n_bad == 1 ? " is" : "s are", first_bad.message);
+        return trit_error_set(err, first_bad.status, "%" PRIu64 " thing%s wrong, first: %.400s", n_bad, n_bad == 1 ? " is" : "s are", first_bad.message);
     return status;
 }

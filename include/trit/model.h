@@ -69,6 +69,12 @@ typedef struct trit_model_info {
 
 TRIT_API void trit_model_describe(const trit_model *model, trit_model_info *out);
 
+/* What was concluded where the file leaves something open or is known to be wrong, a line each; NULL beyond the last. */
+TRIT_API const char *trit_model_note_at(const trit_model *model, size_t i);
+
+/* Why generation ends at this token (a key of the file, or "by its text"); NULL where it does not. Static. */
+TRIT_API const char *trit_model_end_why(const trit_model *model, int32_t id);
+
 /* Weights that an op list reads, and multiply-adds with them: of int8 activations or of floats. */
 typedef struct trit_work {
     uint64_t weight_bytes; /* once a step, however many tokens it has; in memory form, scales included */
@@ -97,7 +103,8 @@ typedef struct trit_tensor_info {
 
 TRIT_API bool trit_model_tensor_at(const trit_model *model, size_t i, trit_tensor_info *out);
 
-/* Decodes every block of tensor i and looks for values that are not finite. Errors: format, numeric, memory. */
+/* Decodes every block of tensor i and looks for codes that are none, values that are not finite and scales that no weights have
+ * (beyond 10^6). Errors: format, numeric, unsupported (a layout that nothing tells), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_model_check_tensor(const trit_model *model, size_t i, trit_error *err);
 
 /* Borrowed from the model; NULL where the file has none (weights alone). */
@@ -106,6 +113,10 @@ TRIT_API const trit_tokenizer *trit_model_tokenizer(const trit_model *model);
 /* The chat template to use: as the file or folder has it but for releases known to ship a wrong one. Borrowed from the model; NULL
  * where there is none (a model that only continues texts). */
 TRIT_API const char *trit_model_chat_template(const trit_model *model);
+
+/* Renders a greeting with that template, if there is one. A template that refuses it (raise_exception) is no broken one. Errors:
+ * format ("template line N: ..."), memory. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_model_check_template(const trit_model *model, trit_error *err);
 
 /* trit_chat_render with that template; bos_token and eos_token are the tokenizer's unless `opts` (may be NULL) names others.
  * Any thread. Errors: unsupported (the model has no template), and those of trit_chat_render. */

@@ -206,8 +206,19 @@ static trit_status read_alignment(cursor *c, const trit_gguf *g, uint64_t *align
     return trit_ok;
 }
 
+/* Remembered once for a type, with the signals that all its tensors share. */
+static void conclude(trit_gguf *g, trit_gguf_conclusion new) {
+    for (size_t i = 0; i < g->n_conclusions; i++) {
+        trit_gguf_conclusion *old = &g->conclusion[i];
+        if (old->id != new.id || old->dtype != new.dtype) continue;
+        old->signals &= new.signals;
+        return;
+    }
+    if (g->n_conclusions < sizeof g->conclusion / sizeof g->conclusion[0]) g->conclusion[g->n_conclusions++] = new;
+}
+
 /* Gives tensor t its type and size. `span`: the bytes to the next tensor. */
-static trit_status resolve_type(cursor *c, trit_tensor *t, const raw_info *raw, uint64_t span, const trit_gguf_signals *signals) {
+static trit_status resolve_type(cursor *c, trit_gguf *g, trit_tensor *t, const raw_info *raw, uint64_t span, const trit_gguf_signals *signals) {
     const uint64_t n_rows = trit_tensor_n_rows(t), n_cols = trit_tensor_n_cols(t);
     const trit_gguf_meaning meaning = trit_gguf_meaning_of(raw->type, n_rows, n_cols, span, signals);
     if (meaning.dtype == trit_n_dtypes)
@@ -217,6 +228,7 @@ static trit_status resolve_type(cursor *c, trit_tensor *t, const raw_info *raw, 
         return fail(c, trit_format, "%llu x %llu elements are not whole blocks of %s or too many", (unsigned long long)n_rows,
                     (unsigned long long)n_cols, meaning.name);
     t->dtype = meaning.dtype;
+    if (meaning.rival) conclude(g, (trit_gguf_conclusion){raw->type, meaning.dtype, meaning.votes, meaning.rival});
     return trit_ok;
 }
 
@@ -245,7 +257,7 @@ static trit_status place_tensors(cursor *c, trit_gguf *g, const raw_info *raw) {
     for (uint64_t i = 0; i < g->n_tensors; i++) {
         const uint64_t next = i + 1 < g->n_tensors ? raw[i + 1].offset : data.n;
         about(c, "tensor", g->tensors[i].name, i);
-        if (resolve_type(c, &g->tensors[i], &raw[i], next > raw[i].offset ? next - raw[i].offset : 0, &signals) != trit_ok ||
+        if (resolve_type(c, g, &g->tensors[i], &raw[i], next > raw[i].offset ? next - raw[i].offset : 0, &signals) != trit_ok ||
             place(c, &g->tensors[i], &raw[i], data, alignment, &end) != trit_ok)
             return c->status;
     }
@@ -334,6 +346,10 @@ void trit_gguf_close(trit_gguf *g) {
 }
 
 /* ---- Looking things up ---- */
+
+const trit_gguf_conclusion *trit_gguf_conclusion_at(const trit_gguf *g, size_t i) {
+    return i < g->n_conclusions ? &g->conclusion[i] : NULL;
+}
 
 uint32_t trit_gguf_version(const trit_gguf *g) {
     return g->version;

@@ -15,6 +15,8 @@ struct trit_gguf {
     trit_tensor *tensors; /* [n_tensors] */
     uint8_t *made;        /* owned: names and values that the file does not hold as GGUF has them; NULL: none */
     trit_names keys, names;
+    trit_gguf_conclusion conclusion[8]; /* [n_conclusions], each once */
+    size_t n_conclusions;
 };
 
 #endif

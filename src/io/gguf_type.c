@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "io/io.h"
+
 /* Whose type it is. Retired ones were found in no published file, so that only the bytes can speak for them. */
 typedef enum family { mainline, bitnet, retired } family;
 
@@ -61,8 +63,6 @@ static const foreign_type foreign[] = {
 };
 
 enum { n_known = sizeof known / sizeof known[0], n_foreign = sizeof foreign / sizeof foreign[0] };
-enum { vote_span = 4, vote_file_type = 2, vote_architecture = 1 };
-
 /* Does a tensor of n_bytes, padded or (at the end of a file) not, take `span` bytes? */
 static bool fits(uint64_t n_bytes, uint64_t span, uint64_t alignment) {
     return n_bytes <= span && span - n_bytes < alignment && (span == n_bytes || span % alignment == 0);
@@ -76,41 +76,46 @@ static bool foreign_n_bytes(const foreign_type *f, uint64_t n_rows, uint64_t n_c
 }
 
 /* The vote on a type: its bytes fit the span, the file's type says it, the architecture is of its family. */
-static int vote(bool span_fits, int32_t file_type, family of, const trit_gguf_signals *s) {
+static unsigned vote(bool span_fits, int32_t file_type, family of, const trit_gguf_signals *s) {
     const bool bitnet_file = s->architecture.n >= 6 && memcmp(s->architecture.p, "bitnet", 6) == 0;
-    return (span_fits ? vote_span : 0) + (file_type && s->file_type == file_type ? vote_file_type : 0) +
-           (of == (bitnet_file ? bitnet : mainline) ? vote_architecture : 0);
+    return (span_fits ? trit_gguf_by_bytes : 0) | (file_type && s->file_type == file_type ? trit_gguf_by_file_type : 0) |
+           (of == (bitnet_file ? bitnet : mainline) ? trit_gguf_by_architecture : 0);
 }
 
-static void try_known(trit_gguf_meaning *best, int *most, const known_type *k, uint64_t n_rows, uint64_t n_cols, uint64_t span,
-                      const trit_gguf_signals *signals) {
+/* The election so far; what came first wins a draw. */
+typedef struct election {
+    trit_gguf_meaning best;
+    bool any;
+} election;
+
+static void stand(election *e, trit_dtype dtype, const char *name, unsigned votes, family of) {
+    const trit_gguf_meaning old = e->best;
+    const bool wins = !e->any || votes > old.votes;
+    if (wins) e->best = (trit_gguf_meaning){dtype, name, votes, old.rival};
+    if (e->any && !old.rival && of != retired) e->best.rival = wins ? old.name : name;
+    e->any = true;
+}
+
+static void try_known(election *e, const known_type *k, uint64_t n_rows, uint64_t n_cols, uint64_t span, const trit_gguf_signals *signals) {
     uint64_t n_bytes;
     const bool good = trit_dtype_n_bytes(k->dtype, n_rows, n_cols, &n_bytes) && fits(n_bytes, span, signals->alignment);
-    const int votes = vote(good, k->file_type, k->family, signals);
-    if (votes <= *most) return;
-    *best = (trit_gguf_meaning){k->dtype, trit_dtype_info(k->dtype)->label};
-    *most = votes;
+    stand(e, k->dtype, trit_dtype_info(k->dtype)->label, vote(good, k->file_type, k->family, signals), k->family);
 }
 
 trit_gguf_meaning trit_gguf_meaning_of(uint32_t id, uint64_t n_rows, uint64_t n_cols, uint64_t span,
                                        const trit_gguf_signals *signals) {
-    trit_gguf_meaning best = {trit_n_dtypes, NULL};
+    election e = {.best = {.dtype = trit_n_dtypes}};
     const trit_dtype own = trit_dtype_from_gguf(id);
     bool own_is_known = false;
-    int most = -1;
     for (int i = 0; i < n_known; i++) own_is_known |= known[i].id == id && known[i].dtype == own;
-    if (own != trit_n_dtypes && !own_is_known)
-        try_known(&best, &most, &(known_type){id, own, 0, mainline}, n_rows, n_cols, span, signals);
+    if (own != trit_n_dtypes && !own_is_known) try_known(&e, &(known_type){id, own, 0, mainline}, n_rows, n_cols, span, signals);
     for (int i = 0; i < n_known; i++)
-        if (known[i].id == id) try_known(&best, &most, &known[i], n_rows, n_cols, span, signals);
+        if (known[i].id == id) try_known(&e, &known[i], n_rows, n_cols, span, signals);
     for (int i = 0; i < n_foreign; i++) {
         if (foreign[i].id != id) continue;
         uint64_t n_bytes;
         const bool good = foreign_n_bytes(&foreign[i], n_rows, n_cols, &n_bytes) && fits(n_bytes, span, signals->alignment);
-        const int votes = vote(good, 0, foreign[i].family, signals);
-        if (votes <= most) continue;
-        best = (trit_gguf_meaning){trit_n_dtypes, foreign[i].name};
-        most = votes;
+        stand(&e, trit_n_dtypes, foreign[i].name, vote(good, 0, foreign[i].family, signals), foreign[i].family);
     }
-    return best;
+    return e.best;
 }

@@ -16,10 +16,12 @@ typedef struct trit_gguf_signals {
     uint64_t alignment;
 } trit_gguf_signals;
 
-/* dtype == trit_n_dtypes: a type that trit does not read; then `name` says which ("TL1"), NULL where the number is unknown. */
+/* dtype == trit_n_dtypes: a type that trit does not read; then `name` says which ("IQ1_S"), NULL where the number is unknown. */
 typedef struct trit_gguf_meaning {
     trit_dtype dtype;
     const char *name;
+    unsigned votes;    /* trit_gguf_signal: what spoke for it */
+    const char *rival; /* another type of the same number, which had fewer; NULL: none is in use */
 } trit_gguf_meaning;
 
 /* `span`: bytes from the tensor's offset to the next one's or the end of the file. */

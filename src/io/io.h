@@ -62,6 +62,19 @@ uint64_t trit_gguf_n_tensors(const trit_gguf *g);
 const trit_tensor *trit_gguf_tensor_at(const trit_gguf *g, uint64_t i); /* in file order */
 const trit_tensor *trit_gguf_tensor(const trit_gguf *g, const char *name); /* NULL: absent; O(1) */
 
+/* Forks gave the same type numbers to different types; what was concluded of one that is used by several. The signals are bits, the
+ * strongest the highest. */
+typedef enum trit_gguf_signal { trit_gguf_by_architecture = 1, trit_gguf_by_file_type = 2, trit_gguf_by_bytes = 4 } trit_gguf_signal;
+
+typedef struct trit_gguf_conclusion {
+    uint32_t id;
+    trit_dtype dtype;
+    unsigned signals;  /* that spoke for it */
+    const char *rival; /* the other type */
+} trit_gguf_conclusion;
+
+const trit_gguf_conclusion *trit_gguf_conclusion_at(const trit_gguf *g, size_t i); /* NULL beyond the last */
+
 /* Writing: collects keys and tensors, then writes beside and renames. Owner: the caller frees. */
 typedef struct trit_gguf_writer trit_gguf_writer;
 

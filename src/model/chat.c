@@ -101,3 +101,12 @@ trit_status trit_model_chat_render(const trit_model *m, const char *conversation
     trit_free(eos);
     return status;
 }
+
+trit_status trit_model_check_template(const trit_model *m, trit_error *err) {
+    static const char greeting[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}], \"add_generation_prompt\": true}";
+    trit_text text = {0};
+    if (!trit_model_chat_template(m)) return trit_ok;
+    const trit_status status = trit_model_chat_render(m, greeting, sizeof greeting - 1, NULL, &text, err);
+    trit_text_fini(&text);
+    return status == trit_arg ? trit_ok : status;
+}

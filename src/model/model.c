@@ -127,6 +127,7 @@ static trit_status open_steps(trit_model *m, const char *ref, const trit_model_o
     if (status == trit_ok) status = read_description(m, o, err);
     if (status == trit_ok) status = read_texts(m, err);
     if (status == trit_ok) status = name_tensors(m, err);
+    if (status == trit_ok) status = trit_notes_read(m, err);
     if (status == trit_ok && !m->problem) m->n_params = trit_model_count_params(m);
     if (status != trit_ok || o->no_weights) return status;
     if (!m->device) {
@@ -179,6 +180,7 @@ void trit_model_close(trit_model *m) {
     trit_free(m->name);
     trit_free(m->chat_template);
     trit_free(m->problem);
+    trit_notes_fini(m);
     if (m->owns_device) trit_device_close(m->device);
     trit_source_close(&m->source);
     trit_free(m);
@@ -221,13 +223,13 @@ bool trit_model_tensor_at(const trit_model *m, size_t i, trit_tensor_info *out) 
 static trit_status check_rows(const trit_quant_matrix *matrix, const char *name, float *row, int8_t *trits, float *scales, trit_error *err) {
     const trit_quant_format *format = trit_quant_format_of(matrix->dtype);
     for (uint64_t r = 0; r < matrix->n_rows; r++) {
-        if (format->trits && !format->trits(matrix, r, trits, scales))
+        if (format->trits && !format->four_levels && !format->trits(matrix, r, trits, scales))
             return trit_error_set(err, trit_format, "tensor %s: row %llu holds a code that is no trit", name, (unsigned long long)r);
         format->unpack(matrix, r, row);
         for (uint64_t c = 0; c < matrix->n_cols; c++)
-            if (!isfinite(row[c]))
-                return trit_error_set(err, trit_numeric, "tensor %s: element [%llu, %llu] is not finite", name, (unsigned long long)r,
-                                      (unsigned long long)c);
+            if (!(fabsf(row[c]) <= 1e6f))
+                return trit_error_set(err, trit_numeric, "tensor %s: element [%llu, %llu] is %s", name, (unsigned long long)r, (unsigned long long)c,
+                                      isfinite(row[c]) ? "beyond 10^6, which no weight is" : "not finite");
     }
     return trit_ok;
 }

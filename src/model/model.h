@@ -32,7 +32,7 @@ typedef struct trit_rope_scaling {
     const trit_json *short_factors, *long_factors; /* longrope of Hugging Face, borrowed from its config.json */
 } trit_rope_scaling;
 
-enum { trit_max_layers = 1024 };
+enum { trit_max_layers = 1024, trit_max_notes = 8 };
 
 /* Zero stands for "plain" in whatever only some architectures have; trit_config_read puts 1 for factors. */
 typedef struct trit_config {
@@ -153,6 +153,8 @@ struct trit_model {
     uint64_t weight_bytes, n_params;
     char *name, *chat_template; /* owned, NULL if absent */
     char *problem;              /* owned: why a model that was opened without weights cannot be run; NULL if it can */
+    char *notes[trit_max_notes]; /* [n_notes], owned; those on types first */
+    size_t n_notes, n_type_notes;
     char **tensor_names;        /* [n_tensors] NUL-terminated */
     size_t n_tensors;
 };
@@ -238,6 +240,10 @@ void trit_rope_fini(trit_model *m);
 /* chat.c */
 extern const char trit_chat_bitnet_2b4t[];
 trit_status trit_chat_template_read(trit_model *m, trit_error *err); /* m->chat_template, as the file or folder has it */
+
+/* notes.c */
+trit_status trit_notes_read(trit_model *m, trit_error *err);
+void trit_notes_fini(trit_model *m);
 
 /* tokenizer.c */
 trit_status trit_tokenizer_from_gguf(trit_tokenizer **out, const trit_gguf *g, trit_error *err);

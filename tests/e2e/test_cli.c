@@ -300,7 +300,7 @@ static void test_json(void **state) {
         {"yes 'Once upon a time there was a girl.' | head -50 | t eval ppl --window 64 --json -", {"ppl", "stderr", "nll", "tokens"}},
         {"t info --json", {"version", "devices", "tiers", "kernels", "env", "synthetic"}},
         {"t info --json --env", {"env"}},
-        {"t info --json -m ''", {"arch", "activation", "params", "tensors", "types", "eos_ids"}},
+        {"t info --json -m ''", {"arch", "activation", "params", "tensors", "types", "eos_ids", "eos_why", "concluded"}},
         {"t info --json -m '' --check", {"check"}},
         {"t doctor --json", {"checks", "ok"}},
     };

@@ -63,6 +63,7 @@ static trit_status open_input(trit_convert_job *job, const char *in, trit_error 
     if (status != trit_ok) return status;
     if (job->m->problem) return trit_error_set(err, trit_unsupported, "%.100s: %s", in, job->m->problem);
     if (job->m->source.synthetic) return trit_error_set(err, trit_arg, "%.100s: random weights are not worth a file", in);
+    for (size_t i = 0; i < job->m->n_type_notes; i++) trit_convert_say(job, trit_convert_note, "%s", job->m->notes[i]);
     job->same_container = job->o->hugging_face == (job->m->source.safetensors != NULL);
     return trit_ok;
 }
