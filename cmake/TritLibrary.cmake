@@ -25,9 +25,11 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
 else()
   list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/kernel/(x86|arm)/")
 endif()
+# GCC would gather the additions of an unrolled loop at its end, where their operands no longer fit the registers.
+set(TRIT_KERNEL_OPTIONS $<$<C_COMPILER_ID:GNU>:-fno-tree-reassoc>)
 foreach(source IN LISTS TRIT_SOURCES)
   if(source MATCHES "/src/kernel/(x86|arm)/.*_([a-z0-9]+)\\.c$")
-    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${TRIT_ISA_${CMAKE_MATCH_2}}")
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${TRIT_ISA_${CMAKE_MATCH_2}};${TRIT_KERNEL_OPTIONS}")
   endif()
 endforeach()
 

@@ -98,42 +98,28 @@ void KERNEL(bf16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1) {
 
 /* ---- ternary weights ---- */
 
-/* The 64 inputs of one part of a block, up to n of them: its codes stand at one bit position of 64 bytes a row. */
-ALWAYS_INLINE void t2_part(v16 acc[max_tile][max_tile], const trit_t2_float_mul *a, const uint8_t *w, const float scale[max_tile], const float *x,
-                           size_t n, int part, int n_rows, int n_tokens) {
-    for (size_t at = 0; at < 64 && at < n; at += 16) {
-        v16 xs[max_tile];
-        for (int j = 0; j < n_tokens; j++) {
-            const float *p = x + (size_t)j * a->x_stride + at;
-            xs[j] = at + 16 <= n ? v16_load(p) : load_part(kind_f32, p, n - at);
-        }
-        for (int i = 0; i < n_rows; i++) {
-            v16 v = v16_mul(v16_load_trits(w + (size_t)i * a->w_stride + at, part), v16_set1(scale[i]));
-            for (int j = 0; j < n_tokens; j++) acc[i][j] = v16_add(acc[i][j], v16_mul(v, xs[j]));
-        }
-    }
-}
-
-/* All inputs in rising order, as the lanes' sums want it: a block's bytes are read four times, once for each part. */
+/* Rows of one tile, whose inputs come in chunks of 16: four bytes a row. */
 ALWAYS_INLINE void t2_tile(const trit_t2_float_mul *a, uint32_t row, uint32_t token, int n_rows, int n_tokens) {
-    const uint32_t n_groups = a->group ? (a->k + a->group - 1) / a->group : 1;
-    const uint8_t *w = a->w + row * a->w_stride;
-    const float *x = a->x + token * a->x_stride, *of_row = a->w_scale + (size_t)row * n_groups;
+    const uint32_t group = a->group ? a->group : a->k, n_groups = (a->k + group - 1) / group, in_tile = row % trit_tile_rows;
+    const uint8_t *w = a->w + row / trit_tile_rows * a->w_stride + 4 * in_tile;
+    const float *x = a->x + token * a->x_stride;
+    const float *scale = a->w_scale + (size_t)(row / trit_tile_rows) * n_groups * trit_tile_rows + in_tile;
     v16 acc[max_tile][max_tile];
     for (int i = 0; i < n_rows; i++)
         for (int j = 0; j < n_tokens; j++) acc[i][j] = v16_zero();
-    for (uint32_t k = 0; k < a->k; w += trit_t2_block_bytes)
-        for (int part = 0; part < 4 && k < a->k; part++, k += 64) {
-            float scale[max_tile];
-            const uint32_t g = a->group ? k / a->group : 0;
-            for (int i = 0; i < n_rows; i++) scale[i] = of_row[(size_t)i * n_groups + g];
-            switch (part) { /* constants shift faster */
-            case 0: t2_part(acc, a, w, scale, x + k, a->k - k, 0, n_rows, n_tokens); break;
-            case 1: t2_part(acc, a, w, scale, x + k, a->k - k, 1, n_rows, n_tokens); break;
-            case 2: t2_part(acc, a, w, scale, x + k, a->k - k, 2, n_rows, n_tokens); break;
-            default: t2_part(acc, a, w, scale, x + k, a->k - k, 3, n_rows, n_tokens); break;
-            }
+    for (uint32_t k = 0; k < a->k; k += trit_t2_chunk, w += trit_chunk_bytes) {
+        const float *of_group = scale + k / group * trit_tile_rows;
+        const uint32_t n = a->k - k;
+        v16 xs[max_tile];
+        for (int j = 0; j < n_tokens; j++) {
+            const float *p = x + (size_t)j * a->x_stride + k;
+            xs[j] = n >= 16 ? v16_load(p) : load_part(kind_f32, p, n);
         }
+        for (int i = 0; i < n_rows; i++) {
+            v16 v = v16_mul(v16_load_trits(w + 4 * i), v16_set1(of_group[i]));
+            for (int j = 0; j < n_tokens; j++) acc[i][j] = v16_add(acc[i][j], v16_mul(v, xs[j]));
+        }
+    }
     for (int j = 0; j < n_tokens; j++)
         for (int i = 0; i < n_rows; i++) a->y[(token + (uint32_t)j) * a->y_stride + row + (uint32_t)i] = v16_sum(acc[i][j]);
 }

@@ -16,16 +16,16 @@
 
 #include "base/cpu.h"
 
-/* Ternary weights by int8 activations (layouts T2 and A8 of quant/layout.h), rows [row0, row1) of the result:
+/* Ternary weights by int8 activations (layouts T2 and A8 of quant/layout.h), rows [row0, row1) of the result, row0 a multiple of 16:
  *
  *   group == 0:  y[t][r] = ((float)acc * w_scale[r]) * x_scale[t],   acc = sum_k q[t][k] * trit[r][k] in int32
  *   else:        y[t][r] = (sum over groups g in rising order of (float)acc_g * w_scale[r][g]) * x_scale[t], starting at 0.0f
  *
  * |acc| <= 127 K < 2^31 for K < 16.9 million; (float)acc rounds to nearest even (exact below 2^24). */
 typedef struct trit_t2_mul {
-    const uint8_t *w;     /* T2 [n_rows, w_stride bytes], 64-byte aligned */
+    const uint8_t *w;     /* T2 [n_tiles, w_stride bytes], 64-byte aligned */
     size_t w_stride;
-    const float *w_scale; /* [n_rows, n_groups], n_groups = ceil(k / group), 1 for group 0 */
+    const float *w_scale; /* [n_tiles, n_groups, 16], n_groups = ceil(k / group), 1 for group 0 */
     uint32_t k;           /* inputs */
     uint32_t group;       /* 0, 64, 128 or 256 */
     const int8_t *x;      /* A8 [n_tokens, x_stride bytes], 64-byte aligned, as a8_quantize writes them */
@@ -61,11 +61,12 @@ typedef struct trit_t2_float_mul {
     size_t y_stride;
 } trit_t2_float_mul;
 
-/* int8 weights by int8 activations: y[t][r] = ((float)acc * scale of the row) * scale of the token, acc = sum_k c[r][k] * q[t][k] in
- * int32. Rows are those of the q8 key cache (below), c within -127..127; |acc| <= 127 * 128 * K < 2^31 for K < 132 thousand. */
+/* int8 weights by int8 activations, rows [row0, row1) of the result, row0 a multiple of 16: y[t][r] = ((float)acc * w_scale[r]) *
+ * x_scale[t], acc = sum_k c[r][k] * q[t][k] in int32. c within -127..127; |acc| <= 127 * 128 * K < 2^31 for K < 132 thousand. */
 typedef struct trit_q8_mul {
-    const uint8_t *w; /* [n_rows, w_stride bytes] */
+    const int8_t *w;      /* Q8 [n_tiles, w_stride bytes], 64-byte aligned */
     size_t w_stride;
+    const float *w_scale; /* [n_tiles, 16] */
     uint32_t k;
     const int8_t *x; /* A8 [n_tokens, x_stride bytes] */
     size_t x_stride;

@@ -1,5 +1,6 @@
 /* What one token costs, read from the list of ops. */
 #include "model/model.h"
+#include "quant/layout.h"
 
 uint64_t trit_weight_bytes(const trit_weight *w) {
     uint64_t n_groups = w->group ? (w->n_cols + w->group - 1) / w->group : 1;
@@ -7,7 +8,8 @@ uint64_t trit_weight_bytes(const trit_weight *w) {
 }
 
 uint64_t trit_coarse_bytes(const trit_weight *w) {
-    return w->coarse ? w->n_rows * (w->coarse_stride + sizeof *w->coarse_error + sizeof *w->coarse_norm) : 0;
+    const size_t bounds = sizeof *w->coarse_scale + sizeof *w->coarse_error + sizeof *w->coarse_norm;
+    return w->coarse ? trit_n_tiles(w->n_rows) * w->coarse_stride + w->n_rows * bounds : 0;
 }
 
 static void add_linear(trit_work *work, const trit_weight *w, bool is_int8) {

@@ -25,16 +25,17 @@ const char *trit_op_name(trit_op_kind kind);
 typedef struct trit_weight {
     trit_dtype dtype; /* T2, which takes A8 or floats, or a file form used where it lies, which takes floats */
     uint32_t n_rows, n_cols;
-    const void *data;   /* [n_rows, stride] */
-    size_t stride;      /* bytes a row of T2 and of plain floats; 0 for file forms in blocks, which the quant room walks */
+    const void *data;   /* [n_rows, stride], T2: [n_tiles, stride] */
+    size_t stride;      /* bytes of a row of plain floats, of a tile of T2; 0 for file forms in blocks, which the quant room walks */
     size_t n_bytes;     /* of data */
-    const float *scale; /* T2: [n_rows, n_groups] (quant/layout.h); else NULL */
+    const float *scale; /* T2: [n_tiles, n_groups, 16] (quant/layout.h); else NULL */
     uint32_t group;     /* T2: inputs that share a scale, 0: the row */
     float factor;       /* file forms: multiplier outside the bytes */
     uint32_t i2_s_block; /* file form I2_S: 128, 64 or 4 */
     const float *bias;  /* [n_rows] or NULL */
-    const uint8_t *coarse;     /* heads only, or NULL: the rows as int8, [n_rows, coarse_stride], see prepare_head in device/device.h */
+    const int8_t *coarse;      /* heads only, or NULL: the rows as Q8 [n_tiles, coarse_stride], see prepare_head in device/device.h */
     size_t coarse_stride;
+    const float *coarse_scale; /* [n_tiles, 16] */
     const float *coarse_error; /* [n_rows]: |row . x - coarse row . x| <= coarse_error * |x| */
     const float *coarse_norm;  /* [n_rows]: |coarse row|, or more */
     void *owned[4];     /* device memory behind data, scale, bias and coarse; NULL where it is borrowed from the file */

@@ -1,13 +1,23 @@
 /* Layouts that the kernels share with those who write them. Plain numbers and drawings, no code.
  *
- * T2, the CPU's memory form of ternary weights, 2 bits a weight. A row of K inputs is ceil(K / 256) blocks of 64 bytes:
+ * Tile, the order of weights in memory: 16 rows stand together, so that a vector of int32 lanes has a row a lane, needs no sum
+ * across lanes at the end, and reads one stream. A chunk is 64 bytes, four of each row:
  *
- *      byte j of a block (j = 0..63):   bits 7:6        5:4         3:2        1:0
- *      code of element                  j + 192         j + 128     j + 64     j          (code = trit + 1: 0, 1, 2)
+ *      bytes 4 r .. 4 r + 3 of a chunk      row r of the tile (r = 0..15)
  *
- *   so one 64-byte load gives four vectors of 64 consecutive inputs by shift and mask. Elements beyond K have code 1 (trit 0).
+ *   The last tile of a matrix is whole; rows that do not exist hold anything and nothing asks for their results.
+ *
+ * T2, the CPU's form of ternary weights, 2 bits a weight: chunks of 16 inputs, ceil(K / 64) * 4 of them.
+ *
+ *      byte 4 r + b of a chunk:         bits 7:6     5:4         3:2         1:0
+ *      code of row r and input          b + 12       b + 8       b + 4       b          (code = trit + 1: 0, 1, 2)
+ *
+ *   Four activations, the same for all rows, meet each two bits of the bytes. Inputs beyond K have code 1 (trit 0).
  *   The sum over codes is mended by the sum of the activations: dot(q, trit) = dot(q, code) - sum(q).
- *   Scales are float [n_rows, n_groups]; group = 0 means one a row (n_groups = 1), otherwise 64, 128 or 256 inputs share one.
+ *   Scales are float [n_tiles, n_groups, 16], zero for rows that do not exist; group = 0 means one scale a row (n_groups = 1), otherwise
+ *   64, 128 or 256 inputs share one.
+ *
+ * Q8, int8 weights: chunks of 4 inputs, ceil(K / 4) of them; scales are float [n_tiles, 16].
  *
  * A8, a row of activations quantized per token (absmax, int8). For K inputs, K256 = K rounded up to 256:
  *
@@ -23,7 +33,7 @@
  *      base-3,  320 trits, s = ceil(n / 5):   byte j is ceil(v * 256 / 243), v = the codes j, j + s, ... j + 4 s as digits of base
  *                                             3, the first the highest: the fraction v / 243 in 8 bits
  *
- *   Codes beyond n are 0. A whole two-bit block is a block of T2.
+ *   Codes beyond n are 0.
  */
 #ifndef TRIT_QUANT_LAYOUT_H
 #define TRIT_QUANT_LAYOUT_H
@@ -31,14 +41,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { trit_t2_block = 256, trit_t2_block_bytes = 64, trit_a8_sum_block = 64, trit_pack_block_bytes = 64, trit_two_bit_block = 256, trit_base3_block = 320 };
+enum { trit_tile_rows = 16, trit_chunk_bytes = 64, trit_t2_chunk = 16, trit_q8_chunk = 4, trit_a8_sum_block = 64 };
+enum { trit_pack_block_bytes = 64, trit_two_bit_block = 256, trit_base3_block = 320 };
 
 static inline size_t trit_k256(size_t k) {
     return (k + 255) / 256 * 256;
 }
 
-static inline size_t trit_t2_row_bytes(size_t k) {
-    return trit_k256(k) / 4;
+static inline size_t trit_n_tiles(size_t n_rows) {
+    return (n_rows + trit_tile_rows - 1) / trit_tile_rows;
+}
+
+static inline size_t trit_t2_tile_bytes(size_t k) {
+    return (k + 63) / 64 * 4 * trit_chunk_bytes;
+}
+
+static inline size_t trit_q8_tile_bytes(size_t k) {
+    return (k + trit_q8_chunk - 1) / trit_q8_chunk * trit_chunk_bytes;
 }
 
 static inline size_t trit_a8_row_bytes(size_t k) {

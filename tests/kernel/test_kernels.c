@@ -105,21 +105,26 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[] = {
-    {1, 5, 1, 0, 5},     {15, 9, 2, 1, 8},     {16, 8, 4, 0, 8},     {100, 13, 3, 0, 13},   {255, 6, 5, 2, 6},   {256, 17, 8, 0, 17},
-    {257, 21, 1, 3, 20}, {512, 4, 33, 0, 4},   {640, 11, 33, 5, 11}, {2560, 16, 1, 0, 16},  {2560, 9, 8, 1, 9},  {5460, 6, 2, 0, 6},
-    {6912, 7, 5, 0, 7},  {8640, 5, 1, 0, 5},   {8640, 6, 4, 0, 6},   {64, 300, 6, 7, 293},  {300, 8, 1, 4, 4},   {128, 9, 0, 0, 9},
-    {2560, 230, 4, 0, 230},
+    {1, 5, 1, 0, 5},      {15, 9, 2, 0, 8},      {16, 8, 4, 0, 8},      {100, 45, 3, 16, 45}, {255, 22, 5, 16, 22}, {256, 17, 8, 0, 17},
+    {257, 37, 1, 16, 36}, {512, 4, 33, 0, 4},    {640, 27, 33, 16, 27}, {2560, 16, 1, 0, 16}, {2560, 25, 8, 16, 25}, {5460, 6, 2, 0, 6},
+    {6912, 7, 5, 0, 7},   {8640, 5, 1, 0, 5},    {8640, 6, 4, 0, 6},    {64, 300, 6, 32, 293}, {300, 8, 1, 0, 0},    {128, 9, 0, 0, 9},
+    {2560, 230, 4, 0, 230}, {96, 64, 12, 16, 64},
 };
 enum { n_shapes = sizeof shapes / sizeof shapes[0] };
 
 /* Layout T2 and A8 with codes 0..2 and any int8, most often at the ends of its range. */
 static void fill_t2(uint8_t *w, size_t n_rows, size_t stride, uint32_t k, bool extreme) {
-    memset(w, 0, n_rows * stride);
     for (size_t r = 0; r < n_rows; r++)
-        for (size_t i = 0; i < trit_k256(k); i++) {
-            unsigned code = i >= k ? 1 : extreme ? 2 : next() % 3;
-            w[r * stride + i / 256 * 64 + i % 64] |= (uint8_t)(code << 2 * (i % 256 / 64));
+        for (size_t i = 0; i < trit_t2_tile_bytes(k) / 4; i++) {
+            unsigned code = i >= k ? 1 : extreme ? 2 : next() % 3, shift = 2 * (unsigned)(i % 16 / 4);
+            uint8_t *byte = w + r / 16 * stride + i / 16 * 64 + 4 * (r % 16) + i % 4;
+            *byte = (uint8_t)((*byte & ~(3u << shift)) | code << shift);
         }
+}
+
+/* Scales of whole tiles of rows. */
+static float *tile_scales(size_t n_rows, size_t n_groups, enum mood mood) {
+    return floats(trit_n_tiles(n_rows) * trit_tile_rows * n_groups, mood);
 }
 
 static void fill_a8(int8_t *row, uint32_t k, bool extreme) {
@@ -133,11 +138,11 @@ static void fill_a8(int8_t *row, uint32_t k, bool extreme) {
 }
 
 static void check_t2_shape(const pair *p, const shape *s, uint32_t group, bool extreme) {
-    size_t w_stride = trit_t2_row_bytes(s->k), x_stride = trit_a8_row_bytes(s->k), n_groups = group ? (s->k + group - 1) / group : 1;
+    size_t w_stride = trit_t2_tile_bytes(s->k), x_stride = trit_a8_row_bytes(s->k), n_groups = group ? (s->k + group - 1) / group : 1;
     size_t y_stride = s->n_rows + 3, n_y = s->n_tokens * y_stride;
-    uint8_t *w = bytes(s->n_rows * w_stride);
+    uint8_t *w = bytes(trit_n_tiles(s->n_rows) * w_stride);
     int8_t *x = bytes(s->n_tokens * x_stride);
-    float *scale = floats(s->n_rows * n_groups, extreme ? broken : calm), *ya = canaries(n_y), *yb = canaries(n_y);
+    float *scale = tile_scales(s->n_rows, n_groups, extreme ? broken : calm), *ya = canaries(n_y), *yb = canaries(n_y);
     fill_t2(w, s->n_rows, w_stride, s->k, extreme);
     for (size_t t = 0; t < s->n_tokens; t++) fill_a8(x + t * x_stride, s->k, extreme);
     trit_t2_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = s->k, .group = group, .x = x, .x_stride = x_stride,
@@ -158,17 +163,20 @@ static void check_t2(const pair *p) {
             check_t2_shape(p, &shapes[i], groups[g], false);
             check_t2_shape(p, &shapes[i], groups[g], true);
         }
-    shape every = {.k = 300, .n_rows = 10};
+    shape every = {.k = 300, .n_rows = 40};
     for (every.n_tokens = 1; every.n_tokens <= 9; every.n_tokens++)
-        for (every.row0 = 0; every.row0 < 3; every.row0++)
-            for (every.row1 = every.row0; every.row1 <= 10; every.row1++) check_t2_shape(p, &every, every.row1 % 2 ? 0 : 64, false);
+        for (every.row0 = 0; every.row0 < 40; every.row0 += 16)
+            for (every.row1 = every.row0; every.row1 <= 40; every.row1++) check_t2_shape(p, &every, every.row1 % 2 ? 0 : 64, false);
+    shape any = {.n_rows = 18, .row1 = 18};
+    for (any.k = 1; any.k <= 300; any.k++)
+        for (any.n_tokens = 1; any.n_tokens <= 5; any.n_tokens += 2) check_t2_shape(p, &any, groups[any.k % 4], any.k % 5 == 0);
 }
 
 static void check_t2_float_shape(const pair *p, const shape *s, uint32_t group, enum mood mood) {
-    size_t w_stride = trit_t2_row_bytes(s->k), x_stride = s->k + 1, n_groups = group ? (s->k + group - 1) / group : 1;
+    size_t w_stride = trit_t2_tile_bytes(s->k), x_stride = s->k + 1, n_groups = group ? (s->k + group - 1) / group : 1;
     size_t y_stride = s->n_rows + 3, n_y = s->n_tokens * y_stride;
-    uint8_t *w = bytes(s->n_rows * w_stride);
-    float *x = floats(s->n_tokens * x_stride, mood), *scale = floats(s->n_rows * n_groups, mood), *ya = canaries(n_y), *yb = canaries(n_y);
+    uint8_t *w = bytes(trit_n_tiles(s->n_rows) * w_stride);
+    float *x = floats(s->n_tokens * x_stride, mood), *scale = tile_scales(s->n_rows, n_groups, mood), *ya = canaries(n_y), *yb = canaries(n_y);
     fill_t2(w, s->n_rows, w_stride, s->k, false);
     trit_t2_float_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = s->k, .group = group, .x = x, .x_stride = x_stride,
                            .n_tokens = s->n_tokens, .y = ya + margin, .y_stride = y_stride};
@@ -185,23 +193,20 @@ static void check_t2_float(const pair *p) {
     static const uint32_t groups[] = {0, 64, 128, 256};
     for (size_t i = 0; i < n_shapes; i++)
         for (size_t g = 0; g < 4; g++) check_t2_float_shape(p, &shapes[i], groups[g], (enum mood)((i + g) % n_moods));
-    shape every = {.k = 300, .n_rows = 10};
+    shape every = {.k = 300, .n_rows = 20};
     for (every.n_tokens = 1; every.n_tokens <= 9; every.n_tokens++)
-        for (every.row0 = 0; every.row0 < 3; every.row0++)
-            for (every.row1 = every.row0; every.row1 <= 10; every.row1++) check_t2_float_shape(p, &every, every.row1 % 2 ? 0 : 64, calm);
+        for (every.row0 = 0; every.row0 < 20; every.row0 += 16)
+            for (every.row1 = every.row0; every.row1 <= 20; every.row1++) check_t2_float_shape(p, &every, every.row1 % 2 ? 0 : 64, calm);
 }
 
 static void check_q8_shape(const pair *p, const shape *s, bool extreme) {
-    size_t w_stride = (s->k + 3) / 4 * 4 + 4 + 8, x_stride = trit_a8_row_bytes(s->k), y_stride = s->n_rows + 3, n_y = s->n_tokens * y_stride;
-    int8_t *w = bytes(s->n_rows * w_stride), *x = bytes(s->n_tokens * x_stride);
-    float *ya = canaries(n_y), *yb = canaries(n_y);
-    for (size_t r = 0; r < s->n_rows; r++) {
-        float scale = uniform();
-        for (size_t i = 0; i < s->k; i++) w[r * w_stride + i] = (int8_t)(extreme ? (next() % 9 ? 127 : -127) : (int)(next() % 255) - 127);
-        memcpy(w + r * w_stride + (s->k + 3) / 4 * 4, &scale, sizeof scale);
-    }
+    size_t w_stride = trit_q8_tile_bytes(s->k), w_bytes = trit_n_tiles(s->n_rows) * w_stride, x_stride = trit_a8_row_bytes(s->k);
+    size_t y_stride = s->n_rows + 3, n_y = s->n_tokens * y_stride;
+    int8_t *w = bytes(w_bytes), *x = bytes(s->n_tokens * x_stride);
+    float *scale = tile_scales(s->n_rows, 1, calm), *ya = canaries(n_y), *yb = canaries(n_y);
+    for (size_t i = 0; i < w_bytes; i++) w[i] = (int8_t)(extreme ? (next() % 9 ? 127 : -127) : (int)(next() % 255) - 127);
     for (size_t t = 0; t < s->n_tokens; t++) fill_a8(x + t * x_stride, s->k, extreme);
-    trit_q8_mul a = {.w = (const uint8_t *)w, .w_stride = w_stride, .k = s->k, .x = x, .x_stride = x_stride, .n_tokens = s->n_tokens,
+    trit_q8_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = s->k, .x = x, .x_stride = x_stride, .n_tokens = s->n_tokens,
                      .y = ya + margin, .y_stride = y_stride};
     A(p, q8_mul)(&a, s->row0, s->row1);
     a.y = yb + margin;
@@ -209,7 +214,7 @@ static void check_q8_shape(const pair *p, const shape *s, bool extreme) {
     char what[96];
     snprintf(what, sizeof what, "k %u, %u tokens, rows %u to %u", s->k, s->n_tokens, s->row0, s->row1);
     same_floats(p, what, ya, yb, n_y + 2 * margin);
-    free(w), free(x), free(ya), free(yb);
+    free(w), free(x), free(scale), free(ya), free(yb);
 }
 
 static void check_q8(const pair *p) {
@@ -217,6 +222,9 @@ static void check_q8(const pair *p) {
         check_q8_shape(p, &shapes[i], false);
         check_q8_shape(p, &shapes[i], true);
     }
+    shape any = {.n_rows = 18, .row1 = 18};
+    for (any.k = 1; any.k <= 300; any.k++)
+        for (any.n_tokens = 1; any.n_tokens <= 5; any.n_tokens += 2) check_q8_shape(p, &any, any.k % 5 == 0);
 }
 
 /* Random weights of one element type; `broken` halves may be infinite or NaN. */

@@ -23,9 +23,9 @@ static void near(double got, double expected, double tolerance) {
     if (!(fabs(got - expected) <= tolerance)) fail_msg("%.9g, expected %.9g within %g", got, expected, tolerance);
 }
 
-static void set_trit(uint8_t *row, size_t i, int trit) {
-    uint8_t *byte = row + i / 256 * 64 + i % 64;
-    unsigned shift = 2 * (unsigned)(i % 256 / 64);
+static void set_trit(uint8_t *w, size_t k, size_t row, size_t i, int trit) {
+    uint8_t *byte = w + row / 16 * trit_t2_tile_bytes(k) + i / 16 * 64 + 4 * (row % 16) + i % 4;
+    unsigned shift = 2 * (unsigned)(i % 16 / 4);
     *byte = (uint8_t)((*byte & ~(3u << shift)) | (unsigned)(trit + 1) << shift);
 }
 
@@ -34,18 +34,18 @@ static void set_trit(uint8_t *row, size_t i, int trit) {
 /* The layout by its drawing, and the product with groups that end within a block. */
 static void test_t2_mul(void **unused) {
     (void)unused;
-    enum { k = 700, n_rows = 3, n_tokens = 2 };
+    enum { k = 700, n_rows = 19, n_tokens = 2 };
     static const uint32_t groups[] = {0, 64, 128, 256};
     for (size_t g = 0; g < 4; g++) {
         uint32_t group = groups[g], n_groups = group ? (k + group - 1) / group : 1;
-        size_t w_stride = trit_t2_row_bytes(k), x_stride = trit_a8_row_bytes(k);
-        uint8_t *w = aligned_alloc(64, n_rows * w_stride);
+        size_t w_stride = trit_t2_tile_bytes(k), x_stride = trit_a8_row_bytes(k);
+        uint8_t *w = aligned_alloc(64, 2 * w_stride);
         int8_t *x = aligned_alloc(64, n_tokens * x_stride), trits[n_rows][k];
-        float in[k], scale[n_rows * 11], y[n_tokens][n_rows];
-        memset(w, 0x55, n_rows * w_stride);
-        fill(scale, n_rows * n_groups);
+        float in[k], scale[2 * 16 * 11], y[n_tokens][n_rows];
+        memset(w, 0x55, 2 * w_stride);
+        fill(scale, 2 * 16 * n_groups);
         for (size_t r = 0; r < n_rows; r++)
-            for (size_t i = 0; i < k; i++) set_trit(w + r * w_stride, i, trits[r][i] = (int8_t)(test_lcg(&seed) % 3) - 1);
+            for (size_t i = 0; i < k; i++) set_trit(w, k, r, i, trits[r][i] = (int8_t)(test_lcg(&seed) % 3) - 1);
         for (size_t t = 0; t < n_tokens; t++) {
             fill(in, k);
             scalar->a8_quantize(x + t * x_stride, in, k);
@@ -57,7 +57,7 @@ static void test_t2_mul(void **unused) {
             for (size_t r = 0; r < n_rows; r++) {
                 double sum = 0;
                 for (size_t i = 0; i < k; i++)
-                    sum += (double)x[t * x_stride + i] * trits[r][i] * (double)scale[r * n_groups + (group ? i / group : 0)];
+                    sum += (double)x[t * x_stride + i] * trits[r][i] * (double)scale[(r / 16 * n_groups + (group ? i / group : 0)) * 16 + r % 16];
                 near((double)y[t][r], sum * (double)*trit_a8_scale(x + t * x_stride, k), 1e-4);
             }
         free(w), free(x);
@@ -111,16 +111,16 @@ static void check_act_quant(const trit_json *of) {
 static void check_i2s_linear(const trit_json *of, const trit_json *document) {
     enum { k = 128 };
     const trit_json *flt = trit_json_get(document, "flt256"), *tern = trit_json_get(document, "tern256");
-    float x[k], y[2], scale[2] = {0.75f, 0.75f};
+    float x[k], y[2], scale[16] = {0.75f, 0.75f};
     for (size_t i = 0; i < k; i++) x[i] = (float)trit_json_as_real(trit_json_at(flt, i), 0);
     int8_t *row = aligned_alloc(64, trit_a8_row_bytes(k));
-    uint8_t *w = aligned_alloc(64, 2 * trit_t2_row_bytes(k));
-    memset(w, 0x55, 2 * trit_t2_row_bytes(k));
-    for (size_t i = 0; i < 2 * k; i++) set_trit(w + i / k * trit_t2_row_bytes(k), i % k, (int)trit_json_as_int(trit_json_at(tern, i), 0));
+    uint8_t *w = aligned_alloc(64, trit_t2_tile_bytes(k));
+    memset(w, 0x55, trit_t2_tile_bytes(k));
+    for (size_t i = 0; i < 2 * k; i++) set_trit(w, k, i / k, i % k, (int)trit_json_as_int(trit_json_at(tern, i), 0));
     scalar->a8_quantize(row, x, k);
     for (size_t i = 0; i < k; i++) assert_int_equal(row[i], trit_json_as_int(trit_json_at(trit_json_get(of, "q"), i), 999));
     assert_int_equal(trit_a8_sums(row, k)[0] + trit_a8_sums(row, k)[1], trit_json_as_int(trit_json_get(of, "sum_q"), 0));
-    trit_t2_mul a = {.w = w, .w_stride = trit_t2_row_bytes(k), .w_scale = scale, .k = k, .x = row, .x_stride = trit_a8_row_bytes(k),
+    trit_t2_mul a = {.w = w, .w_stride = trit_t2_tile_bytes(k), .w_scale = scale, .k = k, .x = row, .x_stride = trit_a8_row_bytes(k),
                      .n_tokens = 1, .y = y, .y_stride = 2};
     scalar->t2_mul(&a, 0, 2);
     for (size_t r = 0; r < 2; r++) {

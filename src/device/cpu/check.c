@@ -13,12 +13,13 @@
 enum { k = 2 * 256 + 75, n_rows = 7, n_tokens = 5, n_groups = (k + 127) / 128, head = 40, n_results = 16 * 1024 };
 
 typedef struct bench {
-    _Alignas(64) uint8_t t2[n_rows][3 * trit_t2_block_bytes];
+    _Alignas(64) uint8_t t2[(k + 63) / 64 * 4 * trit_chunk_bytes]; /* one tile */
+    _Alignas(64) int8_t q8[(k + 3) / 4 * trit_chunk_bytes];
     _Alignas(64) int8_t a8[n_tokens][1024];
     _Alignas(64) float x[n_tokens][k + 5], y[n_tokens][k + 5];
-    float row_scale[n_rows], group_scale[n_rows * n_groups], weights[n_rows][k], angle[2][head / 2];
+    float row_scale[trit_tile_rows], group_scale[trit_tile_rows * n_groups], weights[n_rows][k], angle[2][head / 2];
     uint16_t halves[n_rows][k];
-    uint8_t cache[n_rows][head * 4], coarse[n_rows][k + 9];
+    uint8_t cache[n_rows][head * 4];
     float result[n_results];
     size_t n;
 } bench;
@@ -31,13 +32,14 @@ static void fill(bench *b) {
     uint64_t c = 0;
     for (size_t i = 0; i < sizeof b->t2; i++) {
         uint64_t r = trit_rng_u64(11, c++);
-        ((uint8_t *)b->t2)[i] = (uint8_t)(r % 3 | r / 3 % 3 << 2 | r / 9 % 3 << 4 | r / 27 % 3 << 6);
+        b->t2[i] = (uint8_t)(r % 3 | r / 3 % 3 << 2 | r / 9 % 3 << 4 | r / 27 % 3 << 6);
     }
     for (size_t t = 0; t < n_tokens; t++)
         for (size_t i = 0; i < k; i++) b->x[t][i] = random_float(&c);
+    for (size_t i = 0; i < sizeof b->q8; i++) b->q8[i] = (int8_t)((int)(trit_rng_u64(11, c++) % 255) - 127);
+    for (size_t i = 0; i < trit_tile_rows; i++) b->row_scale[i] = random_float(&c);
+    for (size_t i = 0; i < trit_tile_rows * n_groups; i++) b->group_scale[i] = random_float(&c);
     for (size_t r = 0; r < n_rows; r++) {
-        b->row_scale[r] = random_float(&c);
-        for (size_t g = 0; g < n_groups; g++) b->group_scale[r * n_groups + g] = random_float(&c);
         for (size_t i = 0; i < k; i++) b->weights[r][i] = random_float(&c);
         for (size_t i = 0; i < k; i++) b->halves[r][i] = (uint16_t)(trit_rng_u64(11, c++) & 0xbbff); /* no infinities, no NaN */
     }
@@ -60,20 +62,19 @@ static void products(bench *b, const trit_kernels *f) {
         f->a8_quantize(b->a8[t], b->x[t], k);
         keep(b, b->a8[t], trit_a8_row_bytes(k));
     }
-    trit_t2_mul m = {.w = b->t2[0], .w_stride = sizeof b->t2[0], .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
+    trit_t2_mul m = {.w = b->t2, .w_stride = sizeof b->t2, .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
                      .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
     for (m.group = 0; m.group <= 128; m.group += 128) {
         m.w_scale = m.group ? b->group_scale : b->row_scale;
         memset(b->y, 0, sizeof b->y);
-        f->t2_mul(&m, 1, n_rows);
+        f->t2_mul(&m, 0, n_rows);
         for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
     }
-    trit_t2_float_mul mf = {.w = b->t2[0], .w_stride = sizeof b->t2[0], .w_scale = b->group_scale, .k = k, .group = 128, .x = b->x[0],
+    trit_t2_float_mul mf = {.w = b->t2, .w_stride = sizeof b->t2, .w_scale = b->group_scale, .k = k, .group = 128, .x = b->x[0],
                             .x_stride = k + 5, .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
-    f->t2_float_mul(&mf, 1, n_rows);
+    f->t2_float_mul(&mf, 0, n_rows);
     for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
-    for (size_t r = 0; r < n_rows; r++) f->kv_store_q8(b->coarse[r], b->weights[r], k);
-    trit_q8_mul q8 = {.w = b->coarse[0], .w_stride = sizeof b->coarse[0], .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
+    trit_q8_mul q8 = {.w = b->q8, .w_stride = sizeof b->q8, .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
                       .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
     f->q8_mul(&q8, 0, n_rows);
     for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
@@ -135,7 +136,7 @@ static void probes(bench *b, const trit_kernels *f) {
     float whole[16];
     uint8_t codes[128];
     for (int i = 0; i < 16; i++) whole[i] = (float)(i % 4);
-    for (int i = 0; i < 128; i++) codes[i] = b->t2[0][i] & 3;
+    for (int i = 0; i < 128; i++) codes[i] = b->t2[i] & 3;
     uint64_t word = f->probe_read(b->x, 64 * 9);
     int32_t sum = f->probe_int8(codes, b->a8[0], 100);
     float squares = f->probe_float(whole, 1001);
@@ -144,7 +145,7 @@ static void probes(bench *b, const trit_kernels *f) {
 
 static void packed(bench *b, const trit_kernels *f) {
     int8_t *trits = (int8_t *)b->y;
-    const uint8_t *p = b->t2[0];
+    const uint8_t *p = b->t2;
     const bool whole = f->unpack_two_bit(trits, p, sizeof b->t2);
     keep(b, &whole, sizeof whole), keep(b, trits, sizeof b->t2);
     f->unpack_base3(trits, p, sizeof b->t2), keep(b, trits, sizeof b->t2);

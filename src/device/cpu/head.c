@@ -24,15 +24,15 @@ enum { smallest_head = 1 << 22, widest_head = 1 << 16 /* sums of int8 products f
 
 /* ---- Making the coarse rows ---- */
 
-/* A coarse row is a row of the q8 key cache (kernel/kernel.h): int8 [n_cols], then its scale. */
-static size_t coarse_row_bytes(uint32_t n_cols) {
-    return (((size_t)n_cols + 3) / 4 * 4 + sizeof(float) + 63) / 64 * 64;
+/* The int8 form that the key cache has (kernel/kernel.h): int8 [n_cols], zeros up to a multiple of four, then the scale. */
+static size_t int8_row_bytes(uint32_t n_cols) {
+    return ((size_t)n_cols + 3) / 4 * 4 + sizeof(float);
 }
 
-static float coarse_scale(const uint8_t *row, uint32_t n_cols) {
-    float scale;
-    memcpy(&scale, row + ((size_t)n_cols + 3) / 4 * 4, sizeof scale);
-    return scale;
+/* Such a row to its place in a tile (layout Q8). */
+static void place_row(int8_t *tile, uint32_t row, const int8_t *c, uint32_t n_cols) {
+    for (size_t k = 0; k < n_cols; k += trit_q8_chunk)
+        memcpy(tile + k / trit_q8_chunk * trit_chunk_bytes + 4 * row, c + k, trit_q8_chunk);
 }
 
 /* |w| and |w - s c|. Sixteen lanes, so that compilers can use vectors; what they round away is far below the bound's own slack. */
@@ -77,10 +77,11 @@ static double rounding_of(uint32_t n_cols) {
 typedef struct coarse_job {
     const trit_weight *w;
     const trit_kernels *kernels;
-    uint8_t *coarse;
+    int8_t *coarse;
+    float *scale;        /* [n_tiles, 16] */
     float *error, *norm; /* [n_rows] */
-    float *scratch;      /* [n_threads, n_cols] */
-    size_t stride;
+    float *scratch;      /* [n_threads, scratch_floats]: a row of weights, and its int8 form */
+    size_t stride, scratch_floats;
 } coarse_job;
 
 static void coarse_member(void *arg, unsigned i, unsigned n) {
@@ -88,17 +89,20 @@ static void coarse_member(void *arg, unsigned i, unsigned n) {
     uint32_t n_cols = job->w->n_cols;
     trit_quant_matrix m = trit_cpu_matrix_of(job->w);
     const trit_quant_format *format = trit_quant_format_of(m.dtype);
-    float *row = job->scratch + (size_t)i * n_cols;
+    float *row = job->scratch + i * job->scratch_floats, scale;
+    int8_t *c = (int8_t *)(row + n_cols);
     double g = rounding_of(n_cols), of_row, of_rest;
     uint64_t first, last;
-    trit_team_split(m.n_rows, 1, i, n, &first, &last);
+    trit_team_split(m.n_rows, trit_tile_rows, i, n, &first, &last);
     for (uint64_t r = first; r < last; r++) {
-        uint8_t *c = job->coarse + r * job->stride;
         format->unpack(&m, r, row);
         job->kernels->kv_store_q8(c, row, n_cols);
-        norms(row, (const int8_t *)c, coarse_scale(c, n_cols), n_cols, &of_row, &of_rest);
+        memcpy(&scale, (const char *)c + int8_row_bytes(n_cols) - sizeof scale, sizeof scale);
+        place_row(job->coarse + r / trit_tile_rows * job->stride, r % trit_tile_rows, c, n_cols);
+        job->scale[r] = scale;
+        norms(row, c, scale, n_cols, &of_row, &of_rest);
         /* 8 g more for the norms' own rounding and that of E. Where no bound is known the row is always computed. */
-        bool known = coarse_scale(c, n_cols) >= smallest_scale || all_zero(row, n_cols);
+        bool known = scale >= smallest_scale || all_zero(row, n_cols);
         job->error[r] = known ? (float)((of_rest + g * of_row) * (1 + 8 * g)) : INFINITY;
         job->norm[r] = (float)((of_row + of_rest) * (1 + 8 * g));
     }
@@ -108,22 +112,26 @@ trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *er
     cpu_device *cpu = (cpu_device *)d;
     bool worth = (uint64_t)w->n_rows * w->n_cols >= smallest_head && w->n_cols <= widest_head;
     if (w->dtype == trit_dtype_t2 || w->bias || !worth) return trit_ok;
-    coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = coarse_row_bytes(w->n_cols)};
-    size_t bounds_bytes = (w->n_rows * (sizeof *job.error + sizeof *job.norm) + 63) / 64 * 64;
-    uint8_t *block = trit_alloc_aligned(bounds_bytes + w->n_rows * job.stride, 1);
-    job.error = (float *)(void *)block;
-    job.norm = block ? job.error + w->n_rows : NULL;
-    job.coarse = block ? block + bounds_bytes : NULL;
-    job.scratch = trit_alloc((size_t)trit_team_size(cpu->team) * w->n_cols, sizeof *job.scratch);
+    const size_t n_tiles = trit_n_tiles(w->n_rows), padded = n_tiles * trit_tile_rows, bounds_bytes = 3 * padded * sizeof(float);
+    coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_q8_tile_bytes(w->n_cols)};
+    job.scratch_floats = w->n_cols + int8_row_bytes(w->n_cols) / sizeof(float);
+    uint8_t *block = trit_alloc_aligned(bounds_bytes + n_tiles * job.stride, 1);
+    job.scratch = trit_alloc(trit_team_size(cpu->team) * job.scratch_floats, sizeof *job.scratch);
     if (!block || !job.scratch) {
         trit_free(block);
         trit_free(job.scratch);
-        return trit_error_memory(err, w->n_rows * job.stride, "the head's coarse rows");
+        return trit_error_memory(err, n_tiles * job.stride, "the head's coarse rows");
     }
+    memset(block, 0, bounds_bytes);
+    job.scale = (float *)(void *)block;
+    job.error = job.scale + padded;
+    job.norm = job.error + padded;
+    job.coarse = (int8_t *)block + bounds_bytes;
     trit_team_run(cpu->team, coarse_member, &job);
     trit_free(job.scratch);
     w->coarse = job.coarse;
     w->coarse_stride = job.stride;
+    w->coarse_scale = job.scale;
     w->coarse_error = job.error;
     w->coarse_norm = job.norm;
     w->owned[3] = block;
@@ -186,7 +194,7 @@ static float bound(const trit_weight *w, uint32_t row, const cpu_scan *s, float 
 
 static void my_head_rows(const cpu_task *t, uint32_t *row0, uint32_t *row1) {
     uint64_t first, last;
-    trit_team_split(t->op->weight->n_rows, 16, t->i, t->n, &first, &last);
+    trit_team_split(t->op->weight->n_rows, trit_tile_rows, t->i, t->n, &first, &last);
     *row0 = (uint32_t)first;
     *row1 = (uint32_t)last;
 }
@@ -205,7 +213,7 @@ void trit_cpu_head_scan(const cpu_task *t) {
         measure(s, cpu_value_row(e, t->op->in[0], o), cpu_value_row(e, t->op->in[1], o), w->n_cols);
         found[o] = (best){s->best, 0, b->top[o]};
     }
-    trit_q8_mul m = {.w = w->coarse, .w_stride = w->coarse_stride, .k = w->n_cols, .x = cpu_value(e, t->op->in[1]),
+    trit_q8_mul m = {.w = w->coarse, .w_stride = w->coarse_stride, .w_scale = w->coarse_scale, .k = w->n_cols, .x = cpu_value(e, t->op->in[1]),
                      .x_stride = cpu_value_stride(e, t->op->in[1]), .n_tokens = b->n_outputs, .y = cpu_value(e, t->op->out),
                      .y_stride = cpu_value_stride(e, t->op->out) / sizeof(float)};
     for (uint32_t first = row0; first < row1; first += rows_at_once) {

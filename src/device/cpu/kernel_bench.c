@@ -8,7 +8,7 @@
 #include "device/cpu/cpu.h"
 #include "quant/layout.h"
 
-enum { run_ns = 5000000, cached = 1024, from_memory = 0 /* as many rows as it takes */ };
+enum { run_ns = 5000000, cached = 1024, from_memory = 0 /* as many rows as it takes */ }; /* whole tiles of rows */
 
 typedef struct trit_kernel_bench bench;
 
@@ -39,6 +39,11 @@ struct trit_kernel_bench {
 
 static uint64_t macs_of(const bench *b) {
     return (uint64_t)b->shape.k * b->shape.n_rows * b->shape.n_tokens;
+}
+
+/* Of 16 rows, where they stand together. */
+static size_t tile_bytes(const bench *b) {
+    return trit_tile_rows * b->stride;
 }
 
 static uint64_t weights_of(const bench *b) {
@@ -79,22 +84,22 @@ static void count_store(const bench *b, trit_kernel_work *out) {
 
 static void call_t2_mul(bench *b) {
     const bench_case *c = &b->shape;
-    const trit_t2_mul a = {.w = b->w, .w_stride = b->stride, .w_scale = b->scale, .k = c->k, .group = c->group, .x = b->q,
+    const trit_t2_mul a = {.w = b->w, .w_stride = tile_bytes(b), .w_scale = b->scale, .k = c->k, .group = c->group, .x = b->q,
                            .x_stride = trit_a8_row_bytes(c->k), .n_tokens = c->n_tokens, .y = b->y, .y_stride = c->n_rows};
     AS(b, t2_mul)(&a, 0, c->n_rows);
 }
 
 static void call_t2_float_mul(bench *b) {
     const bench_case *c = &b->shape;
-    const trit_t2_float_mul a = {.w = b->w, .w_stride = b->stride, .w_scale = b->scale, .k = c->k, .group = c->group, .x = b->x, .x_stride = c->k,
+    const trit_t2_float_mul a = {.w = b->w, .w_stride = tile_bytes(b), .w_scale = b->scale, .k = c->k, .group = c->group, .x = b->x, .x_stride = c->k,
                                  .n_tokens = c->n_tokens, .y = b->y, .y_stride = c->n_rows};
     AS(b, t2_float_mul)(&a, 0, c->n_rows);
 }
 
 static void call_q8_mul(bench *b) {
     const bench_case *c = &b->shape;
-    const trit_q8_mul a = {.w = b->w, .w_stride = b->stride, .k = c->k, .x = b->q, .x_stride = trit_a8_row_bytes(c->k), .n_tokens = c->n_tokens,
-                           .y = b->y, .y_stride = c->n_rows};
+    const trit_q8_mul a = {.w = (const int8_t *)b->w, .w_stride = tile_bytes(b), .w_scale = b->scale, .k = c->k, .x = b->q,
+                           .x_stride = trit_a8_row_bytes(c->k), .n_tokens = c->n_tokens, .y = b->y, .y_stride = c->n_rows};
     AS(b, q8_mul)(&a, 0, c->n_rows);
 }
 
@@ -251,7 +256,8 @@ const char *trit_kernel_case_at(const char *slot, size_t i) {
 }
 
 static size_t row_bytes(const char *slot, uint32_t k) {
-    if (starts_with(slot, "t2")) return trit_t2_row_bytes(k);
+    if (starts_with(slot, "t2")) return trit_t2_tile_bytes(k) / trit_tile_rows;
+    if (starts_with(slot, "q8")) return trit_q8_tile_bytes(k) / trit_tile_rows;
     if (strstr(slot, "q8")) return (size_t)k + 4;
     return (size_t)k * (strstr(slot, "f32") ? 4 : 2);
 }
@@ -261,7 +267,7 @@ static uint32_t rows_from_memory(size_t stride) {
     const uint64_t least = 64u << 20, most = 256u << 20;
     uint64_t bytes = 2 * trit_os_cache_bytes();
     bytes = bytes < least ? least : bytes > most ? most : bytes;
-    return (uint32_t)(bytes / stride);
+    return (uint32_t)(bytes / stride / trit_tile_rows * trit_tile_rows);
 }
 
 static float *floats(size_t n) {

@@ -111,7 +111,7 @@ static void op_linear(const cpu_task *t) {
     const trit_exec *e = t->exec;
     const trit_weight *w = t->op->weight;
     uint64_t row0, row1;
-    trit_team_split(w->n_rows, 16, t->i, t->n, &row0, &row1);
+    trit_team_split(w->n_rows, trit_tile_rows, t->i, t->n, &row0, &row1);
     if (row0 >= row1) return;
     if (e->program->values[t->op->in[0]].type == trit_value_a8)
         linear_ternary(t, (uint32_t)row0, (uint32_t)row1);

@@ -15,22 +15,29 @@ static uint64_t codes_of(const int8_t *trits) {
     return ((t & ~sign) + one) ^ (t & sign);
 }
 
-/* A whole block of 256 trits, drawn in quant/layout.h. */
-static void pack_block(uint8_t *dst, const int8_t *trits) {
-    for (size_t j = 0; j < trit_t2_block_bytes; j += 8) {
-        uint64_t bytes = codes_of(trits + j) | codes_of(trits + j + 64) << 2 | codes_of(trits + j + 128) << 4 | codes_of(trits + j + 192) << 6;
-        memcpy(dst + j, &bytes, sizeof bytes);
+/* The 16 trits of a row in a chunk, drawn in quant/layout.h. */
+static void pack_chunk(uint8_t *dst, const int8_t *trits) {
+    const uint64_t low = codes_of(trits), high = codes_of(trits + 8);
+    const uint32_t bytes = (uint32_t)low | (uint32_t)(low >> 32) << 2 | (uint32_t)high << 4 | (uint32_t)(high >> 32) << 6;
+    memcpy(dst, &bytes, sizeof bytes);
+}
+
+/* One row of a tile; what lies beyond n_cols stands for trit 0. */
+static void pack_row(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols) {
+    const size_t n_chunks = trit_t2_tile_bytes(n_cols) / trit_chunk_bytes, whole = n_cols / trit_t2_chunk;
+    uint8_t *dst = tile + 4 * row;
+    for (size_t c = 0; c < whole; c++) pack_chunk(dst + c * trit_chunk_bytes, trits + c * trit_t2_chunk);
+    int8_t last[trit_t2_chunk] = {0};
+    memcpy(last, trits + whole * trit_t2_chunk, n_cols % trit_t2_chunk);
+    for (size_t c = whole; c < n_chunks; c++) {
+        pack_chunk(dst + c * trit_chunk_bytes, last);
+        memset(last, 0, sizeof last);
     }
 }
 
-/* One row; what lies beyond n_cols in the last block stands for trit 0. */
-static void pack_row(uint8_t *dst, const int8_t *trits, uint32_t n_cols) {
-    uint32_t whole = n_cols / trit_t2_block * trit_t2_block;
-    for (uint32_t at = 0; at < whole; at += trit_t2_block, dst += trit_t2_block_bytes) pack_block(dst, trits + at);
-    if (whole == n_cols) return;
-    int8_t last[trit_t2_block] = {0};
-    memcpy(last, trits + whole, n_cols - whole);
-    pack_block(dst, last);
+/* Where the scale of a row's group stands. */
+static size_t scale_at(uint64_t row, size_t group, size_t n_groups) {
+    return (row / trit_tile_rows * n_groups + group) * trit_tile_rows + row % trit_tile_rows;
 }
 
 typedef struct repack_job {
@@ -40,6 +47,7 @@ typedef struct repack_job {
     size_t stride, n_groups;
     int8_t *trits;  /* [n_threads, n_cols] */
     float *scratch; /* [n_threads, n_cols] */
+    float *scales;  /* [n_threads, n_groups] */
     atomic_int status; /* of the first row that failed */
 } repack_job;
 
@@ -47,44 +55,52 @@ static void repack_member(void *arg, unsigned i, unsigned n) {
     repack_job *job = arg;
     const trit_ternary_source *s = job->source;
     int8_t *trits = job->trits + (size_t)i * s->n_cols;
-    float *scratch = job->scratch + (size_t)i * s->n_cols;
+    float *scratch = job->scratch + (size_t)i * s->n_cols, *scales = job->scales + (size_t)i * job->n_groups;
     uint64_t first, last;
-    trit_team_split(s->n_rows, 1, i, n, &first, &last);
+    trit_team_split(s->n_rows, trit_tile_rows, i, n, &first, &last);
     for (uint64_t r = first; r < last; r++) {
-        trit_status status = s->row(s->ctx, r, trits, job->scale + r * job->n_groups, scratch);
+        trit_status status = s->row(s->ctx, r, trits, scales, scratch);
         if (status != trit_ok) {
             atomic_store(&job->status, (int)status);
             return;
         }
-        pack_row(job->data + r * job->stride, trits, s->n_cols);
+        pack_row(job->data + r / trit_tile_rows * job->stride, r % trit_tile_rows, trits, s->n_cols);
+        for (size_t g = 0; g < job->n_groups; g++) job->scale[scale_at(r, g, job->n_groups)] = scales[g];
     }
 }
 
 /* Many files repeat one scale for every block of a row. Then the row needs one only, which is the faster form. */
 static void join_equal_scales(trit_weight *w, float *scale, size_t n_groups) {
-    for (size_t r = 0; r < w->n_rows; r++)
+    const size_t n_tiles = trit_n_tiles(w->n_rows), tile_scales = n_groups * trit_tile_rows, row_scales = trit_tile_rows * sizeof *scale;
+    for (size_t t = 0; t < n_tiles; t++)
         for (size_t g = 1; g < n_groups; g++)
-            if (scale[r * n_groups + g] != scale[r * n_groups]) return;
-    for (size_t r = 0; r < w->n_rows; r++) scale[r] = scale[r * n_groups];
+            if (memcmp(scale + t * tile_scales + g * trit_tile_rows, scale + t * tile_scales, row_scales) != 0) return;
+    for (size_t t = 1; t < n_tiles; t++) memmove(scale + t * trit_tile_rows, scale + t * tile_scales, row_scales);
     w->group = 0;
 }
 
 trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit_ternary_source *source, trit_error *err) {
     cpu_device *cpu = (cpu_device *)d;
     unsigned n = trit_team_size(cpu->team);
-    repack_job job = {.source = source, .stride = trit_t2_row_bytes(source->n_cols)};
+    const size_t n_tiles = trit_n_tiles(source->n_rows);
+    repack_job job = {.source = source, .stride = trit_t2_tile_bytes(source->n_cols)};
     job.n_groups = source->group ? (source->n_cols + source->group - 1) / source->group : 1;
-    job.data = trit_slabs_alloc(&cpu->slabs, source->n_rows, job.stride);
-    job.scale = trit_alloc_aligned((size_t)source->n_rows * job.n_groups, sizeof *job.scale);
+    const size_t n_scales = n_tiles * job.n_groups * trit_tile_rows;
+    job.data = trit_slabs_alloc(&cpu->slabs, n_tiles, job.stride);
+    job.scale = trit_alloc_aligned(n_scales, sizeof *job.scale);
     job.trits = trit_alloc((size_t)n * source->n_cols, sizeof *job.trits);
     job.scratch = trit_alloc((size_t)n * source->n_cols, sizeof *job.scratch);
+    job.scales = trit_alloc((size_t)n * job.n_groups, sizeof *job.scales);
     trit_status status = trit_ok;
-    if (!job.data || !job.scale || !job.trits || !job.scratch)
-        status = trit_error_memory(err, source->n_rows * job.stride, "a weight");
-    else
+    if (!job.data || !job.scale || !job.trits || !job.scratch || !job.scales) {
+        status = trit_error_memory(err, n_tiles * job.stride, "a weight");
+    } else {
+        memset(job.scale, 0, n_scales * sizeof *job.scale);
         trit_team_run(cpu->team, repack_member, &job);
+    }
     trit_free(job.trits);
     trit_free(job.scratch);
+    trit_free(job.scales);
     if (status == trit_ok) status = (trit_status)atomic_load(&job.status);
     if (status != trit_ok) {
         trit_slabs_release(&cpu->slabs, job.data);
@@ -92,7 +108,7 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
         return status;
     }
     *out = (trit_weight){.dtype = trit_dtype_t2, .n_rows = source->n_rows, .n_cols = source->n_cols, .data = job.data,
-                         .stride = job.stride, .n_bytes = source->n_rows * job.stride, .scale = job.scale, .group = source->group,
+                         .stride = job.stride, .n_bytes = n_tiles * job.stride, .scale = job.scale, .group = source->group,
                          .factor = 1.0f, .owned = {job.data, job.scale, NULL}};
     if (out->group) join_equal_scales(out, job.scale, job.n_groups);
     return trit_ok;

@@ -1,23 +1,23 @@
 /* q8_mul with NEON: products widen to int16, pairs of them are added into int32. */
-#include <arm_neon.h>
-#include <stdint.h>
+#include "kernel/arm/q8_bytes.h"
 
-typedef int32x4_t q8_sums;
+typedef struct q8_sums {
+    int32x4_t low, high; /* rows 0 and 1, rows 2 and 3: two lanes each */
+} q8_sums;
+
+enum { Q8_SETS = 1, Q8_TOKENS = 2 };
 
 static inline q8_sums q8_zero(void) {
-    return vdupq_n_s32(0);
+    return (q8_sums){vdupq_n_s32(0), vdupq_n_s32(0)};
 }
 
-static inline q8_sums q8_dot(q8_sums sums, const int8_t *c, const int8_t *q) {
-    int8x16_t w = vld1q_s8(c), x = vld1q_s8(q);
-    sums = vpadalq_s16(sums, vmull_s8(vget_low_s8(w), vget_low_s8(x)));
-    return vpadalq_s16(sums, vmull_high_s8(w, x));
+static inline q8_sums q8_dot(q8_sums sums, q8_bytes w, q8_four x) {
+    return (q8_sums){vpadalq_s16(sums.low, vmull_s8(vget_low_s8(w), vget_low_s8(x))), vpadalq_s16(sums.high, vmull_high_s8(w, x))};
 }
 
-static inline int32_t q8_total(q8_sums s) {
-    return vaddvq_s32(s);
+static inline void q8_store(int32_t *p, q8_sums sums) {
+    vst1q_s32(p, vpaddq_s32(sums.low, sums.high));
 }
 
 #define Q8_MUL trit_q8_mul_neon
-enum { Q8_WIDTH = 16 };
 #include "kernel/q8_template.h"

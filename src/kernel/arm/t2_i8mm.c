@@ -3,86 +3,71 @@
  *      rows     r:   c0 .. c7          tokens   t:   q0 .. q7          sums   += r.t   r.t'
  *               r':  c0'.. c7'                  t':  q0'.. q7'                   r'.t  r'.t'
  *
- * Pairs of rows meet groups of four tokens here; what is left over, single tokens and grouped scales go to the dot product.
- * Codes are at most 2 and |q| <= 128: a lane holds sums of inputs up to 2^31 / 256, as in the other variants. */
-#include <arm_neon.h>
-
+ * Four rows meet four tokens here; what is left over, single tokens and grouped scales go to the dot product. */
+#include "kernel/arm/t2_bytes.h"
 #include "kernel/variants.h"
 #include "quant/layout.h"
 
-enum { n_tile_tokens = 4, n_block_rows = 16 };
+enum { n_rows = 4, n_tokens = 4, rows_at_once = 64 /* stay in the first-level cache while the tokens pass by */ };
 
-/* Bytes 0..7 of a and of b, and bytes 8..15, as the two rows of an operand. */
-static int8x16_t low_rows(int8x16_t a, int8x16_t b) {
-    return vcombine_s8(vget_low_s8(a), vget_low_s8(b));
+/* sums[p][u] of rows (2 p, 2 p + 1) and tokens (2 u, 2 u + 1) */
+typedef int32x4_t sums_of[2][2];
+
+static int8x16_t two_tokens(const int8_t *x, size_t x_stride) {
+    return vcombine_s8(vld1_s8(x), vld1_s8(x + x_stride));
 }
 
-static int8x16_t high_rows(int8x16_t a, int8x16_t b) {
-    return vcombine_s8(vget_high_s8(a), vget_high_s8(b));
-}
-
-/* The codes of inputs 64 part + ... of 16 bytes (layout T2). */
-static int8x16_t codes_of(uint8x16_t packed, int part) {
-    return vreinterpretq_s8_u8(vandq_u8(vshlq_u8(packed, vdupq_n_s8((int8_t)(-2 * part))), vdupq_n_u8(3)));
-}
-
-/* sums[i] += rows (w, w + stride) x tokens (2 i, 2 i + 1) of one chunk of 16 bytes of a block. */
-static void add_chunk(int32x4_t sums[2], const uint8_t *w, size_t w_stride, const int8_t *x, size_t x_stride) {
-    const uint8x16_t packed[2] = {vld1q_u8(w), vld1q_u8(w + w_stride)};
-    for (int part = 0; part < 4; part++) {
-        const int8x16_t a = codes_of(packed[0], part), b = codes_of(packed[1], part);
-        const int8x16_t low = low_rows(a, b), high = high_rows(a, b);
-        for (int i = 0; i < 2; i++) {
-            const int8_t *q = x + 2 * (size_t)i * x_stride + 64 * part;
-            const int8x16_t t0 = vld1q_s8(q), t1 = vld1q_s8(q + x_stride);
-            sums[i] = vmmlaq_s32(vmmlaq_s32(sums[i], low, low_rows(t0, t1)), high, high_rows(t0, t1));
-        }
+/* Inputs 8 half .. of one chunk: codes at bits 4 half and on. Fours of inputs of a row become eight. */
+static void add_half(sums_of sums, t2_bytes packed, int half, const int8_t *x, size_t x_stride) {
+    const int32x4_t a = vreinterpretq_s32_s8(t2_part(packed, 2 * half)), b = vreinterpretq_s32_s8(t2_part(packed, 2 * half + 1));
+    const int8x16_t rows[2] = {vreinterpretq_s8_s32(vzip1q_s32(a, b)), vreinterpretq_s8_s32(vzip2q_s32(a, b))};
+    for (size_t u = 0; u < 2; u++) {
+        const int8x16_t tokens = two_tokens(x + 2 * u * x_stride + 8 * half, x_stride);
+        for (int p = 0; p < 2; p++) sums[p][u] = vmmlaq_s32(sums[p][u], rows[p], tokens);
     }
 }
 
 static int32_t sum_of(const int8_t *x, uint32_t k) {
-    uint32_t total = 0;
-    for (size_t i = 0; i < trit_k256(k) / trit_a8_sum_block; i++) total += (uint32_t)trit_a8_sums(x, k)[i];
-    return (int32_t)total;
+    int32_t total = 0;
+    for (size_t i = 0; i < trit_k256(k) / trit_a8_sum_block; i++) total += trit_a8_sums(x, k)[i];
+    return total;
 }
 
-/* Rows r, r + 1 by tokens t .. t + 3, whose sums of q are token_sum. */
-static void tile(const trit_t2_mul *a, uint32_t r, uint32_t t, const int32_t token_sum[n_tile_tokens]) {
-    const uint8_t *w = a->w + r * a->w_stride;
+/* Rows r .. r + 3, those from row1 on not written, by tokens t .. t + 3, whose sums of q are token_sum. */
+static void tile(const trit_t2_mul *a, uint32_t r, uint32_t row1, uint32_t t, const int32_t token_sum[n_tokens]) {
+    const uint8_t *w = a->w + r / trit_tile_rows * a->w_stride + 4 * (r % trit_tile_rows);
     const int8_t *x = a->x + t * a->x_stride;
-    int32x4_t sums[2] = {vdupq_n_s32(0), vdupq_n_s32(0)};
-    for (size_t at = 0; at < trit_t2_row_bytes(a->k); at += 16)
-        add_chunk(sums, w + at, a->w_stride, x + at / 64 * 256 + at % 64, a->x_stride);
-    for (uint32_t j = 0; j < n_tile_tokens; j++) {
+    const size_t n_chunks = trit_t2_tile_bytes(a->k) / trit_chunk_bytes;
+    sums_of sums = {{vdupq_n_s32(0), vdupq_n_s32(0)}, {vdupq_n_s32(0), vdupq_n_s32(0)}};
+    for (size_t c = 0; c < n_chunks; c++) {
+        const t2_bytes packed = t2_load(w + c * trit_chunk_bytes);
+        add_half(sums, packed, 0, x + c * trit_t2_chunk, a->x_stride);
+        add_half(sums, packed, 1, x + c * trit_t2_chunk, a->x_stride);
+    }
+    for (uint32_t j = 0; j < n_tokens; j++) {
         const float x_scale = *trit_a8_scale(x + j * a->x_stride, a->k);
-        int32_t lanes[4];
-        vst1q_s32(lanes, sums[j / 2]);
-        for (uint32_t i = 0; i < 2; i++) {
-            const int32_t acc = (int32_t)((uint32_t)lanes[2 * i + j % 2] - (uint32_t)token_sum[j]);
-            a->y[(t + j) * a->y_stride + r + i] = ((float)acc * a->w_scale[r + i]) * x_scale;
+        for (uint32_t i = 0; i < n_rows && r + i < row1; i++) {
+            int32_t lanes[4];
+            vst1q_s32(lanes, sums[i / 2][j / 2]);
+            a->y[(t + j) * a->y_stride + r + i] = ((float)(lanes[i % 2 * 2 + j % 2] - token_sum[j]) * a->w_scale[r + i]) * x_scale;
         }
     }
 }
 
-/* An even number of rows, few enough to stay in the first-level cache while the tokens pass by. */
-static void block(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint32_t n_tokens) {
-    for (uint32_t t = 0; t < n_tokens; t += n_tile_tokens) {
-        int32_t token_sum[n_tile_tokens];
-        for (uint32_t j = 0; j < n_tile_tokens; j++) token_sum[j] = sum_of(a->x + (t + j) * a->x_stride, a->k);
-        for (uint32_t r = row0; r < row1; r += 2) tile(a, r, t, token_sum);
+static void block(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint32_t tokens) {
+    for (uint32_t t = 0; t < tokens; t += n_tokens) {
+        int32_t token_sum[n_tokens];
+        for (uint32_t j = 0; j < n_tokens; j++) token_sum[j] = sum_of(a->x + (t + j) * a->x_stride, a->k);
+        for (uint32_t r = row0; r < row1; r += n_rows) tile(a, r, row1, t, token_sum);
     }
 }
 
 void trit_t2_mul_i8mm(const trit_t2_mul *a, uint32_t row0, uint32_t row1) {
-    const uint32_t n_tokens = a->group == 0 ? a->n_tokens / n_tile_tokens * n_tile_tokens : 0;
-    const uint32_t paired = row0 < row1 ? row1 - (row1 - row0) % 2 : row1;
-    for (uint32_t r = row0; r < paired; r += n_block_rows)
-        block(a, r, paired - r < n_block_rows ? paired : r + n_block_rows, n_tokens);
+    const uint32_t tokens = a->group == 0 ? a->n_tokens / n_tokens * n_tokens : 0;
+    for (uint32_t r = row0; r < row1; r += rows_at_once) block(a, r, row1 - r < rows_at_once ? row1 : r + rows_at_once, tokens);
     trit_t2_mul rest = *a;
-    rest.n_tokens = n_tokens;
-    if (n_tokens && paired < row1) trit_t2_mul_dotprod(&rest, paired, row1);
-    rest.n_tokens = a->n_tokens - n_tokens;
-    rest.x = a->x + n_tokens * a->x_stride;
-    rest.y = a->y + n_tokens * a->y_stride;
+    rest.n_tokens = a->n_tokens - tokens;
+    rest.x = a->x + tokens * a->x_stride;
+    rest.y = a->y + tokens * a->y_stride;
     if (rest.n_tokens) trit_t2_mul_dotprod(&rest, row0, row1);
 }

@@ -5,6 +5,7 @@
 
 #include <arm_neon.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct v16 {
     float32x4_t v[4];
@@ -44,8 +45,12 @@ static inline v16 v16_from_i8(int8x16_t q) {
                   vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))}};
 }
 
-static inline v16 v16_load_trits(const void *p, int part) {
-    uint8x16_t codes = vandq_u8(vshlq_u8(vld1q_u8(p), vdupq_n_s8((int8_t)(-2 * part))), vdupq_n_u8(3));
+static inline v16 v16_load_trits(const void *p) {
+    static const int32_t shift[4] = {0, -2, -4, -6};
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    uint32x4_t moved = vshlq_u32(vdupq_n_u32(four), vld1q_s32(shift));
+    uint8x16_t codes = vandq_u8(vreinterpretq_u8_u32(moved), vdupq_n_u8(3));
     return v16_from_i8(vreinterpretq_s8_u8(vsubq_u8(codes, vdupq_n_u8(1))));
 }
 

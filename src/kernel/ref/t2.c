@@ -1,34 +1,28 @@
-/* Scalar twins of the ternary products. t2_mul goes 64 inputs at a time, which is one bit position of a block and divides every group. */
+/* Scalar twins of the ternary products, in the order of kernel.h. */
 #include "kernel/ref/lanes.h"
 #include "kernel/variants.h"
 #include "quant/layout.h"
 
-/* sum of q * trit over the 64 inputs of part `part` (0..3) of a block; |sum| <= 64 * 128 */
-static int32_t part_dot(const uint8_t *block, const int8_t *q, uint32_t part) {
-    int32_t sum = 0;
-    for (uint32_t j = 0; j < 64; j++) {
-        int32_t trit = (block[j] >> 2 * part & 3) - 1;
-        sum += trit * q[part * 64 + j];
-    }
-    return sum;
+/* The trit of a row of a tile, see quant/layout.h. */
+static int32_t trit_at(const uint8_t *tile, uint32_t row, uint32_t k) {
+    uint8_t byte = tile[(size_t)(k / trit_t2_chunk) * trit_chunk_bytes + 4 * row + k % 4];
+    return (byte >> 2 * (k % trit_t2_chunk / 4) & 3) - 1;
+}
+
+/* Scales of a row: 16 floats apart. */
+static const float *scales_of(const float *w_scale, uint32_t row, uint32_t n_groups) {
+    return w_scale + (size_t)(row / trit_tile_rows) * n_groups * trit_tile_rows + row % trit_tile_rows;
 }
 
 static float row_dot(const trit_t2_mul *a, uint32_t row, const int8_t *q) {
-    const uint8_t *w = a->w + row * a->w_stride;
-    uint32_t n_parts = (a->k + 63) / 64; /* later parts hold trit 0 */
-    if (a->group == 0) {
-        int32_t sum = 0;
-        for (uint32_t p = 0; p < n_parts; p++) sum += part_dot(w + p / 4 * 64, q + p / 4 * 256, p % 4);
-        return (float)sum * a->w_scale[row];
-    }
-    uint32_t parts_per_group = a->group / 64, n_groups = (a->k + a->group - 1) / a->group;
-    const float *scale = a->w_scale + (size_t)row * n_groups;
-    float total = 0.0f;
+    const uint8_t *tile = a->w + row / trit_tile_rows * a->w_stride;
+    const uint32_t group = a->group ? a->group : a->k, n_groups = a->group ? (a->k + group - 1) / group : 1;
+    const float *scale = scales_of(a->w_scale, row, n_groups);
+    float total = a->group ? 0.0f : -0.0f; /* to which the first product adds nothing but itself */
     for (uint32_t g = 0; g < n_groups; g++) {
         int32_t sum = 0;
-        for (uint32_t p = g * parts_per_group; p < n_parts && p < (g + 1) * parts_per_group; p++)
-            sum += part_dot(w + p / 4 * 64, q + p / 4 * 256, p % 4);
-        total += (float)sum * scale[g];
+        for (uint32_t k = g * group; k < a->k && k < (g + 1) * group; k++) sum += trit_at(tile, row % trit_tile_rows, k) * q[k];
+        total += (float)sum * scale[g * trit_tile_rows];
     }
     return total;
 }
@@ -42,13 +36,13 @@ void trit_t2_mul_scalar(const trit_t2_mul *a, uint32_t row0, uint32_t row1) {
 }
 
 static float float_row_dot(const trit_t2_float_mul *a, uint32_t row, const float *x) {
-    const uint8_t *w = a->w + row * a->w_stride;
-    uint32_t n_groups = a->group ? (a->k + a->group - 1) / a->group : 1;
-    const float *scale = a->w_scale + (size_t)row * n_groups;
+    const uint8_t *tile = a->w + row / trit_tile_rows * a->w_stride;
+    const uint32_t n_groups = a->group ? (a->k + a->group - 1) / a->group : 1;
+    const float *scale = scales_of(a->w_scale, row, n_groups);
     float lane[16] = {0};
     for (uint32_t k = 0; k < a->k; k++) {
-        float trit = (float)((w[k / 256 * 64 + k % 64] >> 2 * (k % 256 / 64) & 3) - 1);
-        lane[k % 16] += (trit * scale[a->group ? k / a->group : 0]) * x[k];
+        float trit = (float)trit_at(tile, row % trit_tile_rows, k);
+        lane[k % 16] += (trit * scale[(a->group ? k / a->group : 0) * trit_tile_rows]) * x[k];
     }
     return trit_lanes_fold(lane);
 }

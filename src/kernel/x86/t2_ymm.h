@@ -4,24 +4,52 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
+
+enum { T2_BYTES = 32 };
+typedef __m256i t2_bytes, t2_sums, t2_wide;
 
 static inline __m256i t2_zero(void) {
     return _mm256_setzero_si256();
 }
 
+static inline __m256i t2_wide_zero(void) {
+    return _mm256_setzero_si256();
+}
+
 static inline __m256i t2_load(const void *p) {
-    return _mm256_loadu_si256(p);
+    return _mm256_load_si256(p);
 }
 
-/* The shift is of 16-bit lanes; what it drags over from the other byte is masked away. */
+static inline __m256i t2_low(__m256i w) {
+    return _mm256_and_si256(w, _mm256_set1_epi8(3));
+}
+
+static inline __m256i t2_second(__m256i w) {
+    return _mm256_and_si256(w, _mm256_set1_epi8(12));
+}
+
+/* The shift is of 16-bit lanes: it drags bits over from the other byte. */
+static inline __m256i t2_upper(__m256i w) {
+    return _mm256_srli_epi16(w, 4);
+}
+
 static inline __m256i t2_part(__m256i w, int i) {
-    return _mm256_and_si256(_mm256_srli_epi16(w, 2 * i), _mm256_set1_epi8(3));
+    return t2_low(_mm256_srli_epi16(w, 2 * i));
 }
 
-/* hadd adds neighbours of both operands: twice, and each half holds the four sums. */
-static inline void t2_total4(int32_t out[4], __m256i a, __m256i b, __m256i c, __m256i d) {
-    __m256i abcd = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
-    _mm_storeu_si128((void *)out, _mm_add_epi32(_mm256_castsi256_si128(abcd), _mm256_extracti128_si256(abcd, 1)));
+static inline __m256i t2_four(const int8_t *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+static inline __m256i t2_whole(__m256i ones, __m256i fours) {
+    return _mm256_add_epi32(ones, _mm256_srai_epi32(fours, 2));
+}
+
+static inline void t2_store(int32_t *p, __m256i wide) {
+    _mm256_storeu_si256((void *)p, wide);
 }
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct v16 {
     __m256 a, b;
@@ -37,8 +38,10 @@ static inline v16 v16_from_i8(__m128i q) {
     return (v16){_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(q)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(q, 8)))};
 }
 
-static inline v16 v16_load_trits(const void *p, int part) {
-    __m128i codes = _mm_and_si128(_mm_srli_epi16(_mm_loadu_si128(p), 2 * part), _mm_set1_epi8(3));
+static inline v16 v16_load_trits(const void *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    __m128i codes = _mm_and_si128(_mm_srlv_epi32(_mm_set1_epi32(four), _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi8(3));
     return v16_from_i8(_mm_sub_epi8(codes, _mm_set1_epi8(1)));
 }
 

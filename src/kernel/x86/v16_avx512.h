@@ -5,6 +5,7 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef __m512 v16;
 
@@ -29,9 +30,11 @@ static inline v16 v16_load_bf16(const void *p) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
 }
 
-/* 16 trits: codes less one, of bits 2 part and 2 part + 1 of 16 bytes */
-static inline v16 v16_load_trits(const void *p, int part) {
-    __m128i codes = _mm_and_si128(_mm_srli_epi16(_mm_loadu_si128(p), 2 * part), _mm_set1_epi8(3));
+/* 16 trits of four bytes (layout T2): codes less one, from each two bits of all four in turn */
+static inline v16 v16_load_trits(const void *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    __m128i codes = _mm_and_si128(_mm_srlv_epi32(_mm_set1_epi32(four), _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi8(3));
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_sub_epi8(codes, _mm_set1_epi8(1))));
 }
 

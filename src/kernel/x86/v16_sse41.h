@@ -5,6 +5,7 @@
 
 #include <smmintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct v16 {
     __m128 v[4];
@@ -52,8 +53,12 @@ static inline v16 v16_from_i8(__m128i q) {
                   _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(q, 8))), _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_srli_si128(q, 12)))}};
 }
 
-static inline v16 v16_load_trits(const void *p, int part) {
-    __m128i codes = _mm_and_si128(_mm_srli_epi16(_mm_loadu_si128(p), 2 * part), _mm_set1_epi8(3));
+/* No shift by lane here: a product moves each lane's bits to 7:6 of its bytes, and loses none that are wanted. */
+static inline v16 v16_load_trits(const void *p) {
+    int32_t four;
+    memcpy(&four, p, sizeof four);
+    __m128i moved = _mm_mullo_epi32(_mm_set1_epi32(four), _mm_setr_epi32(64, 16, 4, 1));
+    __m128i codes = _mm_and_si128(_mm_srli_epi32(moved, 6), _mm_set1_epi8(3));
     return v16_from_i8(_mm_sub_epi8(codes, _mm_set1_epi8(1)));
 }
 
