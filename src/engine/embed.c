@@ -13,6 +13,7 @@ enum { default_sequences = 8, default_context = 8192 };
 
 /* One text on its way. */
 typedef struct text {
+    uint64_t id; /* of its request */
     trit_pooling pooling;
     float *pooled; /* [width] */
     size_t n_tokens;
@@ -127,15 +128,16 @@ static trit_status run(trit_embedder *e, trit_error *err) {
     return status;
 }
 
-/* Up to n_together texts. Nothing is submitted unless all of them may be. */
+/* Up to n_together texts. Nothing is computed unless all of them may be: those before a refused one end as they began. */
 static trit_status embed_group(trit_embedder *e, float *out, const trit_ids *texts, size_t n, trit_error *err) {
     trit_status status = trit_ok;
     for (size_t i = 0; i < n && status == trit_ok; i++) {
-        e->running[i] = (text){e->pooling, e->pooled + i * e->width, texts[i].n};
+        e->running[i] = (text){.pooling = e->pooling, .pooled = e->pooled + i * e->width, .n_tokens = texts[i].n};
         trit_request q = {.prompt = texts[i].data, .n_prompt = texts[i].n, .prefill_only = true, .all_logits = e->pooling != trit_pooling_last,
                           .on_logits = take_state, .user = &e->running[i]};
-        status = trit_engine_submit(e->engine, &q, NULL, err);
+        status = trit_engine_submit(e->engine, &q, &e->running[i].id, err);
     }
+    for (size_t i = 0; i < n && status != trit_ok && e->running[i].id; i++) trit_engine_cancel(e->engine, e->running[i].id);
     trit_status ran = run(e, status == trit_ok ? err : NULL);
     if (status == trit_ok) status = ran;
     for (size_t i = 0; i < n && status == trit_ok; i++) status = finish(e, out + i * e->dims, &e->running[i], err);
