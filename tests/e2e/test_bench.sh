@@ -2,26 +2,9 @@
 # trit bench and its subcommands on the model inside the program: documents, tables, comparisons, files that are none.
 set -eu
 
-[ -x "${TRIT_PROGRAM-}" ] || exit 77
-t() { "$TRIT_PROGRAM" "$@"; }
+# shellcheck source=tests/shell.sh
+. "$TRIT_SOURCE/tests/shell.sh"
 t info -m '' >/dev/null 2>&1 || exit 77 # no model inside
-
-fail() {
-    echo "$1"
-    cat out err 2>/dev/null
-    exit 1
-}
-# expect CODE arguments...: runs the program with its output in `out` and `err`
-expect() {
-    expected=$1 code=0
-    shift
-    t "$@" >out 2>err || code=$?
-    [ "$code" = "$expected" ] || fail "trit $*: exit $code instead of $expected"
-    [ "$expected" = 0 ] || [ "$(wc -l <err)" = 1 ] || fail "trit $*: not one line of error"
-}
-says() {
-    grep -q -- "$1" "$2" || fail "no \"$1\" in $2"
-}
 rm -rf ./*
 
 # The document: the same on standard output and in the file, each row once.

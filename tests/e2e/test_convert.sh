@@ -2,26 +2,10 @@
 # trit convert as its users meet it: files and folders, what is printed, exit codes, an interrupted run.
 set -eu
 
-[ -x "${TRIT_PROGRAM-}" ] || exit 77
-t() { "$TRIT_PROGRAM" "$@"; }
+# shellcheck source=tests/shell.sh
+. "$TRIT_SOURCE/tests/shell.sh"
 model=$TRIT_SOURCE/models/story.gguf
 
-fail() {
-    echo "$1"
-    cat out err 2>/dev/null
-    exit 1
-}
-# expect CODE arguments...: runs the program with its output in `out` and `err`
-expect() {
-    expected=$1 code=0
-    shift
-    t "$@" >out 2>err || code=$?
-    [ "$code" = "$expected" ] || fail "trit $*: exit $code instead of $expected"
-    [ "$expected" = 0 ] || [ "$(grep -v -c mended: err)" = 1 ] || fail "trit $*: not one line of error"
-}
-says() {
-    grep -q -- "$1" "$2" || fail "no \"$1\" in $2"
-}
 # same A B: the two models give the same logits
 same() {
     t eval logits -m "$1" --ids 1,2,3,4 >a.txt
