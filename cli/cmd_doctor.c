@@ -12,6 +12,7 @@
 #include "jsonw.h"
 #include "load.h"
 #include "out.h"
+#include "step.h"
 
 typedef struct doctor_opts {
     trit_run_choice run;
@@ -158,13 +159,10 @@ static trit_status answer(golden_run *r, const trit_model *model, uint32_t chunk
     if (status == trit_ok) status = trit_engine_submit(engine, &request, &id, err);
     while (status == trit_ok && !trit_engine_idle(engine)) {
         const trit_event *events;
-        size_t n = 0;
-        status = trit_engine_step(engine, &events, &n, err);
-        for (size_t i = 0; i < n && status == trit_ok; i++) {
-            const trit_error *bad = events[i].error;
-            if (events[i].stop == trit_stop_error) status = trit_error_set(err, trit_fail, "%s", bad ? bad->message : "failed");
-            else if (events[i].token >= 0 && r->n < n_greedy) r->token[r->n++] = events[i].token;
-        }
+        size_t n;
+        status = trit_step(engine, &events, &n, err);
+        for (size_t i = 0; i < n && status == trit_ok; i++)
+            if (events[i].token >= 0 && r->n < n_greedy) r->token[r->n++] = events[i].token;
     }
     trit_engine_free(engine);
     return status;

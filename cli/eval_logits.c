@@ -8,10 +8,10 @@
 #include "base/rng.h"
 #include "command.h"
 #include "ids.h"
-#include "interrupt.h"
 #include "jsonw.h"
 #include "load.h"
 #include "out.h"
+#include "step.h"
 
 typedef struct logits_opts {
     const char *ids;
@@ -108,17 +108,9 @@ static trit_status submit(evaluation *e, trit_engine *engine, trit_error *err) {
 
 static trit_status drive(const evaluation *e, trit_engine *engine, trit_error *err) {
     trit_status status = trit_ok;
-    while (status == trit_ok && !trit_engine_idle(engine)) {
-        const trit_event *events;
-        size_t n = 0;
-        if (trit_interrupted()) return trit_cancelled;
-        status = trit_engine_step(engine, &events, &n, err);
-        for (size_t i = 0; i < n && status == trit_ok; i++)
-            if (events[i].stop == trit_stop_error) {
-                if (events[i].error && err) *err = *events[i].error;
-                status = events[i].error ? events[i].error->status : trit_fail;
-            }
-    }
+    const trit_event *events;
+    size_t n;
+    while (status == trit_ok && !trit_engine_idle(engine)) status = trit_step(engine, &events, &n, err);
     if (status == trit_ok && e->no_memory) status = trit_error_set(err, trit_memory, "out of memory: the logits");
     return status;
 }

@@ -10,11 +10,11 @@
 #include "base/progress.h"
 #include "command.h"
 #include "input.h"
-#include "interrupt.h"
 #include "jsonw.h"
 #include "load.h"
 #include "out.h"
 #include "records.h"
+#include "step.h"
 
 typedef struct tasks_opts {
     int64_t limit, batch;
@@ -76,10 +76,6 @@ static trit_status take_event(evaluation *v, const trit_event *event, size_t *ne
     trit_ending *e = event->user;
     trit_record *r = e->record;
     trit_status status = trit_ok;
-    if (event->stop == trit_stop_error) {
-        if (err) *err = *event->error;
-        return event->error->status;
-    }
     if (e == r->ending)
         for (uint32_t i = 1; i < r->n && status == trit_ok; i++) status = submit(v, &r->ending[i], err);
     if (--r->n_left || status != trit_ok) return status;
@@ -93,8 +89,8 @@ static trit_status drive(evaluation *v, trit_progress *bar, trit_error *err) {
     while (next < v->records.n && next < (size_t)v->opts->batch && status == trit_ok) status = begin_record(v, &v->records.record[next++], err);
     while (status == trit_ok && done < v->records.n) {
         const trit_event *events;
-        size_t n = 0;
-        status = trit_interrupted() ? trit_cancelled : trit_engine_step(v->engine, &events, &n, err);
+        size_t n;
+        status = trit_step(v->engine, &events, &n, err);
         for (size_t i = 0; i < n && status == trit_ok; i++) status = take_event(v, &events[i], &next, &done, err);
         trit_progress_update(bar, done, v->records.n);
     }

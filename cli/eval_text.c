@@ -10,7 +10,7 @@
 #include "command.h"
 #include "ids.h"
 #include "input.h"
-#include "interrupt.h"
+#include "step.h"
 
 #define AT(field) offsetof(trit_eval_choice, field)
 
@@ -134,16 +134,9 @@ static trit_status submit(trit_eval_text *t, trit_eval_pass *pass, size_t n_pass
 }
 
 static trit_status step(trit_eval_pass *pass, size_t n_passes, const trit_event **events, size_t *n, trit_error *err) {
-    for (size_t p = 0; p < n_passes; p++) {
-        trit_status status = trit_interrupted() ? trit_cancelled : trit_engine_step(pass[p].engine, events, n, err);
-        if (status != trit_ok) return status;
-        for (size_t i = 0; i < *n; i++)
-            if ((*events)[i].stop == trit_stop_error) {
-                if (err) *err = *(*events)[i].error;
-                return (*events)[i].error->status;
-            }
-    }
-    return trit_ok;
+    trit_status status = trit_ok;
+    for (size_t p = 0; p < n_passes && status == trit_ok; p++) status = trit_step(pass[p].engine, events, n, err);
+    return status;
 }
 
 /* Keeps all slots busy until every window is through. The last pass's events tell which are. */
