@@ -9,6 +9,7 @@
 #include "base/stats.h"
 #include "load.h"
 #include "trit/device.h"
+#include "trit/memory.h"
 
 enum { trit_bench_max_list = 16 };
 
@@ -82,8 +83,10 @@ void trit_bench_sample(trit_bench_row *row, double units, double seconds, const 
 /* Marks rows that read faster than memory can be read. Returns how many rows are in error. */
 size_t trit_bench_doubt(trit_bench_doc *doc);
 
-/* Measures by doc->plan and fills doc->rows (bench_measure.c, bench_kernels.c). Errors: those of loading; arg; cancelled. */
-TRIT_MUST_CHECK trit_status trit_bench_measure(trit_bench_doc *doc, const trit_output_choice *output, trit_error *err);
+/* Measures by doc->plan and fills doc->rows (bench_measure.c, bench_kernels.c). In turns with another program the rows get no samples: each
+ * round's speeds go to trit_bench_end_turn, and a team of one thread is timed by its own processor time, so that what else runs
+ * counts little. Errors: those of loading; arg; cancelled. */
+TRIT_MUST_CHECK trit_status trit_bench_measure(trit_bench_doc *doc, bool in_turns, const trit_output_choice *output, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_bench_measure_kernels(trit_bench_doc *doc, const trit_output_choice *output, trit_error *err);
 
 /* The parts that other measurements use too: ids for a prompt, and a decode of `batch` sequences behind `depth` tokens. */
@@ -91,6 +94,7 @@ typedef struct trit_decode {
     struct trit_engine *engine; /* of trit_decode_engine */
     uint32_t batch, depth, n_tokens, vocab_size;
     int32_t *prompt; /* [depth, or 1], owned */
+    bool own_time;   /* processor time of the calling thread instead of the clock's: for teams of one */
 } trit_decode;
 TRIT_MUST_CHECK trit_status trit_decode_init(trit_decode *d, const struct trit_model *model, const trit_run_choice *run, trit_error *err);
 void trit_decode_fini(trit_decode *d);
@@ -99,9 +103,24 @@ TRIT_MUST_CHECK trit_status trit_decode_run(trit_decode *d, double *seconds, tri
 
 /* bench_file.c */
 TRIT_MUST_CHECK trit_status trit_bench_read(trit_bench_doc *doc, const char *path, trit_error *err); /* io, format, memory */
+TRIT_MUST_CHECK trit_status trit_bench_parse(trit_bench_doc *doc, const trit_text *text, const char *name, trit_error *err); /* format, memory */
 struct trit_jsonw;
 void trit_bench_put(struct trit_jsonw *w, const trit_bench_doc *doc);
 TRIT_MUST_CHECK trit_status trit_bench_write(const trit_bench_doc *doc, const char *path, trit_error *err);
+
+/* bench_turns.c: two programs by the plan of a file, turn by turn; ours is the one after. */
+typedef struct trit_bench_duel {
+    const char *before; /* the other program */
+    const char *path;   /* of the plan's file */
+    const char *model;  /* where the plan's lies elsewhere now, or NULL */
+    const trit_bench_doc *plan;
+    uint32_t n_rounds;  /* of a block */
+} trit_bench_duel;
+/* One block: both are started anew. Its medians become one sample more of the plan's rows in both documents, empty before the first
+ * block. Errors: io, format, memory, cancelled; fail where a program does not answer. */
+TRIT_MUST_CHECK trit_status trit_bench_run_block(const trit_bench_duel *duel, trit_bench_doc *before, trit_bench_doc *after, trit_error *err);
+bool trit_bench_await_turn(void); /* false: there is no further one */
+void trit_bench_end_turn(const double *rates, size_t n);
 
 /* bench_print.c */
 void trit_bench_print_table(const trit_bench_doc *doc);

@@ -275,15 +275,19 @@ static void read_doc(reader *r, const trit_json *v, trit_bench_doc *doc) {
     if (r->status == trit_ok) (void)trit_bench_doubt(doc);
 }
 
-trit_status trit_bench_read(trit_bench_doc *doc, const char *path, trit_error *err) {
-    trit_text text = {0};
+trit_status trit_bench_parse(trit_bench_doc *doc, const trit_text *text, const char *name, trit_error *err) {
     trit_bench_doc read = {0};
-    trit_status status = trit_input_read(&text, path, err);
-    if (status == trit_ok) status = trit_json_parse(&read.source, text.data ? text.data : "", text.n, path, err);
-    trit_text_fini(&text);
-    reader r = {path, status, err};
-    if (status == trit_ok) read_doc(&r, read.source, &read);
+    reader r = {name, trit_json_parse(&read.source, text->data ? text->data : "", text->n, name, err), err};
+    if (r.status == trit_ok) read_doc(&r, read.source, &read);
     if (r.status == trit_ok) *doc = read;
     else trit_bench_doc_fini(&read);
     return r.status;
+}
+
+trit_status trit_bench_read(trit_bench_doc *doc, const char *path, trit_error *err) {
+    trit_text text = {0};
+    trit_status status = trit_input_read(&text, path, err);
+    if (status == trit_ok) status = trit_bench_parse(doc, &text, path, err);
+    trit_text_fini(&text);
+    return status;
 }

@@ -10,7 +10,7 @@
 #include "base/progress.h"
 #include "base/rng.h"
 #include "bench.h"
-#include "interrupt.h"
+#include "step.h"
 #include "trit/engine.h"
 
 enum { max_tests = 3 * trit_bench_max_list };
@@ -31,11 +31,13 @@ typedef struct bench_team {
     bench_test tests[max_tests];
     size_t n_tests;
     trit_limits best;
+    bool own_time; /* as in trit_decode */
 } bench_team;
 
 typedef struct bench_run {
     trit_bench_doc *doc;
     const trit_output_choice *output;
+    bool in_turns; /* another program measures too */
     bench_team *teams;
     size_t n_teams;
     trit_progress bar;
@@ -46,28 +48,29 @@ static void fill_prompt(int32_t *ids, size_t n, uint32_t vocab_size, uint64_t se
     for (size_t i = 0; i < n; i++) ids[i] = (int32_t)(trit_rng_u64(seed, i) % vocab_size);
 }
 
+static uint64_t now_ns(bool own_time) {
+    return own_time ? trit_os_thread_ns() : trit_os_clock_ns();
+}
+
 /* One step of the engine. Counts new tokens and ended requests. */
 static trit_status step(trit_engine *engine, uint32_t *n_tokens, uint32_t *n_ended, trit_error *err) {
     const trit_event *events;
-    size_t n = 0;
-    trit_status status = trit_interrupted() ? trit_cancelled : trit_engine_step(engine, &events, &n, err);
+    size_t n;
+    trit_status status = trit_step(engine, &events, &n, err);
     for (size_t i = 0; i < n && status == trit_ok; i++) {
         *n_tokens += events[i].token >= 0;
         *n_ended += events[i].stop != trit_stop_none;
-        if (events[i].stop != trit_stop_error) continue;
-        if (events[i].error && err) *err = *events[i].error;
-        status = events[i].error ? events[i].error->status : trit_fail;
     }
     return status;
 }
 
-static trit_status run_prompt(trit_engine *engine, const int32_t *ids, uint32_t n, double *seconds, trit_error *err) {
+static trit_status run_prompt(trit_engine *engine, const int32_t *ids, uint32_t n, bool own_time, double *seconds, trit_error *err) {
     trit_request request = {.prompt = ids, .n_prompt = n, .prefill_only = true};
-    uint64_t id, begin = trit_os_clock_ns();
+    uint64_t id, begin = now_ns(own_time);
     uint32_t n_tokens = 0, n_ended = 0;
     trit_status status = trit_engine_submit(engine, &request, &id, err);
     while (status == trit_ok && !n_ended) status = step(engine, &n_tokens, &n_ended, err);
-    *seconds = (double)(trit_os_clock_ns() - begin) * 1e-9;
+    *seconds = (double)(now_ns(own_time) - begin) * 1e-9;
     return status;
 }
 
@@ -122,10 +125,10 @@ trit_status trit_decode_run(trit_decode *d, double *seconds, trit_error *err) {
         status = step(d->engine, &n_tokens, &n_ended, err);
         last = n_tokens - before;
     }
-    begin = trit_os_clock_ns();
+    begin = now_ns(d->own_time);
     n_tokens = 0;
     for (uint32_t i = 0; status == trit_ok && i < d->n_tokens; i++) status = step(d->engine, &n_tokens, &n_ended, err);
-    *seconds = (double)(trit_os_clock_ns() - begin) * 1e-9;
+    *seconds = (double)(now_ns(d->own_time) - begin) * 1e-9;
     if (status == trit_ok && (n_ended || n_tokens != d->batch * d->n_tokens))
         return trit_error_set(err, trit_fail, "a batch of %" PRIu32 " gave %" PRIu32 " tokens in %" PRIu32 " steps", d->batch, n_tokens, d->n_tokens);
     for (uint32_t i = 0; i < d->batch; i++) trit_engine_cancel(d->engine, ids[i]);
@@ -172,7 +175,8 @@ static trit_status add_test(bench_run *run, bench_team *team, uint32_t n_prompt,
     trit_bench_row *row = trit_bench_add_row(run->doc);
     bench_test *test = &team->tests[team->n_tests++];
     if (!row) return trit_error_memory(err, sizeof *row, "the results");
-    *test = (bench_test){.row = run->doc->n_rows - 1, .n_prompt = n_prompt, .decode = {.batch = batch, .depth = depth, .n_tokens = plan->n_tokens}};
+    *test = (bench_test){.row = run->doc->n_rows - 1, .n_prompt = n_prompt,
+                         .decode = {.batch = batch, .depth = depth, .n_tokens = plan->n_tokens, .own_time = team->own_time}};
     row->threads = device.n_threads;
     row->batch = batch;
     row->depth = depth;
@@ -207,7 +211,7 @@ static trit_status open_prompts(bench_team *team, const trit_bench_plan *plan, t
 
 static trit_status open_tests(bench_run *run, bench_team *team, trit_error *err) {
     const trit_bench_plan *plan = &run->doc->plan;
-    trit_status status = trit_probe_new(&team->probe, team->loaded.device, err);
+    trit_status status = run->in_turns ? trit_ok : trit_probe_new(&team->probe, team->loaded.device, err);
     if (status == trit_ok && plan->prompts.n) status = open_prompts(team, plan, err);
     for (size_t i = 0; i < plan->prompts.n && status == trit_ok; i++) status = add_test(run, team, plan->prompts.item[i], 1, 0, err);
     if (!plan->n_tokens) return status;
@@ -228,32 +232,52 @@ static trit_limits middle(const trit_limits *a, const trit_limits *b) {
     return (trit_limits){(a->read_bytes_s + b->read_bytes_s) / 2, (a->int8_macs_s + b->int8_macs_s) / 2, (a->float_macs_s + b->float_macs_s) / 2};
 }
 
-static trit_status run_round(bench_run *run, bench_team *team, bool counts, trit_error *err) {
-    trit_limits before, after;
-    double seconds[max_tests] = {0};
+static trit_status run_tests(bench_run *run, bench_team *team, double seconds[max_tests], trit_error *err) {
     trit_status status = trit_ok;
-    trit_probe_run(team->probe, false, &before);
     for (size_t i = 0; i < team->n_tests && status == trit_ok; i++) {
         bench_test *t = &team->tests[i];
-        status = t->n_prompt ? run_prompt(team->prompts, team->prompt, t->n_prompt, &seconds[i], err) : trit_decode_run(&t->decode, &seconds[i], err);
+        status = t->n_prompt ? run_prompt(team->prompts, team->prompt, t->n_prompt, team->own_time, &seconds[i], err)
+                             : trit_decode_run(&t->decode, &seconds[i], err);
         trit_progress_update(&run->bar, ++run->done, run->total);
     }
+    return status;
+}
+
+static double units_of(const bench_test *t) {
+    return t->n_prompt ? t->n_prompt : (double)t->decode.batch * t->decode.n_tokens;
+}
+
+static trit_status run_round(bench_run *run, bench_team *team, bool counts, trit_error *err) {
+    trit_limits before, after;
+    double seconds[max_tests];
+    trit_probe_run(team->probe, false, &before);
+    trit_status status = run_tests(run, team, seconds, err);
     if (status != trit_ok || !counts) return status;
     trit_probe_run(team->probe, false, &after);
     trit_bench_keep_best(&team->best, &before);
     trit_bench_keep_best(&team->best, &after);
     trit_limits limits = middle(&before, &after);
-    for (size_t i = 0; i < team->n_tests; i++) {
-        const bench_test *t = &team->tests[i];
-        trit_bench_sample(&run->doc->rows[t->row], t->n_prompt ? t->n_prompt : (double)t->decode.batch * t->decode.n_tokens, seconds[i], &limits);
-    }
+    for (size_t i = 0; i < team->n_tests; i++) trit_bench_sample(&run->doc->rows[team->tests[i].row], units_of(&team->tests[i]), seconds[i], &limits);
     return trit_ok;
+}
+
+/* In turns: no limits, which would only put time between the two programs. */
+static trit_status run_turn(bench_run *run, bench_team *team, bool *last, trit_error *err) {
+    double rates[max_tests] = {0};
+    *last = !trit_bench_await_turn();
+    if (*last) return trit_ok;
+    trit_status status = run_tests(run, team, rates, err);
+    for (size_t i = 0; i < team->n_tests; i++) rates[i] = units_of(&team->tests[i]) / rates[i];
+    if (status == trit_ok) trit_bench_end_turn(rates, team->n_tests);
+    return status;
 }
 
 static trit_status run_rounds(bench_run *run, trit_error *err) {
     trit_status status = trit_ok;
-    for (uint32_t round = 0; round <= run->doc->plan.repetitions && status == trit_ok; round++)
-        for (size_t i = 0; i < run->n_teams && status == trit_ok; i++) status = run_round(run, &run->teams[i], round > 0, err);
+    bool last = false;
+    for (uint32_t round = 0; round <= run->doc->plan.repetitions && status == trit_ok && !last; round++)
+        for (size_t i = 0; i < run->n_teams && status == trit_ok && !last; i++)
+            status = run->in_turns ? run_turn(run, &run->teams[i], &last, err) : run_round(run, &run->teams[i], round > 0, err);
     for (size_t i = 0; i < run->n_teams; i++)
         for (size_t t = 0; t < run->teams[i].n_tests; t++) run->doc->rows[run->teams[i].tests[t].row].limits = run->teams[i].best;
     return status;
@@ -264,6 +288,7 @@ static trit_status open_team(bench_run *run, bench_team *team, uint32_t threads,
     trit_run_choice choice = plan->run;
     choice.threads = threads;
     trit_status status = trit_load(&team->loaded, &plan->model, &choice, run->output, err);
+    team->own_time = run->in_turns && threads == 1;
     return status == trit_ok ? open_tests(run, team, err) : status;
 }
 
@@ -276,7 +301,7 @@ static trit_status run_teams(bench_run *run, size_t first, size_t *last, trit_er
     for (size_t i = first; i < wanted && status == trit_ok; i++) {
         status = open_team(run, &run->teams[run->n_teams++], threads->n ? threads->item[i] : 0, err);
         uint64_t memory = trit_os_memory_bytes();
-        if (memory && trit_os_resident_bytes() / run->n_teams * (run->n_teams + 1) > memory / 2) break;
+        if (memory && trit_os_resident_bytes() / run->n_teams * (run->n_teams + 1) > memory / (run->in_turns ? 4 : 2)) break;
     }
     *last = first + run->n_teams;
     run->total = run->done;
@@ -289,9 +314,9 @@ static trit_status run_teams(bench_run *run, size_t first, size_t *last, trit_er
     return status;
 }
 
-trit_status trit_bench_measure(trit_bench_doc *doc, const trit_output_choice *output, trit_error *err) {
+trit_status trit_bench_measure(trit_bench_doc *doc, bool in_turns, const trit_output_choice *output, trit_error *err) {
     size_t n = doc->plan.threads.n ? doc->plan.threads.n : 1;
-    bench_run run = {.doc = doc, .output = output, .teams = trit_alloc_zero(n, sizeof *run.teams)};
+    bench_run run = {.doc = doc, .output = output, .in_turns = in_turns, .teams = trit_alloc_zero(n, sizeof *run.teams)};
     if (!run.teams) return trit_error_memory(err, n * sizeof *run.teams, "the benchmark");
     trit_status status = trit_ok;
     for (size_t first = 0; first < n && status == trit_ok;) status = run_teams(&run, first, &first, err);

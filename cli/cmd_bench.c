@@ -9,13 +9,14 @@
 #include "out.h"
 #include "trit/model.h"
 
-extern const trit_command trit_bench_compare, trit_bench_regress, trit_bench_report, trit_bench_energy;
+extern const trit_command trit_bench_compare, trit_bench_regress, trit_bench_report, trit_bench_energy, trit_bench_turns;
 
 static const trit_command_row subs[] = {
     {"compare", &trit_bench_compare, "two runs, row by row: faster, slower, or no difference"},
     {"regress", &trit_bench_regress, "measure again what an earlier run did; fail where it got slower"},
     {"report", &trit_bench_report, "a run as a web page with charts"},
     {"energy", &trit_bench_energy, "joules a token, where the machine can tell"},
+    {"turns", &trit_bench_turns, "the other side of regress --baseline-program"},
 };
 
 typedef struct bench_opts {
@@ -107,7 +108,7 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
     trit_bench_machine_read(&doc.machine);
     trit_status status = read_plan(&doc.plan, o, err);
     if (status == trit_ok && !o->kernels) status = default_prompt(&doc.plan, o, err);
-    if (status == trit_ok) status = o->kernels ? trit_bench_measure_kernels(&doc, &o->output, err) : trit_bench_measure(&doc, &o->output, err);
+    if (status == trit_ok) status = o->kernels ? trit_bench_measure_kernels(&doc, &o->output, err) : trit_bench_measure(&doc, false, &o->output, err);
     size_t n_errors = status == trit_ok ? trit_bench_doubt(&doc) : 0;
     if (status == trit_ok) status = show(&doc, o, err);
     if (status == trit_ok && n_errors) {
@@ -137,7 +138,7 @@ static const trit_example examples[] = {
 static const bench_opts defaults = {.n_tokens = 128, .batches = "1", .repetitions = 5};
 
 const trit_command trit_cmd_bench = {
-    .usage = "[options]\ncompare [options] A.json B.json\nregress [options] --baseline FILE\nreport FILE --html OUT\nenergy [options]",
+    .usage = "[options]\ncompare [options] A.json B.json\nregress [options] --baseline FILE\nreport FILE --html OUT\nenergy [options]\nturns [options] FILE",
     .about = "Measures prompts (pp) and decodes (tg) in tokens a second: the median of some repetitions, and half the middle range of them in "
              "percent. Beside it stands what the machine can do at best, measured around each repetition: how fast its memory reads, and how many "
              "multiply-adds its processor does. What cannot be true is reported as an error, with exit status 1.",

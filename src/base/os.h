@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "trit/status.h"
 
@@ -47,5 +48,18 @@ void trit_os_remove_dir(const char *path);
 
 /* Replaces `path` by data[0..n) at once: written beside it, flushed, renamed. Errors: io. */
 TRIT_MUST_CHECK trit_status trit_os_write_file(const char *path, const void *data, size_t n, trit_error *err);
+
+/* The path of the running program. Errors: io. */
+TRIT_MUST_CHECK trit_status trit_os_program(char *out, size_t n, trit_error *err);
+
+/* Another program at work: we write its standard input and read its standard output; its standard error is ours. */
+typedef struct trit_os_child {
+    FILE *to, *from;
+    int pid;
+} trit_os_child;
+
+/* argv[0]: its path, or a name that PATH knows; the last one is NULL. Errors: io. */
+TRIT_MUST_CHECK trit_status trit_os_start(trit_os_child *out, const char *const argv[], trit_error *err);
+int trit_os_end(trit_os_child *child); /* closes both ends and waits: its exit code, or 128 + signal */
 
 #endif

@@ -9,17 +9,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
 #include <sched.h>
 #elif defined(__APPLE__)
+#include <mach-o/dyld.h>
 #include <mach/mach.h>
 #include <sys/sysctl.h>
 #endif
@@ -296,4 +299,70 @@ void trit_os_remove_dir(const char *path) {
 trit_status trit_os_move_dir(const char *from, const char *to, trit_error *err) {
     const bool moved = trit_os_is_dir(to) ? for_files(from, move_file, to) && rmdir(from) == 0 : rename(from, to) == 0;
     return moved ? trit_ok : trit_error_set(err, trit_io, "%s: %s", to, strerror(errno));
+}
+
+trit_status trit_os_program(char *out, size_t n, trit_error *err) {
+#if defined(__APPLE__)
+    uint32_t room = (uint32_t)n;
+    if (_NSGetExecutablePath(out, &room) == 0) return trit_ok;
+#else
+    ssize_t length = readlink("/proc/self/exe", out, n);
+    if (length > 0 && (size_t)length < n) {
+        out[length] = '\0';
+        return trit_ok;
+    }
+#endif
+    return trit_error_set(err, trit_io, "the path of this program cannot be found");
+}
+
+/* A pipe whose ends no later program inherits. */
+static bool open_pipe(int ends[2]) {
+    if (pipe(ends) != 0) return false;
+    for (int i = 0; i < 2; i++) (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+static int spawn(pid_t *pid, const char *const argv[], int in, int out) {
+    extern char **environ;
+    posix_spawn_file_actions_t files;
+    int failed = posix_spawn_file_actions_init(&files);
+    if (failed) return failed;
+    failed = posix_spawn_file_actions_adddup2(&files, in, 0);
+    if (!failed) failed = posix_spawn_file_actions_adddup2(&files, out, 1);
+    if (!failed) failed = posix_spawnp(pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, environ);
+    (void)posix_spawn_file_actions_destroy(&files);
+    return failed;
+}
+
+trit_status trit_os_start(trit_os_child *out, const char *const argv[], trit_error *err) {
+    int in[2] = {-1, -1}, back[2] = {-1, -1}, failed = 0;
+    pid_t pid = 0;
+    trit_os_child child = {0};
+    if (!open_pipe(in) || !open_pipe(back)) failed = errno;
+    if (!failed) failed = spawn(&pid, argv, in[0], back[1]);
+    if (!failed) {
+        child = (trit_os_child){fdopen(in[1], "w"), fdopen(back[0], "r"), (int)pid};
+        if (child.to) in[1] = -1;
+        if (child.from) back[0] = -1;
+        if (!child.to || !child.from) failed = errno;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (in[i] >= 0) close(in[i]);
+        if (back[i] >= 0) close(back[i]);
+    }
+    if (!failed) {
+        *out = child;
+        return trit_ok;
+    }
+    if (child.pid) (void)trit_os_end(&child);
+    return trit_error_set(err, trit_io, "%s: cannot be run: %s", argv[0], strerror(failed));
+}
+
+int trit_os_end(trit_os_child *child) {
+    int status = 0;
+    if (child->to) fclose(child->to);
+    if (child->from) fclose(child->from);
+    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) continue;
+    *child = (trit_os_child){0};
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -2,6 +2,7 @@
 #include "base/stats.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,16 +75,52 @@ double trit_stats_lower_p(const double *a, size_t n_a, const double *b, size_t n
     return as_low / all;
 }
 
+static int nearer_to_zero(const void *a, const void *b) {
+    double x = fabs(*(const double *)a), y = fabs(*(const double *)b);
+    return (x > y) - (x < y);
+}
+
+/* W is the sum of the ranks of the pairs that are not lower. Under chance each rank is in it or not: how many of the 2^n choices give
+ * each sum are the coefficients of prod_{i=1..n} (1 + q^i), here as shares. Equal distances take their ranks in the order that
+ * makes W larger. */
+double trit_stats_paired_lower_p(const double *ratio, size_t n) {
+    double change[trit_stats_max], share[trit_stats_max * (trit_stats_max + 1) / 2 + 1] = {1};
+    size_t w = 0, most = n * (n + 1) / 2;
+    assert(n >= 1 && n <= trit_stats_max);
+    for (size_t i = 0; i < n; i++) change[i] = log(ratio[i]);
+    qsort(change, n, sizeof *change, nearer_to_zero);
+    for (size_t i = 0; i < n;) {
+        size_t last = i, n_higher = 0;
+        for (; last < n && !(fabs(change[last]) > fabs(change[i])); last++) n_higher += change[last] >= 0;
+        for (size_t k = last - n_higher; k < last; k++) w += k + 1;
+        i = last;
+    }
+    for (size_t i = 1; i <= n; i++)
+        for (size_t k = most + 1; k-- > 0;) share[k] = (share[k] + (k >= i ? share[k - i] : 0)) / 2;
+    double p = 0;
+    for (size_t k = 0; k <= w; k++) p += share[k];
+    return p;
+}
+
+static void weigh(const trit_stats_pair *p, trit_stats_verdict *out) {
+    out->slower = false;
+    if (!p->in_turns) {
+        out->ratio = trit_stats_summary(p->after, p->n_after).median / trit_stats_summary(p->before, p->n_before).median;
+        out->p = trit_stats_lower_p(p->before, p->n_before, p->after, p->n_after);
+        return;
+    }
+    double ratio[trit_stats_max];
+    assert(p->n_before == p->n_after && p->n_after <= trit_stats_max);
+    for (size_t i = 0; i < p->n_after; i++) ratio[i] = p->after[i] / p->before[i];
+    out->ratio = trit_stats_summary(ratio, p->n_after).median;
+    out->p = trit_stats_paired_lower_p(ratio, p->n_after);
+}
+
 size_t trit_stats_judge(const trit_stats_pair *pairs, size_t n, double threshold, double alpha, trit_stats_verdict *out) {
     bool taken[trit_stats_max_pairs] = {false};
     size_t n_slower = 0;
     assert(n <= trit_stats_max_pairs);
-    for (size_t i = 0; i < n; i++) {
-        const trit_stats_pair *p = &pairs[i];
-        out[i].ratio = trit_stats_summary(p->after, p->n_after).median / trit_stats_summary(p->before, p->n_before).median;
-        out[i].p = trit_stats_lower_p(p->before, p->n_before, p->after, p->n_after);
-        out[i].slower = false;
-    }
+    for (size_t i = 0; i < n; i++) weigh(&pairs[i], &out[i]);
     /* From the least p upwards, each against what is left; the first that fails ends it. */
     for (size_t left = n; left; left--) {
         size_t least = n;

@@ -24,15 +24,20 @@ void trit_stats_ratio_interval(const double *a, size_t n_a, const double *b, siz
  * exact; of equal values the one of b counts as the higher. Mann, Whitney, Ann. Math. Statist. 18 (1947). */
 double trit_stats_lower_p(const double *a, size_t n_a, const double *b, size_t n_b);
 
+/* The same of samples taken in pairs, given as ratios b / a: the signed-rank test of their logarithms, one-sided, exact; zeros count
+ * against. What hits both of a pair alike takes no part in it. Wilcoxon, Biometrics Bulletin 1 (1945). */
+double trit_stats_paired_lower_p(const double *ratio, size_t n);
+
 /* A row of a benchmark, measured before and after a change: rates, higher is better. */
 typedef struct trit_stats_pair {
     const double *before, *after; /* [n_before], [n_after] */
     size_t n_before, n_after;
+    bool in_turns; /* before[i] and after[i] were measured together; n_before == n_after */
 } trit_stats_pair;
 
 typedef struct trit_stats_verdict {
-    double ratio; /* of medians, after / before */
-    double p;     /* trit_stats_lower_p */
+    double ratio; /* of medians, after / before; in turns the median of the ratios */
+    double p;     /* trit_stats_lower_p, trit_stats_paired_lower_p */
     bool slower;
 } trit_stats_verdict;
 

@@ -40,6 +40,24 @@ static void rank_tests(void **state) {
     assert_true(p > 0.5 && p < 0.6);
 }
 
+/* Of the 2^n ways to give ranks 1 to n a sign, those whose ranks of "not lower" add up to no more. */
+static void paired_rank_tests(void **state) {
+    (void)state;
+    const double all[] = {0.9, 0.8, 0.7}, most[] = {1.1, 0.8, 0.7}, tie[] = {2, 0.5}, none[] = {1, 1, 1}, one[] = {0.5};
+    assert_near(trit_stats_paired_lower_p(all, 3), 1.0 / 8);
+    assert_near(trit_stats_paired_lower_p(most, 3), 2.0 / 8);
+    assert_near(trit_stats_paired_lower_p(tie, 2), 3.0 / 4); /* the higher one has rank 2 */
+    assert_near(trit_stats_paired_lower_p(none, 3), 1.0);
+    assert_near(trit_stats_paired_lower_p(one, 1), 1.0 / 2);
+    double ratio[trit_stats_max];
+    for (int i = 0; i < trit_stats_max; i++) ratio[i] = i % 2 ? 1 + 0.001 * (i + 1) : 1 / (1 + 0.001 * i);
+    double p = trit_stats_paired_lower_p(ratio, trit_stats_max);
+    assert_true(p > 0.5 && p < 0.6);
+    for (int i = 0; i < trit_stats_max; i++) ratio[i] = 0.9;
+    p = trit_stats_paired_lower_p(ratio, trit_stats_max);
+    assert_true(p > 0 && p < 1e-29);
+}
+
 static void intervals(void **state) {
     (void)state;
     double a[40], b[40], low, high, again_low, again_high;
@@ -83,7 +101,7 @@ static bool blamed(uint64_t seed, double factor) {
     draw_run(before, 3 * seed, 1);
     draw_run(after, 3 * seed + 1, factor);
     draw_run(again, 3 * seed + 2, factor);
-    for (int row = 0; row < n_rows; row++) pairs[row] = (trit_stats_pair){before[row], after[row], n_repetitions, n_repetitions};
+    for (int row = 0; row < n_rows; row++) pairs[row] = (trit_stats_pair){before[row], after[row], n_repetitions, n_repetitions, false};
     if (!trit_stats_judge(pairs, n_rows, 0.05, 0.05, verdicts)) return false;
     for (int row = 0; row < n_rows; row++) {
         memcpy(both[row], after[row], sizeof after[row]);
@@ -110,7 +128,7 @@ static void small_differences_are_not_named(void **state) {
     (void)state;
     double before[20], after[20];
     for (int i = 0; i < 20; i++) before[i] = 100 + 0.01 * i, after[i] = 97 + 0.01 * i;
-    trit_stats_pair pair = {before, after, 20, 20};
+    trit_stats_pair pair = {before, after, 20, 20, false};
     trit_stats_verdict v;
     assert_int_equal(trit_stats_judge(&pair, 1, 0.05, 0.05, &v), 0);
     assert_true(v.p < 1e-9 && v.ratio < 0.971 && v.ratio > 0.969);
@@ -118,13 +136,38 @@ static void small_differences_are_not_named(void **state) {
     assert_true(v.slower);
 }
 
+/* What hits both of a pair does not count: speeds that halve and double from block to block, with 3 % between the two of a pair. */
+static void pairs_see_through_a_load_that_changes(void **state) {
+    (void)state;
+    enum { n_blocks = 16 };
+    int n_equal = 0, n_slower = 0;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        double before[n_blocks], equal[n_blocks], slower[n_blocks];
+        uint64_t c = 0;
+        for (int i = 0; i < n_blocks; i++) {
+            double load = 0.5 + 1.5 * trit_rng_unit(seed, c++);
+            before[i] = 100 * load * (1 + 0.5 * (noise[(size_t)(trit_rng_unit(seed, c++) * n_noise)] - 1));
+            equal[i] = 100 * load * (1 + 0.5 * (noise[(size_t)(trit_rng_unit(seed, c++) * n_noise)] - 1));
+            slower[i] = 0.9 * equal[i];
+        }
+        trit_stats_verdict v;
+        n_equal += trit_stats_judge(&(trit_stats_pair){before, equal, n_blocks, n_blocks, true}, 1, 0.05, 0.05, &v) > 0;
+        n_slower += trit_stats_judge(&(trit_stats_pair){before, slower, n_blocks, n_blocks, true}, 1, 0.05, 0.05, &v) > 0;
+    }
+    print_message("in pairs: of 200 equal builds %d were blamed, of 200 that are 10 %% slower %d\n", n_equal, n_slower);
+    assert_true(n_equal <= 2);
+    assert_true(n_slower >= 198);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(summaries),
         cmocka_unit_test(rank_tests),
+        cmocka_unit_test(paired_rank_tests),
         cmocka_unit_test(intervals),
         cmocka_unit_test(equal_builds_pass_and_slower_ones_do_not),
         cmocka_unit_test(small_differences_are_not_named),
+        cmocka_unit_test(pairs_see_through_a_load_that_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,6 +52,25 @@ if grep -q '"test": "t2_mul 1 token, cache", "tier": "\(avx\|sse\|neon\)' kernel
     says 'SLOWER' out
     says 'rows are more than 30 % slower than base.json' err
 fi
+
+# The same in turns with the program itself: of any machine's file only the plan counts.
+expect 0 bench -q -p 8 -n 4 -t 1 -r 1 -o plan.json
+sed 's/"cpu": "[^"]*"/"cpu": "Another 9000"/' plan.json >other.json
+expect 0 bench regress -q --threshold 80 --baseline other.json --baseline-program "$TRIT_PROGRAM" --json
+[ "$(grep -o '"verdict": "ok"' out | wc -l)" = 2 ] || fail "pp8 and tg4"
+expect 0 bench -q -p 8 -n 4 -t 1,2 -r 1 -o plan.json
+printf '\n\n' | t bench turns plan.json >turns
+[ "$(grep -c '^[0-9.e+]* [0-9.e+]*$' turns)" = 2 ] || fail "two turns: $(cat turns)"
+printf '#!/bin/sh\nread -r line\necho fast\n' >liar
+chmod +x liar
+expect 3 bench regress -q --baseline plan.json --baseline-program ./liar
+says 'not 2 speeds' err
+expect 1 bench regress -q --baseline plan.json --baseline-program /bin/true
+says 'took no turn' err
+expect 3 bench regress -q --baseline plan.json --baseline-program ./missing
+expect 2 bench regress -q --baseline kernels.json --baseline-program "$TRIT_PROGRAM"
+expect 2 bench turns
+expect 3 bench turns missing.json </dev/null
 sed 's/"cpu": "[^"]*"/"cpu": "Another 9000"/' base.json >other.json
 expect 3 bench regress --baseline other.json
 says 'measured on "Another 9000"' err
