@@ -38,10 +38,15 @@ add_custom_target(trit_revision BYPRODUCTS ${PROJECT_BINARY_DIR}/cli/revision.h
   COMMAND ${CMAKE_COMMAND} -D OUT=${PROJECT_BINARY_DIR}/cli/revision.h -D SOURCE=${PROJECT_SOURCE_DIR}
           -P ${PROJECT_SOURCE_DIR}/cmake/TritRevision.cmake VERBATIM)
 
-add_executable(trit ${TRIT_CLI_SOURCES})
-add_dependencies(trit trit_revision)
-target_include_directories(trit PRIVATE ${PROJECT_BINARY_DIR}/cli)
-target_link_libraries(trit PRIVATE trit_static trit_flags)
+# All but main.c, for the program and for the fuzzers of its parsers.
+list(REMOVE_ITEM TRIT_CLI_SOURCES ${PROJECT_SOURCE_DIR}/cli/main.c)
+add_library(trit_cli STATIC ${TRIT_CLI_SOURCES})
+add_dependencies(trit_cli trit_revision)
+target_include_directories(trit_cli PRIVATE ${PROJECT_BINARY_DIR}/cli INTERFACE ${PROJECT_SOURCE_DIR}/cli)
+target_link_libraries(trit_cli PUBLIC trit_static PRIVATE trit_flags)
+
+add_executable(trit cli/main.c)
+target_link_libraries(trit PRIVATE trit_cli trit_flags)
 if(TRIT_STATIC)
   target_link_options(trit PRIVATE -static)
 endif()
