@@ -59,8 +59,8 @@ sed 's/"cpu": "[^"]*"/"cpu": "Another 9000"/' plan.json >other.json
 expect 0 bench regress -q --threshold 80 --baseline other.json --baseline-program "$TRIT_PROGRAM" --json
 [ "$(grep -o '"verdict": "ok"' out | wc -l)" = 2 ] || fail "pp8 and tg4"
 expect 0 bench -q -p 8 -n 4 -t 1,2 -r 1 -o plan.json
-printf '\n\n' | t bench turns plan.json >turns
-[ "$(grep -c '^[0-9.e+]* [0-9.e+]*$' turns)" = 2 ] || fail "two turns: $(cat turns)"
+printf '\n\n' | t bench turns plan.json >said
+[ "$(grep -c '^[0-9.e+]* [0-9.e+]*$' said)" = 2 ] || fail "two turns: $(cat said)"
 printf '#!/bin/sh\nread -r line\necho fast\n' >liar
 chmod +x liar
 expect 3 bench regress -q --baseline plan.json --baseline-program ./liar

@@ -2,26 +2,9 @@
 # trit pack-study as its users meet it: tables, JSON, CSV, patterns, kinds of model files, exit codes.
 set -eu
 
-[ -x "${TRIT_PROGRAM-}" ] || exit 77
-t() { "$TRIT_PROGRAM" "$@"; }
+# shellcheck source=tests/shell.sh
+. "$TRIT_SOURCE/tests/shell.sh"
 model=$TRIT_SOURCE/models/story.gguf
-
-fail() {
-    echo "$1"
-    cat out err 2>/dev/null
-    exit 1
-}
-# expect CODE arguments...: runs the program with its output in `out` and `err`
-expect() {
-    expected=$1 code=0
-    shift
-    t "$@" >out 2>err || code=$?
-    [ "$code" = "$expected" ] || fail "trit $*: exit $code instead of $expected"
-    [ "$expected" = 0 ] || [ "$(grep -c . err)" = 1 ] || fail "trit $*: not one line of error"
-}
-says() {
-    grep -q -- "$1" "$2" || fail "no \"$1\" in $2"
-}
 rm -rf ./*
 
 # A table of the tensors and one of the strategies; everything comes back.
