@@ -347,7 +347,6 @@ static const trit_opt_group regress_groups[] = {
 
 static const trit_example regress_examples[] = {
     {"trit bench regress --baseline before.json", "measure as then, and fail where it got slower"},
-    {"trit bench regress --baseline before.json --baseline-program ./before/trit", "in turns with the earlier program: for busy machines"},
 };
 
 static const regress_opts regress_defaults = {.threshold = 5};

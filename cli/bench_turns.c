@@ -133,7 +133,7 @@ static const trit_option options[] = {
 static const trit_opt_group groups[] = {{"Measuring", options, TRIT_COUNT(options), 0}};
 
 static const trit_example examples[] = {
-    {"trit bench regress --baseline before.json --baseline-program ./before/trit", "starts two of them"},
+    {"yes '' | head -3 | trit bench turns before.json", "three turns"},
 };
 
 const trit_command trit_bench_turns = {

@@ -10,7 +10,7 @@
 
 static const char *const commands[] = {
     "run",  "embed", "tokenize", "eval ppl", "eval kl",       "eval tasks",    "eval logits",  "convert",      "pull", "list",
-    "rm",   "bench", "bench compare", "bench regress", "bench report", "bench energy", "info", "doctor", "completion", "help",
+    "rm",   "bench", "bench compare", "bench regress", "bench report", "bench energy", "bench turns", "info", "doctor", "completion", "help",
     "pack-study", "quantize",
 };
 enum { n_commands = sizeof commands / sizeof commands[0] };
