@@ -54,7 +54,7 @@ typedef struct trit_pack_matrix {
 } trit_pack_matrix;
 
 /* How many bytes a packed tensor has, header, scales and checksum included: by each strategy, bytes[trit_pack_auto] the least of them.
- * Exact but for the entropy coded parts, where it is an upper bound that is less than 100 bytes (and 1 in 10000) too high.
+ * Exact but for the entropy coded ones, where it is an upper bound, 24 bytes and one in 8192 too high at most.
  * Errors: arg (sizes that contradict each other, a trit that is none). */
 TRIT_API TRIT_MUST_CHECK trit_status trit_pack_sizes(uint64_t bytes[trit_pack_end], const trit_pack_matrix *matrix, trit_error *err);
 
