@@ -171,11 +171,12 @@ trit_status trit_calibrate(trit_importance **out, const trit_model *model, const
     const trit_calibrate_opts *o = opts ? opts : &defaults;
     const uint32_t context = model->config.context_length, asked = o->window ? o->window : default_window, window = asked < context ? asked : context;
     if (!model->tokenizer) return trit_error_set(err, trit_unsupported, "the model has no tokenizer to read a text with");
+    if (!n) return trit_error_set(err, trit_arg, "a text to calibrate with: it is empty");
     calibration c = {.model = model};
     trit_ids ids = {0};
     trit_importance *made = trit_alloc_zero(1, sizeof *made);
     trit_status status = made ? trit_tokenizer_encode(model->tokenizer, &ids, text, n, NULL, err) : trit_error_memory(err, sizeof *made, "calibration");
-    if (status == trit_ok && !ids.n) status = trit_error_set(err, trit_arg, "a text to calibrate with: it is empty");
+    if (status == trit_ok && !ids.n) status = trit_error_set(err, trit_arg, "a text to calibrate with: it has no tokens");
     if (status == trit_ok) status = init(&c, model, window, err);
     if (status == trit_ok) status = run_text(&c, &ids, window, o, err);
     if (status == trit_ok) status = collect(made, &c, err);

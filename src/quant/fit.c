@@ -11,27 +11,55 @@ typedef struct sums {
     double w, wq, wqq, wx, wxq;
 } sums;
 
-static float level_of(float x, float inverse, float offset, float lo, float hi) {
-    const float q = trit_quant_nearest((x - offset) * inverse);
-    return q < lo ? lo : q > hi ? hi : q;
+enum { n_lanes = 4 };
+
+typedef struct lanes {
+    float w[n_lanes], wq[n_lanes], wqq[n_lanes], wx[n_lanes], wxq[n_lanes];
+} lanes;
+
+static inline void add(lanes *l, int lane, float x, float weight, float inverse, float offset, float lo, float hi) {
+    const float near = trit_quant_nearest((x - offset) * inverse), over = near < lo ? lo : near, q = over > hi ? hi : over, wq = weight * q;
+    l->w[lane] += weight;
+    l->wq[lane] += wq;
+    l->wqq[lane] += wq * q;
+    l->wx[lane] += weight * x;
+    l->wxq[lane] += wq * x;
 }
 
+/* Inline, so that there is a loop with weights and one without. */
+static inline void add_run(lanes *l, const float *x, const float *w, size_t n, float inverse, float offset, float lo, float hi) {
+    const size_t whole = n / n_lanes * n_lanes;
+    for (size_t i = 0; i < whole; i += n_lanes)
+        for (int lane = 0; lane < n_lanes; lane++) add(l, lane, x[i + (size_t)lane], w ? w[i + (size_t)lane] : 1, inverse, offset, lo, hi);
+    for (size_t i = whole; i < n; i++) add(l, (int)(i - whole), x[i], w ? w[i] : 1, inverse, offset, lo, hi);
+}
+
+static double join(const float *lane) {
+    return ((double)lane[0] + (double)lane[1]) + ((double)lane[2] + (double)lane[3]);
+}
+
+/* Floats in lanes, so that compilers make vectors of them, over short runs, which doubles add up. */
 static sums sums_of(const float *x, const float *w, size_t n, float inverse, float offset, int lo, int hi) {
+    enum { run = 64 };
+    const float low = (float)lo, high = (float)hi;
     sums s = {0};
-    for (size_t i = 0; i < n; i++) {
-        const double q = (double)level_of(x[i], inverse, offset, (float)lo, (float)hi), weight = w ? (double)w[i] : 1;
-        s.w += weight;
-        s.wq += weight * q;
-        s.wqq += weight * q * q;
-        s.wx += weight * (double)x[i];
-        s.wxq += weight * (double)x[i] * q;
+    for (size_t at = 0; at < n; at += run) {
+        const size_t m = n - at < run ? n - at : run;
+        lanes l = {0};
+        if (w) add_run(&l, x + at, w + at, m, inverse, offset, low, high);
+        else add_run(&l, x + at, NULL, m, inverse, offset, low, high);
+        s.w += join(l.w);
+        s.wq += join(l.wq);
+        s.wqq += join(l.wqq);
+        s.wx += join(l.wx);
+        s.wxq += join(l.wxq);
     }
     return s;
 }
 
 /* By how much a guess stretches the levels: from the furthest value on the last level to much of the range cut off, which pays with few
  * levels and many values. */
-enum { n_guesses = 24, many = 64 };
+enum { n_guesses = 16, many = 64 };
 
 static float stretch(int guess, size_t n, int hi) {
     const float low = (float)hi / (float)(hi + 1), high = n > many ? 5 : 1 + 2 / (float)hi, t = (float)guess / (n_guesses - 1);
