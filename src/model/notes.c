@@ -47,7 +47,8 @@ static bool note_texts(trit_model *m) {
     if (*pre && strcmp(pre, "default") != 0 && !trit_gguf_find(g, "tokenizer.ggml.pre"))
         good = note(m, "tokenizer.ggml.pre is missing: %s, by architecture and vocabulary", pre);
     if (good && trit_model_chat_template(m) != m->chat_template)
-        good = note(m, "tokenizer.chat_template is not what the model was trained with: that of its Hugging Face release is used");
+        good = note(m, "tokenizer.chat_template is %s: that of the Hugging Face release is used",
+                    m->chat_template ? "not what the model was trained with" : "missing");
     return good;
 }
 

@@ -2,6 +2,7 @@
  * that a failure leaves nothing behind. The cases of Hugging Face layouts are in test_hf.c. */
 #include "test.h"
 
+#include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -314,7 +315,7 @@ static void golden(void **state) {
 static void bitllama(void **state) {
     (void)state;
     require_shared("data/models/bitllama/bitllama-3M.TQ2_0.gguf");
-    static const char *const types[] = {"i2_s", "tq1_0", "q2_0", "pq2_0", "iq1_bn", "iq2_bn", "tq2_0"};
+    static const char *const types[] = {"i2_s", "tq1_0", "q2_0", "pq2_0", "iq1_bn", "ptq1_0", "iq2_bn", "tq2_0"};
     static char from[1024];
     snprintf(from, sizeof from, "%s", test_shared("data/models/bitllama/bitllama-3M.TQ2_0.gguf"));
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) { /* a chain: each from the one before */
@@ -325,6 +326,34 @@ static void bitllama(void **state) {
     }
     assert_true(expect_same(test_shared("data/models/bitllama/hf-3M"), OUT("bitllama.gguf"), NULL, story_ids).lossless);
     assert_true(expect_same(OUT("bitllama.gguf"), OUT("bitllama-hf"), &(trit_convert_opts){.hugging_face = true}, story_ids).lossless);
+}
+
+/* Its float scales rounded to the halves of those types: the likeliest tokens stay, and logits move by no more than one flipped
+ * int8 activation moves them (see test_real.c). */
+static void bitllama_of_floats(void **state) {
+    (void)state;
+    require_shared("data/models/bitllama/hf-3M");
+    static const char *const types[] = {"i2_s", "iq2_bn", "tq1_0", "tq2_0", "q2_0", "pq2_0", "iq1_bn", "ptq1_0"};
+    static answers want, got;
+    ask(&want, test_shared("data/models/bitllama/hf-3M"), story_ids);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        const trit_convert_opts opts = {.type = types[i]}, back = {.type = "f32", .hugging_face = true};
+        assert_ok(trit_convert(test_shared("data/models/bitllama/hf-3M"), OUT("there.gguf"), &opts, NULL, &err));
+        assert_ok(trit_convert(OUT("there.gguf"), OUT("back"), &back, NULL, &err));
+        ask(&got, OUT("back"), story_ids);
+        float worst = 0;
+        for (int t = 0; t < n_ids; t++) {
+            int likeliest = 0, now = 0;
+            for (int k = 0; k < max_vocab; k++) {
+                if (want.logits[t][k] > want.logits[t][likeliest]) likeliest = k;
+                if (got.logits[t][k] > got.logits[t][now]) now = k;
+                worst = fmaxf(worst, fabsf(want.logits[t][k] - got.logits[t][k]));
+            }
+            assert_int_equal(now, likeliest);
+        }
+        print_message("%s: logits differ by %g\n", types[i], (double)worst);
+        assert_true(i < 2 ? worst == 0 : worst <= 0.4f);
+    }
 }
 
 /* ---- What is said ---- */
@@ -367,6 +396,7 @@ static void mended(void **state) {
     (void)expect_same(OUT("old.gguf"), OUT("mended.gguf"), &(trit_convert_opts){.say = listen, .user = &w}, tiny_ids);
     assert_non_null(strstr(w.mended, "output.weight"));
     assert_non_null(strstr(w.mended, "hidden_activation"));
+    assert_non_null(strstr(w.mended, "tokenizer.ggml.eot_token_id is missing: 258"));
     assert_ok(trit_gguf_open(&a, OUT("old.gguf"), &err));
     assert_ok(trit_gguf_open(&b, OUT("mended.gguf"), &err));
     assert_null(trit_gguf_tensor(b, "output.weight"));
@@ -557,6 +587,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs),           cmocka_unit_test(rounded_scales),  cmocka_unit_test(several_scales),
         cmocka_unit_test(tiny_containers), cmocka_unit_test(builtin_to_each), cmocka_unit_test(bitllama),
+        cmocka_unit_test(bitllama_of_floats),
         cmocka_unit_test(golden),          cmocka_unit_test(mended_2b4t),
         cmocka_unit_test(mended),          cmocka_unit_test(refusals),        cmocka_unit_test(odd_rows_are_refused_by_name),
         cmocka_unit_test(truncated_input), cmocka_unit_test(full_disk),       cmocka_unit_test(replaced),

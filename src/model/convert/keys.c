@@ -95,6 +95,28 @@ static void mend_tokenizer(put *p, const trit_convert_job *job) {
     }
 }
 
+static bool ends_a_turn(const trit_tokenizer *t, int32_t id) {
+    static const char *const texts[] = {"<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|end|>"};
+    size_t n = 0;
+    const char *piece = trit_tokenizer_is_eog(t, id) && id != trit_tokenizer_eos(t) ? trit_tokenizer_piece(t, id, &n) : NULL;
+    for (size_t i = 0; piece && i < sizeof texts / sizeof texts[0]; i++)
+        if (trit_str_is((trit_str){piece, n}, texts[i])) return true;
+    return false;
+}
+
+/* An engine that only stops at the ends that a file names would go on past the end of a turn. */
+static void mend_end(put *p, const trit_convert_job *job) {
+    static const char key[] = "tokenizer.ggml.eot_token_id";
+    const trit_tokenizer *t = job->m->tokenizer;
+    if (!t || trit_gguf_find(job->m->source.gguf, key)) return;
+    for (uint32_t id = 0; id < trit_tokenizer_size(t) && p->status == trit_ok; id++) {
+        if (!ends_a_turn(t, (int32_t)id)) continue;
+        p->status = trit_gguf_put_u32(p->w, key, id, p->err);
+        trit_convert_say(job, trit_convert_mended, "%s is missing: %u", key, id);
+        return;
+    }
+}
+
 static trit_status copy_keys(const trit_convert_job *job, put *p) {
     const trit_gguf *g = job->m->source.gguf;
     char activations[160];
@@ -105,6 +127,7 @@ static trit_status copy_keys(const trit_convert_job *job, put *p) {
     }
     mend_activation(p, job);
     mend_tokenizer(p, job);
+    mend_end(p, job);
     return p->status;
 }
 
