@@ -133,7 +133,7 @@ static const trit_option options[] = {
 static const trit_opt_group groups[] = {{"Measuring", options, TRIT_COUNT(options), 0}};
 
 static const trit_example examples[] = {
-    {"yes '' | head -3 | trit bench turns before.json", "three turns"},
+    {"printf '\\n\\n\\n' | trit bench turns before.json", "three turns"},
 };
 
 const trit_command trit_bench_turns = {
