@@ -47,24 +47,41 @@ static const uint32_t k256[64] = {
     0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
+/* One round: of the eight words only d and h change; the next round calls them by the next names. */
+static inline void round256(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e, uint32_t f, uint32_t g, uint32_t *h, uint32_t kw) {
+    const uint32_t t = *h + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + (g ^ (e & (f ^ g))) + kw;
+    *d += t;
+    *h = t + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & b) | (c & (a | b)));
+}
+
 static void sha256_block(uint32_t h[8], const uint8_t *p) {
-    uint32_t w[64], v[8];
+    uint32_t w[64];
     for (int i = 0; i < 16; i++) w[i] = load_be32(p + 4 * i);
     for (int i = 16; i < 64; i++) {
         const uint32_t s0 = ror(w[i - 15], 7) ^ ror(w[i - 15], 18) ^ w[i - 15] >> 3;
         const uint32_t s1 = ror(w[i - 2], 17) ^ ror(w[i - 2], 19) ^ w[i - 2] >> 10;
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    memcpy(v, h, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        const uint32_t s1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25), choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        const uint32_t t1 = v[7] + s1 + choice + k256[i] + w[i];
-        const uint32_t s0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22), majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + s0 + majority;
+    for (int i = 0; i < 64; i++) w[i] += k256[i];
+    uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4], f = h[5], g = h[6], k = h[7];
+    for (int i = 0; i < 64; i += 8) {
+        round256(a, b, c, &d, e, f, g, &k, w[i]);
+        round256(k, a, b, &c, d, e, f, &g, w[i + 1]);
+        round256(g, k, a, &b, c, d, e, &f, w[i + 2]);
+        round256(f, g, k, &a, b, c, d, &e, w[i + 3]);
+        round256(e, f, g, &k, a, b, c, &d, w[i + 4]);
+        round256(d, e, f, &g, k, a, b, &c, w[i + 5]);
+        round256(c, d, e, &f, g, k, a, &b, w[i + 6]);
+        round256(b, c, d, &e, f, g, k, &a, w[i + 7]);
     }
-    for (int i = 0; i < 8; i++) h[i] += v[i];
+    h[0] += a;
+    h[1] += b;
+    h[2] += c;
+    h[3] += d;
+    h[4] += e;
+    h[5] += f;
+    h[6] += g;
+    h[7] += k;
 }
 
 static void add_block(trit_sha *s, const uint8_t *p) {

@@ -141,8 +141,8 @@ static bool is_name(trit_str s, const char *name) {
 
 static void hub_line(trit_hub_head *h, trit_str name, trit_str value) {
     uint64_t n;
-    if (is_name(name, "x-linked-etag")) read_etag(h, value);
-    else if (is_name(name, "etag") && !h->hash[0]) read_etag(h, value);
+    /* Of the file behind a redirect before that of the redirect itself. */
+    if (is_name(name, "x-linked-etag") || (is_name(name, "etag") && !h->hash[0])) read_etag(h, value);
     else if (is_name(name, "x-linked-size") && whole_number(value, &n)) {
         h->has_size = true;
         h->n_bytes = n;
