@@ -72,12 +72,14 @@ static void cpu_exec_free(trit_exec *e) {
     trit_free(e);
 }
 
-/* The widest need of one thread: a row of a weight as floats, a head's output, or a tile of attention. */
+/* The widest need of one thread: rows of a weight as floats, or a tile of attention. */
 static size_t scratch_floats_of(const trit_program *p, uint32_t context) {
     size_t n = 0;
     for (size_t i = 0; i < p->n_ops; i++) {
         const trit_op *op = &p->ops[i];
-        size_t need = op->weight ? op->weight->n_cols : op->kind == trit_op_attention ? trit_cpu_attention_floats(context, op->head_dim) : 0;
+        size_t need = op->weight                      ? (size_t)trit_cpu_widened_rows * op->weight->n_cols
+                      : op->kind == trit_op_attention ? trit_cpu_attention_floats(context, op->head_dim)
+                                                      : 0;
         if (need > n) n = need;
     }
     return (n + 15) / 16 * 16;

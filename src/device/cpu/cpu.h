@@ -15,6 +15,7 @@ typedef struct cpu_device {
     trit_slabs slabs; /* of ternary weights */
 } cpu_device;
 
+enum { trit_cpu_widened_rows = 4 }; /* of a file form, as floats: what the products of floats take at once */
 enum { trit_cpu_max_top = 256, trit_cpu_scan_outputs = 32 }; /* beyond them all rows of a head are computed */
 
 /* What one member knows of one output after the scan of a head, see head.c. */
@@ -31,7 +32,7 @@ struct trit_exec {
     uint8_t *values; /* all slots, one after the other */
     size_t *offset;  /* [n_slots] into values */
     uint8_t *cache;  /* key-value pages */
-    float *scratch;  /* [n_threads, scratch_floats]: a row of weights as floats, or a tile of attention */
+    float *scratch;  /* [n_threads, scratch_floats]: rows of weights as floats, or a tile of attention */
     size_t values_bytes, cache_bytes, scratch_floats;
     cpu_scan *scan;  /* [n_threads, trit_cpu_scan_outputs], where the program has a head with coarse rows */
     const trit_batch *batch; /* of the run */
@@ -69,8 +70,10 @@ static inline float *cpu_scratch(const cpu_task *t) {
 /* ops.c: one function per op, in the order of ops.def. */
 typedef void (*cpu_op_fn)(const cpu_task *t);
 extern const cpu_op_fn trit_cpu_ops[trit_n_op_kinds];
-/* Rows [row0, row1) of the product for tokens [token0, token0 + n_tokens) of the op's input, weights in a file form. */
-void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint32_t token0, uint32_t n_tokens);
+/* Rows [row0, row1) of the product for the first n_tokens of the op's input, weights in a file form. */
+void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint32_t n_tokens);
+/* One row for those of the n_tokens that are wanted. */
+void trit_cpu_linear_row(const cpu_task *t, uint32_t row, const bool *wanted, uint32_t n_tokens);
 
 /* attention.c */
 size_t trit_cpu_attention_floats(uint32_t context, uint32_t head_dim); /* of a member's scratch */

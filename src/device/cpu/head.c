@@ -243,17 +243,19 @@ void trit_cpu_head(const cpu_task *t) {
     uint32_t row0, row1, n_outputs = e->batch->n_outputs;
     my_head_rows(t, &row0, &row1);
     if (!scans(e->batch)) {
-        if (row0 < row1) trit_cpu_linear_float(t, row0, row1, 0, n_outputs);
+        if (row0 < row1) trit_cpu_linear_float(t, row0, row1, n_outputs);
         return;
     }
-    for (uint32_t o = 0; o < n_outputs; o++) {
-        const float *a = cpu_value_row(e, t->op->in[1], o);
-        const cpu_scan *s = scan_of(e, t->i, o);
-        float *y = cpu_value_row(e, t->op->out, o), floor = floor_of(t, o);
-        for (uint32_t r = row0; r < row1; r++)
-            if (a[r] + bound(w, r, s, a[r]) < floor)
-                y[r] = -INFINITY;
-            else
-                trit_cpu_linear_float(t, r, r + 1, o, 1);
+    float floor[trit_cpu_scan_outputs];
+    for (uint32_t o = 0; o < n_outputs; o++) floor[o] = floor_of(t, o);
+    for (uint32_t r = row0; r < row1; r++) {
+        bool wanted[trit_cpu_scan_outputs], any = false;
+        for (uint32_t o = 0; o < n_outputs; o++) {
+            const float a = ((const float *)cpu_value_row(e, t->op->in[1], o))[r];
+            wanted[o] = !(a + bound(w, r, scan_of(e, t->i, o), a) < floor[o]);
+            any |= wanted[o];
+            if (!wanted[o]) ((float *)cpu_value_row(e, t->op->out, o))[r] = -INFINITY;
+        }
+        if (any) trit_cpu_linear_row(t, r, wanted, n_outputs);
     }
 }

@@ -79,32 +79,64 @@ static void linear_ternary_float(const cpu_task *t, uint32_t row0, uint32_t row1
     e->device->kernels->t2_float_mul(&a, row0, row1);
 }
 
-void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint32_t token0, uint32_t n_tokens) {
+/* The product that reads a weight where it lies; NULL: it must become floats first. */
+static void (*mul_of(const trit_kernels *k, trit_dtype dtype))(const trit_float_mul *, uint32_t, uint32_t) {
+    switch (dtype) {
+    case trit_dtype_f32: return k->f32_mul;
+    case trit_dtype_f16: return k->f16_mul;
+    case trit_dtype_bf16: return k->bf16_mul;
+    default: return NULL;
+    }
+}
+
+static trit_float_mul float_mul_of(const cpu_task *t, uint32_t token0, uint32_t n_tokens) {
     const trit_exec *e = t->exec;
-    const trit_kernels *k = e->device->kernels;
-    const trit_weight *w = t->op->weight;
-    trit_float_mul a = {
-        .w = w->data, .w_stride = w->stride, .k = w->n_cols,
-        .x = cpu_value_row(e, t->op->in[0], token0), .x_stride = cpu_value_stride(e, t->op->in[0]) / sizeof(float),
-        .n_tokens = n_tokens,
-        .y = cpu_value_row(e, t->op->out, token0), .y_stride = cpu_value_stride(e, t->op->out) / sizeof(float),
+    const trit_op *op = t->op;
+    return (trit_float_mul){
+        .w = op->weight->data, .w_stride = op->weight->stride, .k = op->weight->n_cols, .n_tokens = n_tokens,
+        .x = cpu_value_row(e, op->in[0], token0), .x_stride = cpu_value_stride(e, op->in[0]) / sizeof(float),
+        .y = cpu_value_row(e, op->out, token0), .y_stride = cpu_value_stride(e, op->out) / sizeof(float),
     };
-    switch (w->dtype) {
-    case trit_dtype_f32: k->f32_mul(&a, row0, row1); return;
-    case trit_dtype_f16: k->f16_mul(&a, row0, row1); return;
-    case trit_dtype_bf16: k->bf16_mul(&a, row0, row1); return;
-    default: break;
+}
+
+/* Rows [row, row + n) as floats in the member's scratch; the product's own weights become those, its results begin at the first. */
+static void widen(const cpu_task *t, trit_float_mul *a, uint32_t row, uint32_t n) {
+    const trit_quant_matrix m = trit_cpu_matrix_of(t->op->weight);
+    const trit_quant_format *format = trit_quant_format_of(m.dtype);
+    float *rows = cpu_scratch(t);
+    for (uint32_t i = 0; i < n; i++) format->unpack(&m, row + i, rows + (size_t)i * a->k);
+    a->w = rows;
+    a->w_stride = a->k * sizeof *rows;
+    a->y += row;
+}
+
+void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint32_t n_tokens) {
+    const trit_kernels *k = t->exec->device->kernels;
+    const trit_float_mul a = float_mul_of(t, 0, n_tokens);
+    void (*mul)(const trit_float_mul *, uint32_t, uint32_t) = mul_of(k, t->op->weight->dtype);
+    if (mul) {
+        mul(&a, row0, row1);
+        return;
     }
-    /* Any other type: a row of weights becomes floats once and meets all tokens. */
-    trit_quant_matrix m = trit_cpu_matrix_of(w);
-    const trit_quant_format *format = trit_quant_format_of(w->dtype);
-    float *y = a.y;
-    a.w = cpu_scratch(t);
-    for (uint32_t r = row0; r < row1; r++) {
-        format->unpack(&m, r, cpu_scratch(t));
-        a.y = y + r;
-        k->f32_mul(&a, 0, 1);
+    for (uint32_t r = row0; r < row1; r += trit_cpu_widened_rows) {
+        const uint32_t n = row1 - r < trit_cpu_widened_rows ? row1 - r : trit_cpu_widened_rows;
+        trit_float_mul some = a;
+        widen(t, &some, r, n);
+        k->f32_mul(&some, 0, n);
     }
+}
+
+void trit_cpu_linear_row(const cpu_task *t, uint32_t row, const bool *wanted, uint32_t n_tokens) {
+    const trit_kernels *k = t->exec->device->kernels;
+    void (*mul)(const trit_float_mul *, uint32_t, uint32_t) = mul_of(k, t->op->weight->dtype);
+    trit_float_mul a = float_mul_of(t, 0, 1);
+    if (!mul) {
+        widen(t, &a, row, 1);
+        row = 0;
+        mul = k->f32_mul;
+    }
+    for (uint32_t j = 0; j < n_tokens; j++, a.x += a.x_stride, a.y += a.y_stride)
+        if (wanted[j]) mul(&a, row, row + 1);
 }
 
 static void op_linear(const cpu_task *t) {
@@ -118,7 +150,7 @@ static void op_linear(const cpu_task *t) {
     else if (w->dtype == trit_dtype_t2)
         linear_ternary_float(t, (uint32_t)row0, (uint32_t)row1);
     else
-        trit_cpu_linear_float(t, (uint32_t)row0, (uint32_t)row1, 0, cpu_value_rows(e, t->op->out));
+        trit_cpu_linear_float(t, (uint32_t)row0, (uint32_t)row1, cpu_value_rows(e, t->op->out));
     if (!w->bias) return;
     for (uint32_t r = 0; r < cpu_value_rows(e, t->op->out); r++) {
         float *y = (float *)cpu_value_row(e, t->op->out, r) + row0;
