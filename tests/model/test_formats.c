@@ -32,7 +32,7 @@ static const wanted all[] = {
     {trit_dtype_q3_k, 108, 1, 0x23a0e089831cd927u},
     {trit_dtype_q4_k, 0, 2, 0xf0590faca39286d0u},
     {trit_dtype_q5_k, 0, 2, 0x237a9cdf4bd8f2ccu},
-    {trit_dtype_q6_k, -1, 0, 0x3fe0dd84123562bdu},
+    {trit_dtype_q6_k, -1, 0, 0x5a4fbdaac159ce48u},
     {trit_dtype_q1_0, 0, 1, 0x675c600a30337fc8u},
     {trit_dtype_tq1_0, -1, 0, 0x41ee25d1cefbc552u},
     {trit_dtype_tq2_0, -1, 0, 0xbb840a809df45473u},
