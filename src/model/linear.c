@@ -112,7 +112,7 @@ static trit_status find_group(trit_linear *r, bool *found, trit_error *err) {
             r->format->unpack(m, n, row);
             fits = trit_ternary_row(row, m->n_cols, groups[i], trits, scales);
         }
-        *found = n == m->n_rows;
+        *found = r->is_exact = n == m->n_rows;
         r->group = groups[i];
     }
     trit_free(row);
@@ -142,6 +142,7 @@ static trit_status find_absmean(trit_linear *r, const trit_tensor *t, trit_error
     trit_free(row);
     double mean = sum / ((double)m->n_rows * (double)m->n_cols);
     if (!isfinite(mean)) return trit_error_set(err, trit_numeric, "tensor %.*s: holds a value that is not finite", TRIT_STR_ARG(t->name));
+    r->is_exact = ternary && any;
     r->absmean = ternary && any ? value : mean < 1e-5 ? 1e-5f : (float)mean;
     return trit_ok;
 }

@@ -208,6 +208,7 @@ typedef struct trit_linear {
     float factor;                    /* multiplies the stored scales */
     float absmean;                   /* of float masters */
     bool is_master;                  /* floats that are quantized by absmean, or ternary with one scale already */
+    bool is_exact;                   /* floats that are ternary already, whatever shares a scale */
     uint32_t group;                  /* elements of a row that share a scale; 0: the row */
     /* As trit_ternary_source has it, with the trit_linear for ctx; NULL: floats */
     trit_status (*row)(const void *linear, uint64_t row, int8_t *trits, float *scales, float *scratch);

@@ -66,6 +66,7 @@ struct trit_convert_job {
     const trit_convert_opts *o;
     const trit_quantize_opts *q; /* NULL: a plain conversion */
     trit_recipe recipe;          /* of a quantization */
+    size_t n_exact;              /* matrices of floats that are ternary already and become trits */
     size_t n_widened;            /* matrices whose rows are no whole blocks of what was asked for */
     size_t n_crude;              /* of floats, that became trits or signs */
     double crude_cosine;         /* sum over them */

@@ -211,6 +211,7 @@ static trit_status add_linear(trit_convert_job *job, const char *name, const cha
     if (status == trit_ok) status = add(&t, job, name, draft.dtype, 2, (uint64_t[]){p->n_rows, p->n_cols}, err);
     if (status != trit_ok) return status;
     settle(t, &draft);
+    job->n_exact += draft.role == trit_role_ternary && draft.linear.is_exact && trit_quant_format_of(draft.dtype)->trits;
     if (draft.dtype == trit_dtype_hf_ternary && draft.role == trit_role_ternary) status = add_scale(job, name, err);
     if (status == trit_ok && p->scale && draft.role == trit_role_copy) {
         snprintf(other, sizeof other, "%s%s", base, job->m->source.gguf ? ".scale" : ".weight_scale");
@@ -356,6 +357,8 @@ trit_status trit_convert_plan(trit_convert_job *job, trit_error *err) {
     if (status == trit_ok) status = plan_rope(job, err);
     if (status == trit_ok) status = plan_rest(job, err);
     job->report.n_tensors = job->n;
+    if (status == trit_ok && job->n_exact)
+        trit_convert_say(job, trit_convert_note, "%zu matrices of floats hold trits times a scale already: they become trits without loss", job->n_exact);
     return status;
 }
 
