@@ -52,7 +52,7 @@ static trit_status open_tokenizer(trit_model *m, const char *other, trit_error *
     trit_status status = trit_ok;
     if (other)
         status = trit_tokenizer_open(&m->tokenizer, other, err);
-    else if (m->source.gguf && trit_gguf_find(m->source.gguf, "tokenizer.ggml.model"))
+    else if (m->source.gguf && trit_gguf_has_tokenizer(m->source.gguf))
         status = trit_tokenizer_from_gguf(&m->tokenizer, m->source.gguf, err);
     else if (m->source.safetensors)
         status = trit_tokenizer_from_folder(&m->tokenizer, m->source.folder, &m->source.hf, err);

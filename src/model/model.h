@@ -247,6 +247,7 @@ trit_status trit_notes_read(trit_model *m, trit_error *err);
 void trit_notes_fini(trit_model *m);
 
 /* tokenizer.c */
+bool trit_gguf_has_tokenizer(const trit_gguf *g);
 trit_status trit_tokenizer_from_gguf(trit_tokenizer **out, const trit_gguf *g, trit_error *err);
 trit_status trit_tokenizer_from_folder(trit_tokenizer **out, const char *folder, const trit_hf_config *hf, trit_error *err);
 

@@ -97,11 +97,21 @@ static trit_status read_vocab(vocab *v, trit_vocab_desc *d, const trit_gguf *g, 
     return status;
 }
 
+/* Files without a tokenizer lack the key, or say so in llama.cpp's way. */
+static bool model_of(const trit_gguf *g, trit_str *model) {
+    return trit_gguf_str(trit_gguf_find(g, "tokenizer.ggml.model"), model) && !trit_str_is(*model, "no_vocab") && !trit_str_is(*model, "none");
+}
+
+bool trit_gguf_has_tokenizer(const trit_gguf *g) {
+    trit_str model;
+    return model_of(g, &model);
+}
+
 trit_status trit_tokenizer_from_gguf(trit_tokenizer **out, const trit_gguf *g, trit_error *err) {
     vocab v = {0};
     trit_str model = {0}, pre = {0};
     trit_vocab_desc d = {.model = v.model};
-    if (!trit_gguf_str(trit_gguf_find(g, "tokenizer.ggml.model"), &model))
+    if (!model_of(g, &model))
         return trit_error_set(err, trit_format, "tokenizer.ggml.model: the file has no tokenizer");
     snprintf(v.model, sizeof v.model, "%.*s", TRIT_STR_ARG(model));
     trit_status status = read_vocab(&v, &d, g, err);

@@ -85,12 +85,18 @@ static void left_out(void **state) {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char json[256];
         trit_gguf *g;
+        trit_str model = {0};
         snprintf(json, sizeof json, "tests/text/trained/%s.json", names[i]);
         convert(make_folder(test_source(json), "tokenizer.json"), OUT("none.gguf"), false);
         assert_ok(trit_gguf_open(&g, OUT("none.gguf"), &err));
-        if (trit_gguf_find(g, "tokenizer.ggml.model") || !strstr(notes, "no tokenizer in the output"))
+        if (!trit_gguf_str(trit_gguf_find(g, "tokenizer.ggml.model"), &model) || !trit_str_is(model, "no_vocab") ||
+            trit_gguf_find(g, "tokenizer.ggml.tokens") || !strstr(notes, "no tokenizer in the output"))
             fail_msg("%s has a tokenizer in GGUF, or nothing was said: %s", names[i], notes);
         trit_gguf_close(g);
+        trit_model *m;
+        assert_ok(trit_model_open(&m, OUT("none.gguf"), NULL, &err));
+        assert_null(trit_model_tokenizer(m));
+        trit_model_close(m);
     }
     convert(test_source("models/story.gguf"), OUT("folder"), true);
     assert_non_null(strstr(notes, "no tokenizer in the output"));

@@ -265,6 +265,11 @@ static trit_status put(trit_gguf_writer *w, const trit_vocab_desc *d, trit_error
     return status == trit_ok ? put_ids(w, d, err) : status;
 }
 
+/* Other programs refuse a file that does not even say that it has no tokenizer. */
+static trit_status put_none(trit_gguf_writer *w, trit_error *err) {
+    return trit_gguf_put_str(w, "tokenizer.ggml.model", trit_str_from("no_vocab"), err);
+}
+
 static trit_status convert_text(const trit_convert_job *job, trit_gguf_writer *w, const trit_json *doc, trit_str spm_bytes, trit_error *err) {
     vocab v = {0};
     trit_spm_vocab spm = {0};
@@ -280,14 +285,14 @@ static trit_status convert_text(const trit_convert_job *job, trit_gguf_writer *w
         return status;
     }
     trit_convert_say(job, trit_convert_note, "no tokenizer in the output: %s", why.message);
-    return trit_ok;
+    return put_none(w, err);
 }
 
 trit_status trit_convert_put_vocab(const trit_convert_job *job, trit_gguf_writer *w, trit_error *err) {
     char json[4096], spm[4096];
     trit_file_map map = {0};
     trit_json *doc = NULL;
-    if (!job->m->tokenizer) return trit_ok;
+    if (!job->m->tokenizer) return put_none(w, err);
     snprintf(json, sizeof json, "%s/tokenizer.json", job->m->source.folder);
     snprintf(spm, sizeof spm, "%s/tokenizer.model", job->m->source.folder);
     const bool is_json = trit_os_is_file(json);
