@@ -26,7 +26,8 @@ typedef struct tokenize_opts {
 
 static const trit_option options[] = {
     {"model", 'm', trit_opt_file, AT(model), "MODEL", 0, 0,
-     "a model, or a tokenizer alone: tokenizer.json, tokenizer.model, a folder or a GGUF file; without it the model inside the program"},
+     "a model, or a tokenizer alone: tokenizer.json, tokenizer.model, a folder, a GGUF file or hf:org/name:tokenizer.json; without it the "
+     "model inside the program"},
     {"file", 'f', trit_opt_file, AT(file), "FILE", 0, 0, "read the text (or the ids) from a file, every byte of it; -: standard input"},
     {"decode", 0, trit_opt_flag, AT(decode), NULL, 0, 0, "ids to text"},
     {"special", 0, trit_opt_flag, AT(special), NULL, 0, 0,
