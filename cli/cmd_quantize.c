@@ -35,7 +35,7 @@ static const trit_option options[] = {
      "conservative, balanced (without --scheme), aggressive, or a file of lines \"PATTERN SCHEME\""},
     {"budget", 0, trit_opt_text, AT(budget), "BYTES", 0, 0, "the types of least error that fit into so many bytes of tensors (500M, 2.5G: powers of 1000)"},
     {"calibrate", 0, trit_opt_file, AT(calibrate), "FILE", 0, 0, "a text: errors weigh as the model's activations on it do"},
-    {"calibrate-tokens", 0, trit_opt_int, AT(tokens), "N", 64, 1 << 24, "of the text, at most"},
+    {"calibrate-tokens", 0, trit_opt_int, AT(tokens), "N", 2, 1 << 24, "of the text, at most"},
     {"format", 0, trit_opt_choice, AT(format), "gguf|safetensors", 0, 0,
      "what OUT becomes; without it gguf where OUT ends in .gguf, else a folder, which holds the values as floats"},
     {"report", 0, trit_opt_list, AT(reports), "FILE", 0, 0, "FILE.html or FILE.json: the error of every matrix (both may be given)"},

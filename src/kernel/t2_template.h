@@ -30,6 +30,7 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+enum { chunks_a_turn = T2_GEMV_SETS > 2 ? 2 : 1 }; /* a chunk takes two sets */
 enum { rows_a_vector = T2_BYTES / 4, vectors_a_tile = trit_chunk_bytes / T2_BYTES };
 enum { max_vectors = (int)vectors_a_tile > (int)T2_VECTORS ? (int)vectors_a_tile : (int)T2_VECTORS };
 
@@ -50,8 +51,8 @@ ALWAYS_INLINE void add_one_token(tile *restrict t, size_t chunk, size_t end) {
         t2_sums one[T2_GEMV_SETS][vectors_a_tile], four[T2_GEMV_SETS][vectors_a_tile];
         for (int s = 0; s < T2_GEMV_SETS; s++)
             for (int v = 0; v < n; v++) one[s][v] = four[s][v] = t2_zero();
-        for (; chunk < stop; chunk += 4)
-            for (size_t c = 0; c < 4; c++) {
+        for (; chunk < stop; chunk += chunks_a_turn)
+            for (size_t c = 0; c < chunks_a_turn; c++) {
                 const uint8_t *w = t->w[0] + (chunk + c) * trit_chunk_bytes;
                 const int8_t *x = t->x[0] + (chunk + c) * trit_t2_chunk;
                 const size_t lower = 2 * c % T2_GEMV_SETS, upper = (2 * c + 1) % T2_GEMV_SETS;
