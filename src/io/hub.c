@@ -105,7 +105,7 @@ static trit_status count_missing(pull *p, trit_error *err) {
     for (size_t i = 0; i < p->tree.n; i++) {
         const trit_hub_entry *e = &p->tree.item[i];
         char path[trit_hub_max_path];
-        if (!e->wanted || trit_hub_has_blob(&p->cache, e)) continue;
+        if (!e->wanted || trit_hub_has_blob(&p->cache, e) || trit_hub_is_repeat(&p->tree, i)) continue;
         const trit_status status = trit_hub_path(path, err, "%s/blobs/%s.incomplete", p->cache.folder, e->hash);
         if (status != trit_ok) return status;
         const uint64_t n_here = p->o->fresh ? 0 : trit_fs_look(path).n_bytes, n = e->n_bytes - (n_here < e->n_bytes ? n_here : e->n_bytes);
@@ -170,7 +170,7 @@ static void announce(const pull *p) {
     uint64_t n_bytes = 0;
     for (size_t i = 0; i < p->tree.n; i++) {
         n += p->tree.item[i].wanted;
-        n_bytes += p->tree.item[i].wanted ? p->tree.item[i].n_bytes : 0;
+        n_bytes += p->tree.item[i].wanted && !trit_hub_is_repeat(&p->tree, i) ? p->tree.item[i].n_bytes : 0;
     }
     if (p->n_missing)
         trit_hub_say(p->o, "pulling %s: %zu file%s, %.1f MB%s", p->what, n, n == 1 ? "" : "s", (double)p->n_missing * 1e-6,

@@ -178,6 +178,7 @@ TRIT_MUST_CHECK trit_status trit_hub_url(trit_text *url, const char *before, con
 /* Fetches the blobs of the wanted files that the store lacks. */
 TRIT_MUST_CHECK trit_status trit_hub_fetch(trit_http *h, const trit_hub_cache *c, const char *repo, const trit_hub_tree *tree,
                                            const trit_hub_opts *o, trit_error *err);
+bool trit_hub_is_repeat(const trit_hub_tree *tree, size_t i); /* the bytes of file i are those of a wanted one before it */
 bool trit_hub_has_blob(const trit_hub_cache *c, const trit_hub_entry *e);                /* whole */
 bool trit_hub_is_whole(const trit_hub_entry *e, const void *data, size_t n);             /* are these the bytes of the file? */
 /* Links the wanted files, whose blobs are there; config.json last, so that a folder with it is whole. */

@@ -65,6 +65,7 @@ static trit_status token_of_file(trit_text *out, trit_error *err) {
     const char *named = trit_env_get("HF_TOKEN_PATH");
     trit_status status = trit_ok;
     if (!named) status = hub_home(&path, err);
+    if (status == trit_arg) return trit_ok; /* no home, no token */
     if (status == trit_ok && !(named ? append_path(&path, named) : append(&path, "/token"))) status = trit_error_memory(err, trit_hub_max_path, "a path");
     if (status == trit_ok && trit_os_is_file(path.data)) status = trit_os_map(&map, path.data, err);
     if (status == trit_ok && map.n > 4096) status = trit_error_set(err, trit_format, "%s: %zu bytes are no token", path.data, map.n);

@@ -68,6 +68,12 @@ bool trit_hub_has_blob(const trit_hub_cache *c, const trit_hub_entry *e) {
     return info.kind == trit_fs_file && info.n_bytes == e->n_bytes;
 }
 
+bool trit_hub_is_repeat(const trit_hub_tree *tree, size_t i) {
+    for (size_t k = 0; k < i; k++)
+        if (tree->item[k].wanted && strcmp(tree->item[k].hash, tree->item[i].hash) == 0) return true;
+    return false;
+}
+
 /* Git's name of bytes is the SHA-1 of "blob LENGTH", a NUL, and the bytes. */
 static void start_sum(trit_sha *sum, const trit_hub_entry *e) {
     if (strlen(e->hash) == 64) {
@@ -297,7 +303,7 @@ static trit_status add_jobs(fetch *f, trit_error *err) {
     if (!f->jobs) return trit_error_memory(err, f->tree->n * sizeof *f->jobs, "the files");
     for (size_t i = 0; i < f->tree->n; i++) {
         const trit_hub_entry *e = &f->tree->item[i];
-        if (!e->wanted || trit_hub_has_blob(f->cache, e)) continue;
+        if (!e->wanted || trit_hub_has_blob(f->cache, e) || trit_hub_is_repeat(f->tree, i)) continue;
         job *j = &f->jobs[f->n_jobs++];
         j->all = f;
         j->entry = e;

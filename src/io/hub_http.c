@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 
 #include "base/alloc.h"
@@ -59,13 +60,20 @@ static bool get_part(CURLU *u, CURLUPart what, unsigned flags, char *out, size_t
     return found;
 }
 
+/* By its name or its address; 127.example.org is a name like others. */
+static bool is_this_machine(const char *host) {
+    struct in_addr at;
+    if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0) return true;
+    return inet_pton(AF_INET, host, &at) == 1 && ntohl(at.s_addr) >> 24 == 127;
+}
+
 static bool read_origin(origin *o, const char *url) {
     CURLU *u = curl_url();
     const bool read = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && get_part(u, CURLUPART_SCHEME, 0, o->scheme, sizeof o->scheme) &&
                       get_part(u, CURLUPART_HOST, 0, o->host, sizeof o->host) && get_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, o->port, sizeof o->port);
     curl_url_cleanup(u);
     if (!read) return false;
-    o->is_loopback = strcasecmp(o->host, "localhost") == 0 || strcmp(o->host, "[::1]") == 0 || strncmp(o->host, "127.", 4) == 0;
+    o->is_loopback = is_this_machine(o->host);
     return true;
 }
 
@@ -145,16 +153,19 @@ static bool add_line(running *r, const char *line) {
     return more != NULL;
 }
 
-static bool set_up(running *r, const char *url, bool at_hub) {
+static bool set_up(running *r, const char *url, const origin *to) {
     CURL *c = r->easy;
     char range[32];
     curl_slist_free_all(r->lines);
     r->lines = NULL;
     /* The bytes as they are: their number and checksum are what the hub promised. */
     if (!add_line(r, "Accept-Encoding: identity")) return false;
-    if (at_hub && r->session->authorization && !add_line(r, r->session->authorization)) return false;
+    if (r->t->head.from_hub && r->session->authorization && !add_line(r, r->session->authorization)) return false;
     snprintf(range, sizeof range, "%llu-", (unsigned long long)r->t->first);
-    return curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK && curl_easy_setopt(c, CURLOPT_HTTPHEADER, r->lines) == CURLE_OK &&
+    /* A proxy of the environment would see the token of a plain request to this machine. */
+    const char *proxy = to->is_loopback ? "" : NULL;
+    return curl_easy_setopt(c, CURLOPT_PROXY, proxy) == CURLE_OK && curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK && curl_easy_setopt(c, CURLOPT_HTTPHEADER, r->lines) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_USERAGENT, "trit/" TRIT_VERSION) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_RANGE, r->t->first ? range : NULL) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_NOBODY, r->t->head_only ? 1L : 0L) == CURLE_OK &&
@@ -176,7 +187,7 @@ static trit_status hop(running *r, const char *url, trit_error *err) {
     r->t->head.from_hub = is_same(&to, &h->hub);
     r->n_dropped = 0;
     r->why[0] = '\0';
-    if (!set_up(r, url, r->t->head.from_hub) || curl_multi_add_handle(h->multi, r->easy) != CURLM_OK)
+    if (!set_up(r, url, &to) || curl_multi_add_handle(h->multi, r->easy) != CURLM_OK)
         return trit_error_memory(err, sizeof *r, "the connection");
     return trit_ok;
 }

@@ -184,6 +184,7 @@ trit_status trit_hub_remove_partial(uint64_t *n_bytes, trit_error *err) {
 typedef struct own_models {
     const char *keep;
     uint64_t n_bytes, oldest_bytes;
+    uint64_t n_stays; /* of n_bytes: `keep`, and what is being pulled */
     int64_t oldest_s;
     char oldest[trit_hub_max_path]; /* "": none that may go */
 } own_models;
@@ -197,7 +198,9 @@ static trit_status look_at_own(void *user, const char *folder, trit_error *err) 
     if (info.kind != trit_fs_file) return trit_ok;
     const uint64_t n = blob_bytes(folder);
     own->n_bytes += n;
-    if (strcmp(folder, own->keep) == 0 || (*own->oldest && info.written_s >= own->oldest_s) || is_busy(folder)) return trit_ok;
+    const bool stays = strcmp(folder, own->keep) == 0 || is_busy(folder);
+    if (stays) own->n_stays += n;
+    if (stays || (*own->oldest && info.written_s >= own->oldest_s)) return trit_ok;
     own->oldest_s = info.written_s;
     own->oldest_bytes = n;
     return trit_hub_path(own->oldest, err, "%s", folder);
@@ -210,9 +213,10 @@ trit_status trit_hub_make_room(const char *keep, uint64_t n_more, const trit_hub
         own_models own = {.keep = keep};
         status = trit_hub_for_repos(look_at_own, &own, err);
         if (status != trit_ok || (n_more <= limit && own.n_bytes <= limit - n_more)) return status;
-        if (!*own.oldest || n_more > limit)
+        /* Before the first goes: would all that may go be enough? */
+        if (n_more > limit || own.n_stays > limit - n_more)
             return trit_error_set(err, trit_io, "%.1f MB are to come, and TRIT_CACHE_LIMIT leaves room for %.1f MB", (double)n_more * 1e-6,
-                                  own.n_bytes < limit ? (double)(limit - own.n_bytes) * 1e-6 : 0.0);
+                                  own.n_stays < limit ? (double)(limit - own.n_stays) * 1e-6 : 0.0);
         trit_hub_say(o, "TRIT_CACHE_LIMIT: %s (%.1f MB), the longest unused, is removed", own.oldest, (double)own.oldest_bytes * 1e-6);
         status = remove_repo(own.oldest, err);
     }

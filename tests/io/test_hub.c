@@ -182,6 +182,37 @@ static void a_folder(void **state) {
     hub_stop(&hub);
 }
 
+static void count_lines(void *user, const char *line) {
+    int *n = user;
+    (void)line;
+    ++*n;
+}
+
+/* Two names for the same bytes: they travel once, and nobody waits for himself. */
+static void equal_files(void **state) {
+    (void)state;
+    hub_server hub = {0};
+    trit_hub_snapshot s = {0};
+    const char *include[] = {"*.gguf"};
+    char path[1024];
+    int n_said = 0;
+    hub_add_random(&hub, "a.gguf", 1000, 1, true);
+    hub_add_random(&hub, "b.gguf", 1000, 1, true);
+    hub_start(&hub);
+    assert_ok(trit_hub_pull(&s, "hf:org/name", &(trit_hub_opts){.include = include, .n_include = 1, .rest_ms = 1, .say = count_lines, .user = &n_said}, &err));
+    assert_int_equal(n_said, 1); /* that it begins */
+    assert_int_equal(s.n_files, 2);
+    assert_int_equal(s.n_bytes_fetched, 1000);
+    assert_int_equal(atomic_load(&hub.n_sent), 1000);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", s.path, hub.file[i].name);
+        expect_file(path, &hub.file[i]);
+    }
+    assert_int_equal(check_store(), 1);
+    trit_hub_snapshot_fini(&s);
+    hub_stop(&hub);
+}
+
 static void a_choice(void **state) {
     (void)state;
     hub_server hub = {0};
@@ -242,6 +273,8 @@ static void tokens_and_redirects(void **state) {
     assert_int_equal(system("rm -rf hub"), 0);
     hub.redirect = "http://somewhere.invalid";
     expect_refused("hf:org/name", trit_format, "not safe");
+    hub.redirect = "http://127.somewhere.invalid"; /* a name, and not this machine */
+    expect_refused("hf:org/name", trit_format, "not safe");
     hub.redirect = "file:///etc/passwd?";
     expect_refused("hf:org/name", trit_format, "no address");
     hub.redirect = "ftp://localhost";
@@ -252,6 +285,28 @@ static void tokens_and_redirects(void **state) {
     setenv("HF_ENDPOINT", "gopher://x", 1);
     expect_refused("hf:org/name", trit_arg, "HF_ENDPOINT");
     hub_stop(&hub);
+}
+
+/* A proxy of the environment gets no request to this machine, and so no token. */
+static void past_the_proxy(void **state) {
+    (void)state;
+    hub_server proxy = {0}, hub = {.redirect = "http://localhost:%d"};
+    trit_hub_snapshot s;
+    char address[64];
+    hub_start(&proxy);
+    snprintf(address, sizeof address, "http://127.0.0.1:%d", proxy.port);
+    hub_add_random(&hub, "a.gguf", 1000, 1, true);
+    hub_start(&hub);
+    unsetenv("no_proxy");
+    unsetenv("NO_PROXY");
+    setenv("http_proxy", address, 1);
+    setenv("HF_TOKEN", "secret", 1);
+    pull(&s, "hf:org/name");
+    trit_hub_snapshot_fini(&s);
+    assert_int_equal(atomic_load(&hub.n_tokens_at_hub), 2);
+    assert_int_equal(atomic_load(&proxy.n_requests), 0);
+    hub_stop(&hub);
+    hub_stop(&proxy);
 }
 
 /* Connections that end at random bytes, rudely or with a length that says so, and servers that know no ranges. */
@@ -545,7 +600,8 @@ int main(void) {
         cmocka_unit_test_setup(no_model, set_up),    cmocka_unit_test_setup(tokens_and_redirects, set_up), cmocka_unit_test_setup(dropped, set_up),
         cmocka_unit_test_setup(lies, set_up),        cmocka_unit_test_setup(bad_partial, set_up),  cmocka_unit_test_setup(codes, set_up),
         cmocka_unit_test_setup(interrupted, set_up), cmocka_unit_test_setup(at_once, set_up),      cmocka_unit_test_setup(unsafe_names, set_up),
-        cmocka_unit_test_setup(names_alone, set_up), cmocka_unit_test_setup(offline, set_up),
+        cmocka_unit_test_setup(names_alone, set_up), cmocka_unit_test_setup(offline, set_up),      cmocka_unit_test_setup(past_the_proxy, set_up),
+        cmocka_unit_test_setup(equal_files, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <utime.h>
 
+#include "base/fs.h"
 #include "io/hub.h"
 
 static trit_error err;
@@ -142,6 +143,8 @@ static void where(void **state) {
     unsetenv("XDG_CACHE_HOME");
     unsetenv("HOME");
     assert_int_equal(trit_hub_folder(&path, &err), trit_arg);
+    assert_ok(trit_hub_token(&path, &err));
+    assert_int_equal(path.n, 0);
     setenv("HOME", home, 1);
     free(home);
     trit_text_fini(&path);
@@ -279,6 +282,21 @@ static void the_limit(void **state) {
     assert_ok(trit_hub_make_room("hub/models--org--next", 4000, &none, &err));
     assert_int_equal(stat(c.folder, &st), 0);
     assert_int_equal(n_listed(), 2);
+    /* What cannot suffice removes nothing: too much is kept, or being pulled. */
+    make("org/new", a40, 2, true, 2000);
+    assert_int_equal(trit_hub_make_room(c.folder, 5001, &none, &err), trit_io);
+    assert_int_equal(n_listed(), 3);
+    char path[trit_hub_max_path];
+    trit_fs_lock lock = {0};
+    bool held;
+    assert_ok(trit_hub_path(path, &err, "%s/x.lock", c.locks));
+    assert_ok(trit_fs_lock_try(&lock, path, &held, &err));
+    assert_true(held);
+    assert_int_equal(trit_hub_make_room("hub/models--org--next", 5001, &none, &err), trit_io);
+    assert_int_equal(n_listed(), 3);
+    assert_ok(trit_hub_make_room("hub/models--org--next", 5000, &none, &err));
+    assert_int_equal(n_listed(), 2);
+    trit_fs_lock_release(&lock);
     /* Nothing of ours is left to go. */
     assert_int_equal(trit_hub_make_room(c.folder, 6000, &none, &err), trit_io);
     assert_int_equal(trit_hub_make_room("hub/models--org--next", 8000, &none, &err), trit_io);
