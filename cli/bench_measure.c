@@ -304,6 +304,9 @@ static trit_status run_teams(bench_run *run, size_t first, size_t *last, trit_er
         if (memory && trit_os_resident_bytes() / run->n_teams * (run->n_teams + 1) > memory / (run->in_turns ? 4 : 2)) break;
     }
     *last = first + run->n_teams;
+    if (status == trit_ok && run->in_turns && *last < wanted)
+        status = trit_error_set(err, trit_memory, "copies of the model for %zu numbers of threads do not fit into memory beside another program's: "
+                                "compare one at a time (-t)", wanted);
     run->total = run->done;
     for (size_t i = 0; i < run->n_teams; i++) run->total += run->teams[i].n_tests * (run->doc->plan.repetitions + 1);
     trit_progress_init(&run->bar, "measuring", !run->output->quiet);

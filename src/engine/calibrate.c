@@ -69,8 +69,8 @@ static void copy_columns(calibration *c, uint32_t to, uint32_t from) {
 }
 
 static void take_input(calibration *c, const trit_weight *w, const slot_sums *s) {
-    const ptrdiff_t i = w - (const trit_weight *)c->model->layers;
-    if (i < 0 || (size_t)i >= (size_t)c->model->config.n_layers * trit_n_layer_tensors || !s->column || s->cols != w->n_cols) return;
+    const size_t i = ((uintptr_t)w - (uintptr_t)c->model->layers) / sizeof *w; /* huge for a weight that is none of the layers' */
+    if (i >= (size_t)c->model->config.n_layers * trit_n_layer_tensors || !s->column || s->cols != w->n_cols) return;
     if (!room(c, &c->weight[i], w->n_cols)) return;
     for (uint32_t k = 0; k < w->n_cols; k++) c->weight[i][k] += s->column[k];
 }
@@ -160,7 +160,9 @@ static trit_status run_text(calibration *c, const trit_ids *ids, uint32_t window
     trit_status status = trit_ok;
     for (size_t at = 0; at < n && status == trit_ok; at += window) {
         status = run_window(c, ids->data + at, n - at < window ? n - at : window, err);
-        if (status == trit_ok && o->progress && !o->progress(o->user, at, n)) status = trit_error_set(err, trit_cancelled, "interrupted while calibrating");
+        const size_t done = n - at < window ? n : at + window;
+        if (status == trit_ok && o->progress && !o->progress(o->user, done, n))
+            status = trit_error_set(err, trit_cancelled, "interrupted while calibrating");
     }
     return status;
 }

@@ -10,6 +10,7 @@
 #ifndef TRIT_KERNEL_FLOAT_TEMPLATE_H
 #define TRIT_KERNEL_FLOAT_TEMPLATE_H
 
+#include <assert.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -98,6 +99,9 @@ void KERNEL(bf16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1) {
 
 /* ---- ternary weights ---- */
 
+enum { t2_rows = GEMM_ROWS > 4 ? 4 : GEMM_ROWS }; /* rows at once are of one tile */
+_Static_assert(trit_tile_rows % t2_rows == 0 && trit_tile_rows % GEMV_ROWS == 0, "rows at once are of one tile");
+
 /* Rows of one tile, whose inputs come in chunks of 16: four bytes a row. */
 ALWAYS_INLINE void t2_tile(const trit_t2_float_mul *a, uint32_t row, uint32_t token, int n_rows, int n_tokens) {
     const uint32_t group = a->group ? a->group : a->k, n_groups = (a->k + group - 1) / group, in_tile = row % trit_tile_rows;
@@ -125,10 +129,11 @@ ALWAYS_INLINE void t2_tile(const trit_t2_float_mul *a, uint32_t row, uint32_t to
 }
 
 void KERNEL(t2_float_mul)(const trit_t2_float_mul *a, uint32_t row0, uint32_t row1) {
+    assert(row0 % trit_tile_rows == 0);
     for (uint32_t t = 0; t < a->n_tokens;) {
         uint32_t r = row0;
         if (a->n_tokens - t >= GEMM_TOKENS) {
-            for (; r + GEMM_ROWS <= row1; r += GEMM_ROWS) t2_tile(a, r, t, GEMM_ROWS, GEMM_TOKENS);
+            for (; r + t2_rows <= row1; r += t2_rows) t2_tile(a, r, t, t2_rows, GEMM_TOKENS);
             for (; r < row1; r++) t2_tile(a, r, t, 1, GEMM_TOKENS);
             t += GEMM_TOKENS;
         } else {

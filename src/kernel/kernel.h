@@ -21,7 +21,7 @@
  *   group == 0:  y[t][r] = ((float)acc * w_scale[r]) * x_scale[t],   acc = sum_k q[t][k] * trit[r][k] in int32
  *   else:        y[t][r] = (sum over groups g in rising order of (float)acc_g * w_scale[r][g]) * x_scale[t], starting at 0.0f
  *
- * |acc| <= 127 K < 2^31 for K < 16.9 million; (float)acc rounds to nearest even (exact below 2^24). */
+ * K is at most 2^22, so that |acc| and eight times as much on the way fit; (float)acc rounds to nearest even (exact below 2^24). */
 typedef struct trit_t2_mul {
     const uint8_t *w;     /* T2 [n_tiles, w_stride bytes], 64-byte aligned */
     size_t w_stride;
@@ -47,7 +47,8 @@ typedef struct trit_float_mul {
     size_t y_stride;
 } trit_float_mul;
 
-/* Ternary weights (T2) by float activations: y[t][r] = 16-lane sum of (trit * scale) * x[t][k], scale = w_scale[r][k / group]. */
+/* Ternary weights (T2) by float activations, rows [row0, row1) of the result, row0 a multiple of 16: y[t][r] = 16-lane sum of
+ * (trit * scale) * x[t][k], scale = w_scale[r][k / group]. */
 typedef struct trit_t2_float_mul {
     const uint8_t *w; /* w to group as in trit_t2_mul */
     size_t w_stride;

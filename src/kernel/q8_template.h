@@ -15,18 +15,14 @@
 #ifndef TRIT_KERNEL_Q8_TEMPLATE_H
 #define TRIT_KERNEL_Q8_TEMPLATE_H
 
+#include <assert.h>
+
 #include "kernel/variants.h"
 #include "quant/layout.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum { rows_a_vector = Q8_BYTES / 4, vectors_a_tile = trit_chunk_bytes / Q8_BYTES };
-
-static int32_t token_sum(const int8_t *x, uint32_t k) {
-    int32_t total = 0;
-    for (size_t i = 0; i < (k + trit_a8_sum_block - 1) / trit_a8_sum_block; i++) total += trit_a8_sums(x, k)[i];
-    return total;
-}
 
 /* The sums of a tile's rows with n_tokens tokens. */
 ALWAYS_INLINE void dots(int32_t sum[Q8_TOKENS][trit_tile_rows], const int8_t *w, const int8_t *x, size_t x_stride, size_t n_chunks, int n_tokens) {
@@ -71,7 +67,7 @@ ALWAYS_INLINE void products(const trit_q8_mul *a, uint32_t row, uint32_t row1, u
     dots(sum, a->w + row / trit_tile_rows * a->w_stride, x, a->x_stride, (a->k + trit_q8_chunk - 1) / trit_q8_chunk, n_tokens);
     for (int j = 0; j < n_tokens; j++) {
         const int8_t *q = x + (size_t)j * a->x_stride;
-        const uint32_t mend = Q8_OFFSET ? (uint32_t)Q8_OFFSET * (uint32_t)token_sum(q, a->k) : 0;
+        const uint32_t mend = Q8_OFFSET ? (uint32_t)Q8_OFFSET * (uint32_t)trit_a8_sum(q, a->k, 0, trit_k256(a->k) / trit_a8_sum_block) : 0;
         const float x_scale = *trit_a8_scale(q, a->k);
         float *y = a->y + (token + (uint32_t)j) * a->y_stride + row, of_tile[trit_tile_rows];
         for (uint32_t r = 0; r < trit_tile_rows; r++) of_tile[r] = ((float)(int32_t)((uint32_t)sum[j][r] - mend) * scale[r]) * x_scale;
@@ -81,6 +77,7 @@ ALWAYS_INLINE void products(const trit_q8_mul *a, uint32_t row, uint32_t row1, u
 
 /* A tile is read from memory once and met by all tokens while it is in the cache. */
 void Q8_MUL(const trit_q8_mul *a, uint32_t row0, uint32_t row1) {
+    assert(row0 % trit_tile_rows == 0);
     for (uint32_t r = row0; r < row1; r += trit_tile_rows) {
         uint32_t t = 0;
         for (; t + Q8_TOKENS <= a->n_tokens; t += Q8_TOKENS) products(a, r, row1, t, Q8_TOKENS);

@@ -19,10 +19,11 @@
  *      T2_VECTORS, T2_TOKENS               the tile for many tokens: as many sums as the registers hold
  *
  * A trit is code - 1, so dot(q, trit) = dot(q, code) - sum(q), and the layout A8 keeps sum(q). Sums of codes times four stay
- * within 2^31 up to K = 2^22. */
+ * within 2^31 up to K = 2^22, which is 1 << 18 chunks. */
 #ifndef TRIT_KERNEL_T2_TEMPLATE_H
 #define TRIT_KERNEL_T2_TEMPLATE_H
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include "kernel/variants.h"
@@ -31,6 +32,7 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 enum { chunks_a_turn = T2_GEMV_SETS > 2 ? 2 : 1 }; /* a chunk takes two sets */
+enum { chunks_a_sum = trit_a8_sum_block / trit_t2_chunk };
 enum { rows_a_vector = T2_BYTES / 4, vectors_a_tile = trit_chunk_bytes / T2_BYTES };
 enum { max_vectors = (int)vectors_a_tile > (int)T2_VECTORS ? (int)vectors_a_tile : (int)T2_VECTORS };
 
@@ -98,15 +100,6 @@ ALWAYS_INLINE void add_tokens(tile *restrict t, size_t chunk, size_t end, int n_
     }
 }
 
-/* sum(q) over chunks [chunk, end) of a token */
-static int32_t token_sum(const int8_t *x, uint32_t k, size_t chunk, size_t end) {
-    const size_t per_sum = trit_a8_sum_block / trit_t2_chunk;
-    const int32_t *sums = trit_a8_sums(x, k);
-    int32_t total = 0;
-    for (size_t i = chunk / per_sum; i < (end + per_sum - 1) / per_sum; i++) total += sums[i];
-    return total;
-}
-
 /* total += (float)(wide - sum) * scale, a row a lane */
 ALWAYS_INLINE void add_scaled(float total[rows_a_vector], t2_wide wide, int32_t sum, const float scale[rows_a_vector]) {
     int32_t lane[rows_a_vector];
@@ -139,7 +132,7 @@ ALWAYS_INLINE void products(const trit_t2_mul *a, uint32_t vector, uint32_t toke
         else
             add_tokens(&t, chunk, end, n_vectors, n_tokens);
         for (int j = 0; j < n_tokens; j++) {
-            const int32_t sum = token_sum(t.x[j], a->k, chunk, end);
+            const int32_t sum = trit_a8_sum(t.x[j], a->k, chunk / chunks_a_sum, end / chunks_a_sum);
             for (int v = 0; v < n_vectors; v++) add_scaled(total[v][j], t.wide[v][j], sum, scale[v] + g * trit_tile_rows);
         }
     }
@@ -177,6 +170,7 @@ static void mul_two(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint32_t
 
 /* Rows go in blocks that stay in the second-level cache while the tokens pass by; a tile's tokens stay in the first level. */
 void T2_MUL(const trit_t2_mul *a, uint32_t row0, uint32_t row1) {
+    assert(row0 % trit_tile_rows == 0);
     const size_t block_bytes = 256 * 1024, tiles = a->w_stride && a->w_stride < block_bytes ? block_bytes / a->w_stride : 1;
     const uint32_t rows = a->n_tokens == 1 ? row1 - row0 : (uint32_t)tiles * trit_tile_rows;
     for (uint32_t first = row0; first < row1;) {

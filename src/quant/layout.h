@@ -1,4 +1,4 @@
-/* Layouts that the kernels share with those who write them. Plain numbers and drawings, no code.
+/* Layouts that the kernels share with those who write them. Drawings, numbers, and where things stand.
  *
  * Tile, the order of weights in memory: 16 rows stand together, so that a vector of int32 lanes has a row a lane, needs no sum
  * across lanes at the end, and reads one stream. A chunk is 64 bytes, four of each row:
@@ -66,6 +66,14 @@ static inline size_t trit_a8_row_bytes(size_t k) {
 
 static inline const int32_t *trit_a8_sums(const int8_t *row, size_t k) {
     return (const int32_t *)(const void *)(row + trit_k256(k));
+}
+
+/* The sum of q over blocks of 64 inputs [first, end). */
+static inline int32_t trit_a8_sum(const int8_t *row, size_t k, size_t first, size_t end) {
+    const int32_t *sums = trit_a8_sums(row, k);
+    int32_t total = 0;
+    for (size_t i = first; i < end; i++) total += sums[i];
+    return total;
 }
 
 static inline const float *trit_a8_scale(const int8_t *row, size_t k) {

@@ -108,7 +108,7 @@ static const shape shapes[] = {
     {1, 5, 1, 0, 5},      {15, 9, 2, 0, 8},      {16, 8, 4, 0, 8},      {100, 45, 3, 16, 45}, {255, 22, 5, 16, 22}, {256, 17, 8, 0, 17},
     {257, 37, 1, 16, 36}, {512, 4, 33, 0, 4},    {640, 27, 33, 16, 27}, {2560, 16, 1, 0, 16}, {2560, 25, 8, 16, 25}, {5460, 6, 2, 0, 6},
     {6912, 7, 5, 0, 7},   {8640, 5, 1, 0, 5},    {8640, 6, 4, 0, 6},    {64, 300, 6, 32, 293}, {300, 8, 1, 0, 0},    {128, 9, 0, 0, 9},
-    {2560, 230, 4, 0, 230}, {96, 64, 12, 16, 64},
+    {2560, 230, 4, 0, 230}, {96, 64, 12, 16, 64}, {8640, 130, 3, 0, 130}, {8640, 130, 9, 16, 130},
 };
 enum { n_shapes = sizeof shapes / sizeof shapes[0] };
 
@@ -300,8 +300,11 @@ static void check_rms_norm(const pair *p) {
             A(p, rms_norm)(a + margin, x, NULL, n, 1e-6f);
             B(p, rms_norm)(b + margin, x, NULL, n, 1e-6f);
             same_floats(p, "without weights", a, b, n + 2 * margin);
-            A(p, rms_norm)(x, x, w, n, 1e-6f);
+            memcpy(a + margin, x, n * sizeof *x);
+            memcpy(b + margin, x, n * sizeof *x);
+            A(p, rms_norm)(a + margin, a + margin, w, n, 1e-6f);
             B(p, rms_norm)(b + margin, b + margin, w, n, 1e-6f);
+            same_floats(p, "in place", a, b, n + 2 * margin);
             free(x), free(w), free(a), free(b);
         }
 }

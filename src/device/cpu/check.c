@@ -1,5 +1,6 @@
 /* Is this build right on this processor? Every kernel variant against its scalar twin on random data, for `trit doctor`; and the
  * lists behind `trit info`. The tests look at far more shapes. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,15 +10,17 @@
 #include "device/cpu/cpu.h"
 #include "quant/layout.h"
 
-/* Odd sizes, so that tails take part: k inputs are two blocks of 256 and a rest. */
-enum { k = 2 * 256 + 75, n_rows = 7, n_tokens = 5, n_groups = (k + 127) / 128, head = 40, n_results = 16 * 1024 };
+/* Odd sizes, so that tails take part: k inputs are two blocks of 256 and a rest, rows a tile and a part of one, tokens the most that a kernel
+ * takes at once and some. */
+enum { k = 2 * 256 + 75, n_rows = 23, n_tokens = 11, n_groups = (k + 127) / 128, head = 40, n_results = 64 * 1024 };
+enum { n_tiles = (n_rows + trit_tile_rows - 1) / trit_tile_rows, padded_rows = n_tiles * trit_tile_rows };
 
 typedef struct bench {
-    _Alignas(64) uint8_t t2[(k + 63) / 64 * 4 * trit_chunk_bytes]; /* one tile */
-    _Alignas(64) int8_t q8[(k + 3) / 4 * trit_chunk_bytes];
+    _Alignas(64) uint8_t t2[n_tiles][(k + 63) / 64 * 4 * trit_chunk_bytes];
+    _Alignas(64) int8_t q8[n_tiles][(k + 3) / 4 * trit_chunk_bytes];
     _Alignas(64) int8_t a8[n_tokens][1024];
     _Alignas(64) float x[n_tokens][k + 5], y[n_tokens][k + 5];
-    float row_scale[trit_tile_rows], group_scale[trit_tile_rows * n_groups], weights[n_rows][k], angle[2][head / 2];
+    float row_scale[padded_rows], group_scale[padded_rows * n_groups], weights[n_rows][k], angle[2][head / 2];
     uint16_t halves[n_rows][k];
     uint8_t cache[n_rows][head * 4];
     float result[n_results];
@@ -32,13 +35,13 @@ static void fill(bench *b) {
     uint64_t c = 0;
     for (size_t i = 0; i < sizeof b->t2; i++) {
         uint64_t r = trit_rng_u64(11, c++);
-        b->t2[i] = (uint8_t)(r % 3 | r / 3 % 3 << 2 | r / 9 % 3 << 4 | r / 27 % 3 << 6);
+        ((uint8_t *)b->t2)[i] = (uint8_t)(r % 3 | r / 3 % 3 << 2 | r / 9 % 3 << 4 | r / 27 % 3 << 6);
     }
     for (size_t t = 0; t < n_tokens; t++)
         for (size_t i = 0; i < k; i++) b->x[t][i] = random_float(&c);
-    for (size_t i = 0; i < sizeof b->q8; i++) b->q8[i] = (int8_t)((int)(trit_rng_u64(11, c++) % 255) - 127);
-    for (size_t i = 0; i < trit_tile_rows; i++) b->row_scale[i] = random_float(&c);
-    for (size_t i = 0; i < trit_tile_rows * n_groups; i++) b->group_scale[i] = random_float(&c);
+    for (size_t i = 0; i < sizeof b->q8; i++) ((int8_t *)b->q8)[i] = (int8_t)((int)(trit_rng_u64(11, c++) % 255) - 127);
+    for (size_t i = 0; i < padded_rows; i++) b->row_scale[i] = random_float(&c);
+    for (size_t i = 0; i < padded_rows * n_groups; i++) b->group_scale[i] = random_float(&c);
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t i = 0; i < k; i++) b->weights[r][i] = random_float(&c);
         for (size_t i = 0; i < k; i++) b->halves[r][i] = (uint16_t)(trit_rng_u64(11, c++) & 0xbbff); /* no infinities, no NaN */
@@ -51,7 +54,7 @@ static void fill(bench *b) {
 
 static void keep(bench *b, const void *p, size_t n) {
     size_t floats = (n + 3) / 4;
-    if (b->n + floats > n_results) return;
+    assert(b->n + floats <= n_results);
     memset(&b->result[b->n], 0, floats * sizeof(float));
     memcpy(&b->result[b->n], p, n);
     b->n += floats;
@@ -62,7 +65,7 @@ static void products(bench *b, const trit_kernels *f) {
         f->a8_quantize(b->a8[t], b->x[t], k);
         keep(b, b->a8[t], trit_a8_row_bytes(k));
     }
-    trit_t2_mul m = {.w = b->t2, .w_stride = sizeof b->t2, .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
+    trit_t2_mul m = {.w = b->t2[0], .w_stride = sizeof b->t2[0], .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
                      .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
     for (m.group = 0; m.group <= 128; m.group += 128) {
         m.w_scale = m.group ? b->group_scale : b->row_scale;
@@ -70,11 +73,11 @@ static void products(bench *b, const trit_kernels *f) {
         f->t2_mul(&m, 0, n_rows);
         for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
     }
-    trit_t2_float_mul mf = {.w = b->t2, .w_stride = sizeof b->t2, .w_scale = b->group_scale, .k = k, .group = 128, .x = b->x[0],
+    trit_t2_float_mul mf = {.w = b->t2[0], .w_stride = sizeof b->t2[0], .w_scale = b->group_scale, .k = k, .group = 128, .x = b->x[0],
                             .x_stride = k + 5, .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
     f->t2_float_mul(&mf, 0, n_rows);
     for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
-    trit_q8_mul q8 = {.w = b->q8, .w_stride = sizeof b->q8, .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
+    trit_q8_mul q8 = {.w = b->q8[0], .w_stride = sizeof b->q8[0], .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
                       .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
     f->q8_mul(&q8, 0, n_rows);
     for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
@@ -136,7 +139,7 @@ static void probes(bench *b, const trit_kernels *f) {
     float whole[16];
     uint8_t codes[128];
     for (int i = 0; i < 16; i++) whole[i] = (float)(i % 4);
-    for (int i = 0; i < 128; i++) codes[i] = b->t2[i] & 3;
+    for (int i = 0; i < 128; i++) codes[i] = b->t2[0][i] & 3;
     uint64_t word = f->probe_read(b->x, 64 * 9);
     int32_t sum = f->probe_int8(codes, b->a8[0], 100);
     float squares = f->probe_float(whole, 1001);
@@ -145,7 +148,7 @@ static void probes(bench *b, const trit_kernels *f) {
 
 static void packed(bench *b, const trit_kernels *f) {
     int8_t *trits = (int8_t *)b->y;
-    const uint8_t *p = b->t2;
+    const uint8_t *p = b->t2[0];
     const bool whole = f->unpack_two_bit(trits, p, sizeof b->t2);
     keep(b, &whole, sizeof whole), keep(b, trits, sizeof b->t2);
     f->unpack_base3(trits, p, sizeof b->t2), keep(b, trits, sizeof b->t2);

@@ -28,7 +28,7 @@ typedef struct bench_case {
 struct trit_kernel_bench {
     void (*fn)(void); /* the variant */
     bench_case shape;
-    uint8_t *w;                 /* [n_rows, stride] */
+    uint8_t *w;                 /* [n_rows, stride], or as much in tiles */
     int8_t *q;                  /* A8 [n_tokens] */
     float *scale, *x, *u, *y;
     size_t stride;
@@ -286,7 +286,7 @@ static bool fill(trit_kernel_bench *b) {
     b->u = floats(widest);
     b->y = floats(c->n_tokens * widest);
     if (!b->w || !b->q || !b->scale || !b->x || !b->u || !b->y) return false;
-    memset(b->w, 0x15, c->n_rows * b->stride); /* codes 1; small numbers in all float types */
+    memset(b->w, 0x15, c->n_rows * b->stride); /* codes 0 and 1; small numbers in all float types */
     for (size_t t = 0; t < c->n_tokens; t++) trit_kernels_for(trit_cpu_scalar)->a8_quantize(b->q + t * a8, b->x + t * c->k, c->k);
     return true;
 }

@@ -16,5 +16,5 @@ static inline t2_wide t2_widen(t2_wide wide, t2_sums sums) {
 }
 
 #define T2_MUL trit_t2_mul_dotprod
-enum { T2_GEMV_SPAN = 1 << 20, T2_GEMM_SPAN = 1 << 20, T2_GEMV_SETS = 1, T2_VECTORS = 4, T2_TOKENS = 4 };
+enum { T2_GEMV_SPAN = 1 << 18, T2_GEMM_SPAN = 1 << 18, T2_GEMV_SETS = 1, T2_VECTORS = 4, T2_TOKENS = 4 };
 #include "kernel/t2_template.h"

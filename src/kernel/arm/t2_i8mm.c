@@ -8,7 +8,7 @@
 #include "kernel/variants.h"
 #include "quant/layout.h"
 
-enum { n_rows = 4, n_tokens = 4, rows_at_once = 64 /* stay in the first-level cache while the tokens pass by */ };
+enum { n_rows = 4, n_tokens = 4, rows_at_once = 64 /* stay in the caches while the tokens pass by */ };
 
 /* sums[p][u] of rows (2 p, 2 p + 1) and tokens (2 u, 2 u + 1) */
 typedef int32x4_t sums_of[2][2];
@@ -25,12 +25,6 @@ static void add_half(sums_of sums, t2_bytes packed, int half, const int8_t *x, s
         const int8x16_t tokens = two_tokens(x + 2 * u * x_stride + 8 * half, x_stride);
         for (int p = 0; p < 2; p++) sums[p][u] = vmmlaq_s32(sums[p][u], rows[p], tokens);
     }
-}
-
-static int32_t sum_of(const int8_t *x, uint32_t k) {
-    int32_t total = 0;
-    for (size_t i = 0; i < trit_k256(k) / trit_a8_sum_block; i++) total += trit_a8_sums(x, k)[i];
-    return total;
 }
 
 /* Rows r .. r + 3, those from row1 on not written, by tokens t .. t + 3, whose sums of q are token_sum. */
@@ -55,9 +49,10 @@ static void tile(const trit_t2_mul *a, uint32_t r, uint32_t row1, uint32_t t, co
 }
 
 static void block(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint32_t tokens) {
+    const size_t n_sums = trit_k256(a->k) / trit_a8_sum_block;
     for (uint32_t t = 0; t < tokens; t += n_tokens) {
         int32_t token_sum[n_tokens];
-        for (uint32_t j = 0; j < n_tokens; j++) token_sum[j] = sum_of(a->x + (t + j) * a->x_stride, a->k);
+        for (uint32_t j = 0; j < n_tokens; j++) token_sum[j] = trit_a8_sum(a->x + (t + j) * a->x_stride, a->k, 0, n_sums);
         for (uint32_t r = row0; r < row1; r += n_rows) tile(a, r, row1, t, token_sum);
     }
 }

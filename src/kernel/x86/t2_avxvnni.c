@@ -11,5 +11,5 @@ static inline t2_wide t2_widen(t2_wide wide, t2_sums sums) {
 }
 
 #define T2_MUL trit_t2_mul_avxvnni
-enum { T2_GEMV_SPAN = 1 << 20, T2_GEMM_SPAN = 1 << 20, T2_GEMV_SETS = 2, T2_VECTORS = 1, T2_TOKENS = 8 };
+enum { T2_GEMV_SPAN = 1 << 18, T2_GEMM_SPAN = 1 << 18, T2_GEMV_SETS = 2, T2_VECTORS = 1, T2_TOKENS = 8 };
 #include "kernel/t2_template.h"
