@@ -1,7 +1,6 @@
 /* trit pull: models of the Hugging Face hub into the store. */
 #include "command.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/error.h"

@@ -6,7 +6,7 @@
 #include "load.h"
 #include "trit/hub.h"
 
-/* Where a pull shows how far it is. Zero-initialise, give it to trit_pulling, end it with trit_progress_fini(&bar). */
+/* Where a pull shows how far it is. Zero-initialise, give it to trit_pulling_start, end it with trit_progress_fini(&bar). */
 typedef struct trit_pulling {
     trit_progress bar;
     bool quiet;

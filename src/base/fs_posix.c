@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/os.h"
 
 enum { max_path = 4096 };
 
@@ -93,8 +94,7 @@ void trit_fs_names_fini(trit_fs_names *names) {
 trit_status trit_fs_make_link(const char *target, const char *path, trit_error *err) {
     char beside[max_path];
     /* A link of another name that then takes the place: at no moment is there none. */
-    if (snprintf(beside, sizeof beside, "%s.%ld.part", path, (long)getpid()) >= (int)sizeof beside)
-        return trit_error_set(err, trit_io, "%.200s...: the path is too long", path);
+    if (!trit_os_name_beside(beside, sizeof beside, path)) return trit_error_set(err, trit_io, "%.200s...: the path is too long", path);
     (void)unlink(beside);
     if (symlink(target, beside) != 0) return fail(path, err);
     if (rename(beside, path) == 0) return trit_ok;

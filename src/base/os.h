@@ -46,6 +46,9 @@ TRIT_MUST_CHECK trit_status trit_os_make_dir(const char *path, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_os_move_dir(const char *from, const char *to, trit_error *err);
 void trit_os_remove_dir(const char *path);
 
+/* A name in the folder of `path` for what is to take its place: PATH.PID-N.part, another one each time. false: too long. */
+bool trit_os_name_beside(char *out, size_t size, const char *path);
+
 /* Replaces `path` by data[0..n) at once: written beside it, flushed, renamed. Errors: io. */
 TRIT_MUST_CHECK trit_status trit_os_write_file(const char *path, const void *data, size_t n, trit_error *err);
 

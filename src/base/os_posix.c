@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,10 +229,15 @@ static bool write_all(int fd, const char *p, size_t n) {
     return true;
 }
 
+bool trit_os_name_beside(char *out, size_t size, const char *path) {
+    static atomic_uint n_names;
+    const int n = snprintf(out, size, "%s.%ld-%u.part", path, (long)getpid(), atomic_fetch_add(&n_names, 1));
+    return n >= 0 && (size_t)n < size;
+}
+
 trit_status trit_os_write_file(const char *path, const void *data, size_t n, trit_error *err) {
     char beside[4096];
-    int len = snprintf(beside, sizeof beside, "%s.%ld.part", path, (long)getpid());
-    if (len < 0 || (size_t)len >= sizeof beside) return trit_error_set(err, trit_io, "%s: the path is too long", path);
+    if (!trit_os_name_beside(beside, sizeof beside, path)) return trit_error_set(err, trit_io, "%s: the path is too long", path);
     int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) return trit_error_set(err, trit_io, "%s: %s", beside, strerror(errno));
     bool written = write_all(fd, data, n) && fsync(fd) == 0;

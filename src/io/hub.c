@@ -198,6 +198,8 @@ static trit_status set_up(pull *p, const char *ref, const trit_hub_opts *o, trit
     trit_status status = trit_hub_ref_parse(&p->ref, ref, false, err);
     if (status == trit_ok && o->revision && *p->ref.revision && strcmp(o->revision, p->ref.revision) != 0)
         status = trit_error_set(err, trit_arg, "two revisions: \"%s\" and \"%s\"", p->ref.revision, o->revision);
+    if (status == trit_ok && o->n_include && *p->ref.file)
+        status = trit_error_set(err, trit_arg, "hf:%s:%s names one file, and --include others: one of them", p->ref.repo, p->ref.file);
     if (status == trit_ok && o->revision && !trit_hub_is_safe_file(trit_str_from(o->revision)))
         status = trit_error_set(err, trit_arg, "\"%s\" is no branch, tag or commit", o->revision);
     if (status == trit_ok && o->revision && strlen(o->revision) >= trit_hub_max_revision)

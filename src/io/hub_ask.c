@@ -102,9 +102,17 @@ trit_status trit_hub_again(trit_hub_patience *p, const trit_http_transfer *t, bo
 
 /* ---- Small documents ---- */
 
+typedef struct answer {
+    trit_text *body; /* NULL: the head alone is wanted */
+    trit_status fault;
+} answer;
+
 static bool keep(trit_http_transfer *t, const char *data, size_t n) {
-    trit_text *body = t->user;
-    return !body || (body->n + n <= max_answer_bytes && trit_text_append(body, data, n));
+    answer *a = t->user;
+    if (!a->body) return true;
+    if (n > max_answer_bytes - a->body->n) a->fault = trit_format;
+    else if (!trit_text_append(a->body, data, n)) a->fault = trit_memory;
+    return a->fault == trit_ok;
 }
 
 static trit_status may_go_on(const trit_hub_opts *o, trit_error *err) {
@@ -135,10 +143,13 @@ trit_status trit_hub_ask(trit_http *h, const char *url, const char *what, const 
                          trit_error *err) {
     trit_hub_patience patience = {0};
     for (;;) {
-        trit_http_transfer t = {.url = url, .head_only = !body, .body = keep, .user = body};
+        answer a = {.body = body};
+        trit_http_transfer t = {.url = url, .head_only = !body, .body = keep, .user = &a};
         if (body) body->n = 0;
         trit_status status = run(h, &t, o, err);
         if (status != trit_ok) return status;
+        if (a.fault == trit_memory) return trit_error_memory(err, max_answer_bytes, what);
+        if (a.fault != trit_ok) return trit_error_set(err, a.fault, "%s: the hub's answer is longer than %d MiB", what, max_answer_bytes >> 20);
         const bool is_short = body && t.head.has_length && body->n != t.head.length;
         if (t.status == trit_ok && !is_short && (t.head.code == 200 || (!body && t.head.hash[0] && t.head.code < 400))) {
             *head = t.head;

@@ -8,7 +8,7 @@ trit_status trit_http_new(trit_http **out, const char *endpoint, const char *tok
     return trit_error_set(err, trit_unsupported, "%s: this trit was built without libcurl and cannot fetch models", endpoint);
 }
 
-/* Without a session nothing below is ever called. */
+/* Without a session only trit_http_free is called, with NULL. */
 
 void trit_http_free(trit_http *h) {
     (void)h;

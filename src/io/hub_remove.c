@@ -147,7 +147,8 @@ trit_status trit_hub_remove(const char *text, uint64_t *n_bytes, trit_error *err
     if (is_busy(c.folder)) return trit_error_set(err, trit_io, "%s: is being pulled right now", text);
     const uint64_t before = blob_bytes(c.folder);
     status = *ref.file || *ref.revision ? remove_part(&c, &ref, text, err) : remove_repo(c.folder, err);
-    if (status == trit_ok) *n_bytes = before - blob_bytes(c.folder);
+    const uint64_t after = blob_bytes(c.folder);
+    if (status == trit_ok) *n_bytes = before > after ? before - after : 0; /* others may have added some */
     return status;
 }
 
@@ -162,12 +163,17 @@ static trit_status remove_partial_of(void *user, const char *folder, trit_error 
     if (status == trit_ok) status = trit_fs_list(&names, blobs, err);
     for (size_t i = 0; i < names.n && status == trit_ok; i++) {
         if (!trit_path_has_suffix(names.item[i], ".incomplete")) continue;
+        trit_fs_lock lock = {0}; /* so that no pull opens the file while it goes */
+        bool held = false;
         status = trit_hub_path(path, err, "%s/%.*s.lock", locks, (int)strcspn(names.item[i], "."), names.item[i]);
-        if (status != trit_ok || is_locked(path)) continue;
+        if (status == trit_ok) status = trit_fs_make_dirs(locks, err);
+        if (status == trit_ok) status = trit_fs_lock_try(&lock, path, &held, err);
+        if (status != trit_ok || !held) continue;
         status = trit_hub_path(path, err, "%s/%s", blobs, names.item[i]);
         const uint64_t n = trit_fs_look_here(path).n_bytes;
         if (status == trit_ok) status = trit_fs_remove(path, err);
         if (status == trit_ok) *n_bytes += n;
+        trit_fs_lock_release(&lock);
     }
     trit_fs_names_fini(&names);
     return status;

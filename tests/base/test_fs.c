@@ -1,6 +1,7 @@
 /* Folders, links, locks and growing files. */
 #include "test.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,6 +55,31 @@ static void links(void **state) {
     assert_ok(trit_fs_remove("top/gone", &err));
     assert_int_equal(trit_fs_look_here("top/gone").kind, trit_fs_absent);
     assert_int_equal(trit_fs_look("top/kept/file").kind, trit_fs_file);
+}
+
+static void *link_often(void *arg) {
+    trit_error own_error;
+    bool *failed = arg;
+    for (int i = 0; i < 500; i++) *failed |= trit_fs_make_link("target", "top/link", &own_error) != trit_ok;
+    return NULL;
+}
+
+/* Threads that make one link get in nobody's way, and leave nothing beside it. */
+static void one_link_by_threads(void **state) {
+    (void)state;
+    enum { n_threads = 4 };
+    pthread_t thread[n_threads];
+    bool failed[n_threads] = {false};
+    trit_fs_names names;
+    assert_ok(trit_fs_make_dirs("top", &err));
+    for (int i = 0; i < n_threads; i++) assert_int_equal(pthread_create(&thread[i], NULL, link_often, &failed[i]), 0);
+    for (int i = 0; i < n_threads; i++) {
+        pthread_join(thread[i], NULL);
+        assert_false(failed[i]);
+    }
+    assert_ok(trit_fs_list(&names, "top", &err));
+    assert_int_equal(names.n, 1);
+    trit_fs_names_fini(&names);
 }
 
 static void growing(void **state) {
@@ -115,6 +141,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(folders, set_up),
         cmocka_unit_test_setup(links, set_up),
+        cmocka_unit_test_setup(one_link_by_threads, set_up),
         cmocka_unit_test_setup(growing, set_up),
         cmocka_unit_test_setup(locks, set_up),
     };

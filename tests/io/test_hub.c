@@ -173,6 +173,7 @@ static void a_folder(void **state) {
     assert_int_equal(check_store(), 7);
     trit_hub_snapshot_fini(&s);
     expect_refused_with("hf:org/name", &(trit_hub_opts){.include = (const char *[]){"nothing*"}, .n_include = 1}, trit_arg, "nothing*");
+    expect_refused_with("hf:org/name:empty.txt", &(trit_hub_opts){.include = include, .n_include = 2}, trit_arg, "--include");
     /* Only a look. */
     s = (trit_hub_snapshot){0};
     assert_ok(trit_hub_pull(&s, "hf:org/name:consolidated.safetensors", &(trit_hub_opts){.look = true}, &err));
@@ -532,11 +533,21 @@ static void unsafe_names(void **state) {
         hub.api = answers[i];
         expect_refused("hf:org/name", trit_format, "hf:org/name");
     }
+    /* An answer without an end is not asked for again. */
+    char *endless = malloc((33 << 20) + 1);
+    assert_non_null(endless);
+    memset(endless, ' ', 33 << 20);
+    endless[33 << 20] = '\0';
+    hub.api = endless;
+    atomic_store(&hub.n_requests, 0);
+    expect_refused("hf:org/name", trit_format, "32 MiB");
+    assert_int_equal(atomic_load(&hub.n_requests), 1);
     hub.api = "{\"sha\": \"0123456789abcdef0123456789abcdef01234567\", \"siblings\": [{\"rfilename\": \"a.gguf\", "
               "\"lfs\": {\"size\": 9007199254740993000, \"sha256\": "
               "\"0000000000000000000000000000000000000000000000000000000000000000\"}}]}";
     expect_refused("hf:org/name", trit_io, "room");
     hub_stop(&hub);
+    free(endless);
 }
 
 /* A mirror that lists names alone. */

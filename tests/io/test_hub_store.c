@@ -223,6 +223,13 @@ static void lists_and_removals(void **state) {
     assert_true(list.item[3].files[0].is_partial);
     trit_hub_snapshots_fini(&list);
     /* Partial files; one revision, whose other files stay; a file; the rest. */
+    trit_fs_lock lock = {0};
+    bool held;
+    assert_ok(trit_fs_lock_try(&lock, "hub/.locks/models--y/0000.lock", &held, &err));
+    assert_true(held);
+    assert_ok(trit_hub_remove_partial(&n, &err)); /* that one is being pulled */
+    assert_int_equal(n, 0);
+    trit_fs_lock_release(&lock);
     assert_ok(trit_hub_remove_partial(&n, &err));
     assert_int_equal(n, 77);
     assert_ok(trit_hub_remove("hf:org/x@refs/pr/1", &n, &err));
