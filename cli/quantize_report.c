@@ -167,8 +167,10 @@ static int worst_first(const void *a, const void *b) {
     return x->t.sqnr_db < y->t.sqnr_db ? -1 : x->t.sqnr_db > y->t.sqnr_db ? 1 : strcmp(x->name, y->name);
 }
 
+/* Not a number: it was not measured. */
 static void put_db(trit_html *p, double db) {
-    if (isinf(db)) trit_html_printf(p, "<td>exact</td>");
+    if (isnan(db)) trit_html_printf(p, "<td>-</td>");
+    else if (isinf(db)) trit_html_printf(p, "<td>exact</td>");
     else trit_html_printf(p, "<td>%.2f</td>", db);
 }
 
@@ -183,8 +185,8 @@ static void put_matrix(trit_html *p, const trit_report_row *row, bool predicted,
     put_db(p, t->sqnr_db);
     trit_html_printf(p, "<td class=\"bar\"><i%s style=\"width:%.1f%%\"></i></td>", t->sqnr_db < 20 ? " class=\"low\"" : "", share);
     trit_html_printf(p, "<td>%.6f</td><td>%.4g</td>", t->cosine, t->max_error);
-    if (weighted) put_db(p, isnan(t->weighted_sqnr_db) ? (double)INFINITY : t->weighted_sqnr_db);
-    if (predicted) put_db(p, isnan(t->predicted_sqnr_db) ? (double)INFINITY : t->predicted_sqnr_db);
+    if (weighted) put_db(p, t->weighted_sqnr_db);
+    if (predicted) put_db(p, t->predicted_sqnr_db);
     trit_html_printf(p, "</tr>\n");
 }
 

@@ -2,26 +2,9 @@
 # trit quantize as its users meet it: a float model made of the built-in one, schemes, policies, rules, a budget, reports, exit codes.
 set -eu
 
-[ -x "${TRIT_PROGRAM-}" ] || exit 77
-t() { "$TRIT_PROGRAM" "$@"; }
+# shellcheck source=tests/shell.sh
+. "$TRIT_SOURCE/tests/shell.sh"
 model=$TRIT_SOURCE/models/story.gguf
-
-fail() {
-    echo "$1"
-    cat out err 2>/dev/null
-    exit 1
-}
-# expect CODE arguments...: runs the program with its output in `out` and `err`
-expect() {
-    expected=$1 code=0
-    shift
-    t "$@" >out 2>err || code=$?
-    [ "$code" = "$expected" ] || fail "trit $*: exit $code instead of $expected"
-    [ "$expected" = 0 ] || [ "$(grep -v -c mended: err)" = 1 ] || fail "trit $*: not one line of error"
-}
-says() {
-    grep -q -- "$1" "$2" || fail "no \"$1\" in $2"
-}
 rm -rf ./*
 
 # The built-in model is ternary: it stays so, whatever the policy, but its embeddings are quantized.
@@ -60,11 +43,13 @@ expect 0 quantize float.gguf s.gguf --policy policy.txt --json
 says '"type": "Q4_K"' out
 says '"scheme": "kept"' out
 
-# A budget is kept, and more bytes never give more error.
+# A budget is kept. The plan says nothing of what a rule names, and the report does not call that exact.
 expect 0 quantize float.gguf b1.gguf --budget 2.5M --json
 says '"predicted_sqnr_db":' out
 [ "$(sed -n 's/.*"bytes_out": \([0-9]*\).*/\1/p' out | head -n 1)" -le 2500000 ] || fail "beyond the budget"
-expect 2 quantize float.gguf b2.gguf --budget 1k
+expect 0 quantize float.gguf b2.gguf --budget 2.5M --rule 'token_embd.*=q4_0' --report b2.html
+[ "$(grep -c '<td>-</td>' b2.html)" = 1 ] || fail "not one matrix without a plan"
+expect 2 quantize float.gguf b3.gguf --budget 1k
 says 'at least' err
 
 # Calibrated by a text.
