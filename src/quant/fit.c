@@ -66,6 +66,13 @@ static float stretch(int guess, size_t n, int hi) {
     return low + (high - low) * t * t;
 }
 
+/* Weights that are all zero, of columns that a calibration never saw in use, say nothing: then all values count alike. */
+static const float *that_weigh(const float *w, size_t n) {
+    for (size_t i = 0; w && i < n; i++)
+        if (w[i] > 0) return w;
+    return NULL;
+}
+
 typedef struct best_scale {
     double explained; /* of the sum of w x^2 */
     float d;
@@ -91,6 +98,7 @@ float trit_fit_scale(const float *x, const float *w, size_t n, int lo, int hi) {
     for (size_t i = 0; i < n; i++)
         if (fabsf(x[i]) > fabsf(furthest)) furthest = x[i];
     if (furthest == 0 || !isfinite(1 / furthest)) return 0;
+    w = that_weigh(w, n);
     for (int guess = 0; guess < n_guesses; guess++) {
         const float more = stretch(guess, n, hi);
         try_scale(&best, x, w, n, (float)hi * more / furthest, lo, hi);
@@ -126,6 +134,7 @@ static void try_affine(best_fit *best, const float *x, const float *w, size_t n,
 trit_fit trit_fit_affine(const float *x, const float *w, size_t n, int hi, bool below) {
     float min = n ? x[0] : 0, max = min;
     double weight = 0, mean = 0;
+    w = that_weigh(w, n);
     for (size_t i = 0; i < n; i++) {
         min = x[i] < min ? x[i] : min;
         max = x[i] > max ? x[i] : max;

@@ -129,7 +129,31 @@ static void affine(void **state) {
     (void)trit_fit_affine(odd, NULL, 3, 15, true);
 }
 
+/* Weights that are all zero are as weights that are all alike, in the fits and in blocks of every type that takes weights. */
+static void without_weight(void **state) {
+    (void)state;
+    static const float none[n_cols];
+    float alike[n_cols];
+    uint8_t plain[n_cols * 4], weighted[n_cols * 4];
+    draw();
+    for (int i = 0; i < n_cols; i++) alike[i] = 1;
+    for (size_t count = 16; count <= 256; count *= 2) {
+        assert_true(trit_fit_scale(x, none, count, -4, 3) == trit_fit_scale(x, NULL, count, -4, 3) && trit_fit_scale(x, none, count, -4, 3) != 0);
+        const trit_fit f = trit_fit_affine(x, none, count, 15, true), g = trit_fit_affine(x, NULL, count, 15, true);
+        assert_true(f.d == g.d && f.offset == g.offset && f.d > 0);
+    }
+    for (int d = 0; d < trit_n_dtypes; d++) {
+        const trit_quant_format *f = trit_quant_format_of((trit_dtype)d);
+        uint64_t n_bytes;
+        if (!f || !f->pack_by || !trit_dtype_n_bytes((trit_dtype)d, 1, n_cols, &n_bytes)) continue;
+        f->pack_by(x, alike, n_cols, plain);
+        f->pack_by(x, none, n_cols, weighted);
+        if (memcmp(plain, weighted, n_bytes) != 0) fail_msg("%s: other bytes with weights of zero", trit_dtype_info((trit_dtype)d)->label);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(against_ggml), cmocka_unit_test(against_brute_force), cmocka_unit_test(affine)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(against_ggml), cmocka_unit_test(against_brute_force), cmocka_unit_test(affine),
+                                       cmocka_unit_test(without_weight)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
