@@ -32,7 +32,7 @@ static const trit_option options[] = {
     {"rule", 0, trit_opt_list, AT(rules), "PATTERN=SCHEME", 0, 0,
      "what some matrices become, by their names with * and ?: before --scheme and --policy, the first that fits counts; \"keep\" leaves them as they are"},
     {"policy", 0, trit_opt_text, AT(policy), "NAME|FILE", 0, 0,
-     "conservative, balanced (without --scheme), aggressive, or a file of lines \"PATTERN SCHEME\""},
+     TRIT_POLICIES ", or a file of lines \"PATTERN SCHEME\" (without this and --scheme: balanced)"},
     {"budget", 0, trit_opt_text, AT(budget), "BYTES", 0, 0, "the types of least error that fit into so many bytes of tensors (500M, 2.5G: powers of 1000)"},
     {"calibrate", 0, trit_opt_file, AT(calibrate), "FILE", 0, 0, "a text: errors weigh as the model's activations on it do"},
     {"calibrate-tokens", 0, trit_opt_int, AT(tokens), "N", 2, 1 << 24, "of the text, at most"},
@@ -97,7 +97,7 @@ static trit_status read_policy(work *w, trit_error *err) {
     }
     if (text) return append(&w->policy, text, strlen(text)) ? trit_ok : trit_error_memory(err, w->policy.n, "the rules");
     const trit_status status = trit_input_read(&w->policy, name, err);
-    if (status != trit_ok) return trit_error_set(err, trit_arg, "--policy %.100s: none of conservative, balanced and aggressive, and no file", name);
+    if (status != trit_ok) return trit_error_set(err, trit_arg, "--policy %.100s: none of " TRIT_POLICIES ", and no file", name);
     return memchr(w->policy.data, 0, w->policy.n) ? trit_error_set(err, trit_arg, "--policy %.100s: no text", name) : trit_ok;
 }
 

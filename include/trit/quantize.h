@@ -62,7 +62,8 @@ typedef struct trit_quantize_opts {
 TRIT_API TRIT_MUST_CHECK trit_status trit_quantize(const char *in, const char *out, const trit_quantize_opts *opts,
                                                    trit_convert_report *report, trit_error *err);
 
-/* Rules of a policy by its name (conservative, balanced, aggressive), or NULL. Static. */
+/* Rules of a policy by its name, one of TRIT_POLICIES, or NULL. Static. */
+#define TRIT_POLICIES "conservative, balanced, aggressive"
 TRIT_API const char *trit_policy_text(const char *name);
 
 #ifdef __cplusplus

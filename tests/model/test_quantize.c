@@ -50,10 +50,13 @@ static void recipes(void **state) {
         assert_non_null(strstr(err.message, "policy, line 2: "));
         trit_recipe_fini(&r);
     }
-    for (int i = 0; i < 3; i++) {
-        assert_ok(trit_recipe_add(&r, trit_policy_text((const char *const[]){"conservative", "balanced", "aggressive"}[i]), false, "policy", &err));
+    char known[] = TRIT_POLICIES;
+    int n_known = 0;
+    for (char *name = strtok(known, ", "); name; name = strtok(NULL, ", "), n_known++) {
+        assert_ok(trit_recipe_add(&r, trit_policy_text(name), false, name, &err));
         trit_recipe_fini(&r);
     }
+    assert_int_equal(n_known, 3);
 }
 
 /* ---- Models ---- */
@@ -137,6 +140,33 @@ static void carriers(void **state) {
     }
 }
 
+/* The folder's packed type has its scale in a tensor beside it: projections get that, and back in GGUF are what the scheme is there; tables
+ * have no place for it. */
+static void packed_in_folder(void **state) {
+    (void)state;
+    static const char up[] = "blk.0.ffn_up.weight";
+    trit_model *m[2];
+    const trit_tensor *t[2];
+    seen s = quantize(float_model(), OUT("packed"), (trit_quantize_opts){.convert.hugging_face = true, .rules = "blk.* hf_ternary"},
+                      "model.layers.0.mlp.up_proj.weight");
+    assert_string_equal(s.type, "HF_TERNARY");
+    assert_ok(trit_convert(OUT("packed"), OUT("packed.gguf"), NULL, NULL, &err));
+    (void)quantize(float_model(), OUT("direct.gguf"), (trit_quantize_opts){.rules = "blk.* i2_s"}, NULL);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(trit_model_open(&m[i], i ? OUT("direct.gguf") : OUT("packed.gguf"), NULL, &err));
+        t[i] = trit_source_find(&m[i]->source, up, NULL);
+        assert_true(t[i] && t[i]->dtype == trit_dtype_i2_s);
+    }
+    assert_int_equal(t[0]->n_bytes, t[1]->n_bytes);
+    assert_memory_equal(t[0]->data, t[1]->data, t[0]->n_bytes);
+    for (int i = 0; i < 2; i++) trit_model_close(m[i]);
+    s = quantize(float_model(), OUT("packed"), (trit_quantize_opts){.convert.hugging_face = true, .rules = "token_embd.weight hf_ternary"},
+                 "model.embed_tokens.weight");
+    assert_string_equal(s.type, "F16");
+    const trit_quantize_opts forced = {.convert.hugging_face = true, .rules = "token_embd.weight ternary@hf_ternary"};
+    assert_int_equal(trit_quantize(float_model(), OUT("packed"), &forced, NULL, &err), trit_unsupported);
+}
+
 /* "*" with three levels leaves the embeddings alone, and a warning says what such a model is. */
 static void crude(void **state) {
     (void)state;
@@ -213,6 +243,7 @@ static void calibration(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(globs), cmocka_unit_test(recipes), cmocka_unit_test(ternary_is_kept), cmocka_unit_test(carriers),
+        cmocka_unit_test(packed_in_folder),
         cmocka_unit_test(crude), cmocka_unit_test(budgets), cmocka_unit_test(calibration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

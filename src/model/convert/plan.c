@@ -212,7 +212,7 @@ static trit_status add_linear(trit_convert_job *job, const char *name, const cha
     if (status != trit_ok) return status;
     settle(t, &draft);
     job->n_exact += draft.role == trit_role_ternary && draft.linear.is_exact && trit_quant_format_of(draft.dtype)->trits;
-    if (draft.dtype == trit_dtype_hf_ternary && draft.role == trit_role_ternary) status = add_scale(job, name, err);
+    if (draft.dtype == trit_dtype_hf_ternary && draft.role != trit_role_copy) status = add_scale(job, name, err);
     if (status == trit_ok && p->scale && draft.role == trit_role_copy) {
         snprintf(other, sizeof other, "%s%s", base, job->m->source.gguf ? ".scale" : ".weight_scale");
         status = add_copy(job, other, p->scale, err);

@@ -10,13 +10,16 @@
 
 /* ---- Which type ---- */
 
-/* Do the type's blocks hold the scheme's levels, and does no block reach over what shares a scale? */
-static bool holds(trit_dtype dtype, const trit_scheme *s, const trit_quant_matrix *m) {
+/* Do the type's blocks hold the scheme's levels, and does no block reach over what shares a scale? HF_TERNARY has its scale in a tensor
+ * beside it, which only projections have a name for. */
+static bool holds(trit_dtype dtype, const trit_scheme *s, const trit_linear *l) {
+    const trit_quant_matrix *m = &l->matrix;
     const trit_quant_format *f = trit_quant_format_of(dtype);
     const uint32_t block = trit_dtype_info(dtype)->block;
     int low, high;
     trit_scheme_levels(s, &low, &high);
     const bool trits = s->kind != trit_scheme_asymmetric && high == 1;
+    if (dtype == trit_dtype_hf_ternary && !l->format) return false;
     if (f->pack_trits) return trits && s->grain == trit_grain_tensor && s->bits != 1 && m->n_rows * m->n_cols % 128 == 0;
     if (trit_dtype_is_float(dtype)) return f->pack != NULL;
     if (m->n_cols % block || (s->grain == trit_grain_group && s->group % block)) return false;
@@ -32,17 +35,17 @@ trit_status trit_convert_carrier(trit_dtype *out, const trit_convert_tensor *t, 
     trit_scheme_text(&target->scheme, text);
     if (target->dtype != trit_n_dtypes && !target->is_type) {
         *out = target->dtype;
-        if (holds(*out, &target->scheme, &t->linear.matrix) && trit_convert_can_hold(t->job, *out)) return trit_ok;
+        if (holds(*out, &target->scheme, &t->linear) && trit_convert_can_hold(t->job, *out)) return trit_ok;
         return trit_error_set(err, trit_unsupported, "tensor %s: %" PRIu64 " rows of %" PRIu64 " columns as %s: %s cannot hold them", t->key,
                               t->linear.matrix.n_rows, t->linear.matrix.n_cols, text, trit_dtype_info(*out)->label);
     }
-    if (target->is_type && holds(target->dtype, &target->scheme, &t->linear.matrix) && trit_convert_can_hold(t->job, target->dtype)) {
+    if (target->is_type && holds(target->dtype, &target->scheme, &t->linear) && trit_convert_can_hold(t->job, target->dtype)) {
         *out = target->dtype;
         return trit_ok;
     }
     *out = trit_dtype_f16;
     for (size_t i = sizeof order / sizeof order[0]; i-- > 0;)
-        if (trit_convert_can_hold(t->job, order[i]) && holds(order[i], &target->scheme, &t->linear.matrix)) *out = order[i];
+        if (trit_convert_can_hold(t->job, order[i]) && holds(order[i], &target->scheme, &t->linear)) *out = order[i];
     t->job->n_widened += target->is_type;
     return trit_ok;
 }
