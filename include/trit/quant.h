@@ -26,6 +26,8 @@ typedef enum trit_scheme_grain { trit_grain_tensor, trit_grain_row, trit_grain_g
 /* What the levels span: all values; all but the outermost; or what gives the least squared error. */
 typedef enum trit_scheme_range { trit_range_full, trit_range_percentile, trit_range_mse } trit_scheme_range;
 
+/* Made by trit_scheme_parse, or filled in within the bounds that the fields name: the functions below rely on them (builds with assertions
+ * stop where `bits` or `group` is beyond). */
 typedef struct trit_scheme {
     trit_scheme_kind kind;
     uint32_t bits; /* 1 to 8; of ternary 2 */

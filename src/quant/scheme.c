@@ -1,4 +1,5 @@
 /* Schemes: which integers stand for floats, what shares a scale, and how the scale is found. See trit/quant.h. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,13 +95,18 @@ void trit_scheme_text(const trit_scheme *s, char out[trit_scheme_text_max]) {
 
 /* ---- Sizes ---- */
 
+/* What callers of the public functions keep to; see trit_scheme. */
+#define ASSERT_GROUP(s) assert((s)->grain != trit_grain_group || (s)->group == 32 || (s)->group == 64 || (s)->group == 128 || (s)->group == 256)
+
 void trit_scheme_levels(const trit_scheme *s, int *low, int *high) {
+    assert(s->bits >= 1 && s->bits <= 8);
     const int top = 1 << (s->bits - 1);
     *high = s->kind == trit_scheme_asymmetric ? 2 * top - 1 : s->kind == trit_scheme_ternary || top == 1 ? 1 : top - 1;
     *low = s->kind == trit_scheme_asymmetric ? 0 : -*high;
 }
 
 uint64_t trit_scheme_n_scales(const trit_scheme *s, uint64_t n_rows, uint64_t n_cols) {
+    ASSERT_GROUP(s);
     if (s->grain == trit_grain_tensor) return 1;
     return s->grain == trit_grain_row ? n_rows : n_rows * ((n_cols + s->group - 1) / s->group);
 }
@@ -186,6 +192,7 @@ void trit_scheme_restore(trit_scheme_scale by, const int16_t *level, size_t n, f
 
 void trit_scheme_quantize_matrix(const trit_scheme *s, const float *x, uint64_t n_rows, uint64_t n_cols, int16_t *level,
                                  trit_scheme_scale *scales) {
+    ASSERT_GROUP(s);
     const uint64_t n = n_rows * n_cols, row = n_cols ? n_cols : 1;
     const uint64_t step = s->grain == trit_grain_tensor ? n : s->grain == trit_grain_row ? n_cols : s->group;
     for (uint64_t at = 0; at < n;) {
