@@ -63,6 +63,8 @@ typedef struct trit_fs_lock {
 
 /* *held tells whether it was free; it does not wait. Errors: io. */
 TRIT_MUST_CHECK trit_status trit_fs_lock_try(trit_fs_lock *lock, const char *path, bool *held, trit_error *err);
+/* The same beside others that share it; who has it by trit_fs_lock_try has it alone. */
+TRIT_MUST_CHECK trit_status trit_fs_lock_share(trit_fs_lock *lock, const char *path, bool *held, trit_error *err);
 void trit_fs_lock_release(trit_fs_lock *lock);
 
 #endif

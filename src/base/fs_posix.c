@@ -188,11 +188,11 @@ void trit_fs_grow_close(trit_fs_grow *f) {
     *f = (trit_fs_grow){0};
 }
 
-trit_status trit_fs_lock_try(trit_fs_lock *lock, const char *path, bool *held, trit_error *err) {
+static trit_status take_lock(trit_fs_lock *lock, const char *path, int how, bool *held, trit_error *err) {
     const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0664);
     if (fd < 0) return fail(path, err);
     struct stat mine, named;
-    *held = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    *held = flock(fd, how | LOCK_NB) == 0;
     if (!*held && errno != EWOULDBLOCK && errno != EINTR) {
         const trit_status status = fail(path, err);
         close(fd);
@@ -203,6 +203,14 @@ trit_status trit_fs_lock_try(trit_fs_lock *lock, const char *path, bool *held, t
     if (*held) lock->fd = fd + 1;
     else close(fd);
     return trit_ok;
+}
+
+trit_status trit_fs_lock_try(trit_fs_lock *lock, const char *path, bool *held, trit_error *err) {
+    return take_lock(lock, path, LOCK_EX, held, err);
+}
+
+trit_status trit_fs_lock_share(trit_fs_lock *lock, const char *path, bool *held, trit_error *err) {
+    return take_lock(lock, path, LOCK_SH, held, err);
 }
 
 void trit_fs_lock_release(trit_fs_lock *lock) {

@@ -10,6 +10,8 @@
 #include "io/hub.h"
 #include "io/path.h"
 
+enum { lock_poll_ms = 50 };
+
 typedef struct pull {
     const trit_hub_opts *o;
     trit_hub_ref ref;
@@ -20,6 +22,7 @@ typedef struct pull {
     trit_hub_tree tree;
     char file[trit_hub_max_file];
     uint64_t n_missing; /* bytes */
+    trit_fs_lock lock;  /* of the model, from before the first byte until all is linked */
 } pull;
 
 static trit_status connect(pull *p, trit_error *err) {
@@ -115,9 +118,22 @@ static trit_status count_missing(pull *p, trit_error *err) {
     return trit_ok;
 }
 
+/* Whoever removes the model ends that first. Where nothing is to come nothing is locked: the store may be one to read alone. */
+static trit_status lock_model(pull *p, trit_error *err) {
+    bool held = !p->n_missing;
+    while (!held) {
+        const trit_status status = trit_hub_cache_lock(p->cache.locks, false, &p->lock, &held, err);
+        if (status != trit_ok || held) return status;
+        if (p->o->progress && !p->o->progress(p->o->user, 0, 0)) return trit_error_set(err, trit_cancelled, "interrupted");
+        trit_os_sleep_ms(lock_poll_ms);
+    }
+    return trit_ok;
+}
+
 static trit_status make_room(pull *p, trit_error *err) {
     char inside[trit_hub_max_path];
     trit_status status = trit_hub_make_room(p->cache.folder, p->n_missing, p->o, err);
+    if (status == trit_ok) status = lock_model(p, err);
     if (status == trit_ok) status = trit_hub_cache_make(&p->cache, err);
     if (status == trit_ok) status = trit_hub_path(inside, err, "%s/blobs", p->cache.folder);
     if (status != trit_ok) return status;
@@ -232,6 +248,7 @@ trit_status trit_hub_pull(trit_hub_snapshot *out, const char *ref, const trit_hu
     pull p = {0};
     trit_status status = set_up(&p, ref, opts ? opts : &defaults, err);
     if (status == trit_ok) status = trit_hub_is_offline() ? pull_offline(&p, &s, err) : pull_steps(&p, &s, err);
+    trit_fs_lock_release(&p.lock);
     trit_http_free(p.http);
     trit_hub_tree_fini(&p.tree);
     if (status == trit_ok) *out = s;

@@ -11,12 +11,14 @@
  *                                 /snapshots/COMMIT/FILE  a relative link to a blob
  *                                 /refs/main              the commit
  *                                 /.trit                  made by trit; its time is the last use
- *   HF_HUB_CACHE/.locks/models--org--name/HASH.lock
+ *   HF_HUB_CACHE/.locks/models--org--name/HASH.lock       held by who writes the bytes
+ *                                        /model.lock      shared by pulls, alone for who removes the model
  *
  * Every name and number of the hub is hostile: it is checked here before it becomes part of a path or a size of anything. */
 #ifndef TRIT_IO_HUB_H
 #define TRIT_IO_HUB_H
 
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "trit/hub.h"
@@ -93,6 +95,8 @@ typedef struct trit_hub_cache {
 
 TRIT_MUST_CHECK trit_status trit_hub_cache_open(trit_hub_cache *c, const char *repo, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_hub_cache_make(const trit_hub_cache *c, trit_error *err); /* on the disk, marked as ours if it is new */
+/* Takes the model's lock if it is free; a pull shares it with others. The folder of locks is made. Errors: io. */
+TRIT_MUST_CHECK trit_status trit_hub_cache_lock(const char *locks, bool alone, trit_fs_lock *lock, bool *held, trit_error *err);
 void trit_hub_cache_use(const trit_hub_cache *c);                                           /* it is in use now */
 TRIT_MUST_CHECK trit_status trit_hub_path(char out[trit_hub_max_path], trit_error *err, const char *fmt, ...) TRIT_PRINTF(3, 4);
 bool trit_hub_cache_commit(const trit_hub_cache *c, const char *revision, char out[trit_hub_commit_size]); /* false: unknown here */

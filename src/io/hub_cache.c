@@ -41,6 +41,14 @@ trit_status trit_hub_cache_make(const trit_hub_cache *c, trit_error *err) {
     return status;
 }
 
+trit_status trit_hub_cache_lock(const char *locks, bool alone, trit_fs_lock *lock, bool *held, trit_error *err) {
+    char path[trit_hub_max_path];
+    trit_status status = trit_hub_path(path, err, "%s/model.lock", locks);
+    if (status == trit_ok) status = trit_fs_make_dirs(locks, err);
+    if (status != trit_ok) return status;
+    return alone ? trit_fs_lock_try(lock, path, held, err) : trit_fs_lock_share(lock, path, held, err);
+}
+
 void trit_hub_cache_use(const trit_hub_cache *c) {
     char path[trit_hub_max_path];
     /* A store that cannot be written is as good to read. */

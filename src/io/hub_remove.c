@@ -46,6 +46,15 @@ static bool is_busy(const char *folder) {
     return busy;
 }
 
+/* Takes the model's lock, so that no pull begins while it goes; *held is false where one is under way. */
+static trit_status hold(const char *folder, trit_fs_lock *lock, bool *held, trit_error *err) {
+    char locks[trit_hub_max_path];
+    *held = false;
+    if (is_busy(folder)) return trit_ok;
+    const trit_status status = locks_of(folder, locks, err);
+    return status == trit_ok ? trit_hub_cache_lock(locks, true, lock, held, err) : status;
+}
+
 static trit_status remove_inside(const char *folder, const char *name, trit_error *err) {
     char path[trit_hub_max_path];
     const trit_status status = trit_hub_path(path, err, "%s/%s", folder, name);
@@ -144,9 +153,14 @@ trit_status trit_hub_remove(const char *text, uint64_t *n_bytes, trit_error *err
     if (status == trit_ok) status = trit_hub_cache_open(&c, ref.repo, err);
     if (status != trit_ok) return status;
     if (trit_fs_look(c.folder).kind != trit_fs_folder) return trit_error_set(err, trit_io, "%s: not in the store", text);
-    if (is_busy(c.folder)) return trit_error_set(err, trit_io, "%s: is being pulled right now", text);
+    trit_fs_lock lock = {0};
+    bool held;
+    status = hold(c.folder, &lock, &held, err);
+    if (status == trit_ok && !held) status = trit_error_set(err, trit_io, "%s: is being pulled right now", text);
+    if (status != trit_ok) return status;
     const uint64_t before = blob_bytes(c.folder);
     status = *ref.file || *ref.revision ? remove_part(&c, &ref, text, err) : remove_repo(c.folder, err);
+    trit_fs_lock_release(&lock);
     const uint64_t after = blob_bytes(c.folder);
     if (status == trit_ok) *n_bytes = before > after ? before - after : 0; /* others may have added some */
     return status;
@@ -212,6 +226,18 @@ static trit_status look_at_own(void *user, const char *folder, trit_error *err) 
     return trit_hub_path(own->oldest, err, "%s", folder);
 }
 
+/* Leaves it if somebody has begun to pull it: the next look at the store tells. */
+static trit_status evict(const own_models *own, const trit_hub_opts *o, trit_error *err) {
+    trit_fs_lock lock = {0};
+    bool held;
+    trit_status status = hold(own->oldest, &lock, &held, err);
+    if (status != trit_ok || !held) return status;
+    trit_hub_say(o, "TRIT_CACHE_LIMIT: %s (%.1f MB), the longest unused, is removed", own->oldest, (double)own->oldest_bytes * 1e-6);
+    status = remove_repo(own->oldest, err);
+    trit_fs_lock_release(&lock);
+    return status;
+}
+
 trit_status trit_hub_make_room(const char *keep, uint64_t n_more, const trit_hub_opts *o, trit_error *err) {
     uint64_t limit;
     trit_status status = trit_hub_limit(&limit, err);
@@ -223,8 +249,7 @@ trit_status trit_hub_make_room(const char *keep, uint64_t n_more, const trit_hub
         if (n_more > limit || own.n_stays > limit - n_more)
             return trit_error_set(err, trit_io, "%.1f MB are to come, and TRIT_CACHE_LIMIT leaves room for %.1f MB", (double)n_more * 1e-6,
                                   own.n_stays < limit ? (double)(limit - own.n_stays) * 1e-6 : 0.0);
-        trit_hub_say(o, "TRIT_CACHE_LIMIT: %s (%.1f MB), the longest unused, is removed", own.oldest, (double)own.oldest_bytes * 1e-6);
-        status = remove_repo(own.oldest, err);
+        status = evict(&own, o, err);
     }
     return status;
 }

@@ -77,7 +77,8 @@ static void usage(void **state) {
         int code;
     } cases[] = {
         {"t pull", 2}, {"t pull name", 2}, {"t pull hf:", 2}, {"t pull hf:a/b/c", 2}, {"t pull hf:org/name:../x", 2}, {"t pull hf:org/name --revision ../x", 2},
-        {"t pull --resume --fresh hf:org/name", 2}, {"t pull hf:org/name:story.gguf --include x", 2}, {"t pull hf:org/name --revision a@b --parallel 0", 2}, {"t rm", 2}, {"t rm ../x", 2}, {"t list x", 2},
+        {"t pull --resume --fresh hf:org/name", 2}, {"t pull hf:org/name:story.gguf --include x", 2},
+        {"t pull hf:org/name --revision a@b --parallel 0", 2}, {"t rm", 2}, {"t rm ../x", 2}, {"t list x", 2},
         {"t pull hf:org/none", 3}, {"t pull hf:org/name:none", 3}, {"HF_HUB_OFFLINE=1 t pull hf:org/name", 3}, {"t info -m hf:org/none", 3},
         {"TRIT_CACHE_LIMIT=much t pull hf:org/name", 2}, {"TRIT_CACHE_LIMIT=1K t pull hf:org/name -q", 3},
         {"HF_ENDPOINT=somewhere:// t pull hf:org/name", 2}, {"HF_ENDPOINT=http://127.0.0.1:1 t pull -q --tries 1 hf:org/name", 3},

@@ -239,6 +239,21 @@ static void lists_and_removals(void **state) {
     assert_ok(trit_hub_remove("org/x:sub/file0", &n, &err));
     assert_int_equal(n, 1000);
     assert_int_equal(trit_hub_remove("org/x:sub/file0", &n, &err), trit_io);
+    /* Not while pulls share the model's lock, which they cannot while somebody removes it. */
+    trit_fs_lock first = {0}, second = {0};
+    assert_ok(trit_hub_cache_lock("hub/.locks/models--y", false, &first, &held, &err));
+    assert_true(held);
+    assert_ok(trit_hub_cache_lock("hub/.locks/models--y", false, &second, &held, &err));
+    assert_true(held);
+    trit_fs_lock_release(&first);
+    assert_int_equal(trit_hub_remove("y", &n, &err), trit_io);
+    assert_non_null(strstr(err.message, "being pulled"));
+    trit_fs_lock_release(&second);
+    assert_ok(trit_hub_cache_lock("hub/.locks/models--y", true, &first, &held, &err));
+    assert_true(held);
+    assert_ok(trit_hub_cache_lock("hub/.locks/models--y", false, &second, &held, &err));
+    assert_false(held);
+    trit_fs_lock_release(&first);
     assert_ok(trit_hub_remove("org/x:sub/file1", &n, &err)); /* the last: the model goes too */
     assert_int_equal(n_listed(), 1);
     assert_ok(trit_hub_remove("y", &n, &err));
