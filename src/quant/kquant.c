@@ -237,19 +237,56 @@ static void q6_k_pack_block(const float *x, const float *w, uint8_t *p) {
     }
 }
 
-/* A type's rows and its place in the list: five types that differ in the block alone. */
-#define K_QUANT(type) \
-    static void type##_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) { \
-        for (uint64_t i = 0; i < n_cols; i += block, dst += type##_bytes) type##_pack_block(src + i, w ? w + i : NULL, dst); \
-    } \
-    static void type##_pack(const float *src, uint64_t n_cols, uint8_t *dst) { \
-        type##_pack_by(src, NULL, n_cols, dst); \
-    } \
-    const trit_quant_format trit_quant_##type = { \
-        .dtype = trit_dtype_##type, .unpack = type##_unpack, .pack = type##_pack, .pack_by = type##_pack_by}
+/* ---- Rows ---- */
 
-K_QUANT(q2_k);
-K_QUANT(q3_k);
-K_QUANT(q4_k);
-K_QUANT(q5_k);
-K_QUANT(q6_k);
+typedef void (*block_packer)(const float *x, const float *w, uint8_t *p);
+
+static void pack_blocks(block_packer pack, size_t block_bytes, const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    for (uint64_t i = 0; i < n_cols; i += block, dst += block_bytes) pack(src + i, w ? w + i : NULL, dst);
+}
+
+static void q2_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    pack_blocks(q2_k_pack_block, q2_k_bytes, src, w, n_cols, dst);
+}
+
+static void q2_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q2_k_pack_by(src, NULL, n_cols, dst);
+}
+
+static void q3_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    pack_blocks(q3_k_pack_block, q3_k_bytes, src, w, n_cols, dst);
+}
+
+static void q3_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q3_k_pack_by(src, NULL, n_cols, dst);
+}
+
+static void q4_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    pack_blocks(q4_k_pack_block, q4_k_bytes, src, w, n_cols, dst);
+}
+
+static void q4_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q4_k_pack_by(src, NULL, n_cols, dst);
+}
+
+static void q5_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    pack_blocks(q5_k_pack_block, q5_k_bytes, src, w, n_cols, dst);
+}
+
+static void q5_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q5_k_pack_by(src, NULL, n_cols, dst);
+}
+
+static void q6_k_pack_by(const float *src, const float *w, uint64_t n_cols, uint8_t *dst) {
+    pack_blocks(q6_k_pack_block, q6_k_bytes, src, w, n_cols, dst);
+}
+
+static void q6_k_pack(const float *src, uint64_t n_cols, uint8_t *dst) {
+    q6_k_pack_by(src, NULL, n_cols, dst);
+}
+
+const trit_quant_format trit_quant_q2_k = {.dtype = trit_dtype_q2_k, .unpack = q2_k_unpack, .pack = q2_k_pack, .pack_by = q2_k_pack_by};
+const trit_quant_format trit_quant_q3_k = {.dtype = trit_dtype_q3_k, .unpack = q3_k_unpack, .pack = q3_k_pack, .pack_by = q3_k_pack_by};
+const trit_quant_format trit_quant_q4_k = {.dtype = trit_dtype_q4_k, .unpack = q4_k_unpack, .pack = q4_k_pack, .pack_by = q4_k_pack_by};
+const trit_quant_format trit_quant_q5_k = {.dtype = trit_dtype_q5_k, .unpack = q5_k_unpack, .pack = q5_k_pack, .pack_by = q5_k_pack_by};
+const trit_quant_format trit_quant_q6_k = {.dtype = trit_dtype_q6_k, .unpack = q6_k_unpack, .pack = q6_k_pack, .pack_by = q6_k_pack_by};
