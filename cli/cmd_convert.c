@@ -127,9 +127,9 @@ static const convert_opts defaults = {0};
 
 const trit_command trit_cmd_convert = {
     .usage = "[options] IN OUT",
-    .about = "Turns a model file into another, tensor by tensor: GGUF, Hugging Face folders (also packed and master weights) and llama2.c files "
-             "into GGUF or a Hugging Face folder. Ternary weights stay ternary and exact where the type can hold their scales; what is lost is "
-             "said, and what would be wrong is refused. Metadata that known releases have wrong is mended.\n\n"
+    .about = "Turns a model file into another, tensor by tensor: GGUF, Hugging Face folders (also packed and master weights), llama2.c files "
+             "and int2 checkpoints for CUDA into GGUF or a Hugging Face folder. Ternary weights stay ternary and exact where the type can hold "
+             "their scales; what is lost is said, and what would be wrong is refused. Metadata that known releases have wrong is mended.\n\n"
              "OUT appears, or is replaced, only when it is whole.",
     .groups = groups,
     .n_groups = TRIT_COUNT(groups),

@@ -35,9 +35,9 @@ typedef struct trit_model_opts {
     const char *kernel_config;
 } trit_model_opts;
 
-/* `ref`: a .gguf or .safetensors file, a .bin of llama2.c, a Hugging Face folder, "hf:org/name" or an alias (pulled where the store
- * lacks it, see trit/hub.h), "synthetic:SHAPE" (random weights of a published shape, see trit_synthetic_at), or NULL/"" for the model
- * inside the program. `opts` may be NULL. The caller closes.
+/* `ref`: a .gguf or .safetensors file, a .bin of llama2.c, a .pt for BitNet's CUDA kernels, a Hugging Face folder, "hf:org/name" or an
+ * alias (pulled where the store lacks it, see trit/hub.h), "synthetic:SHAPE" (random weights of a published shape, see
+ * trit_synthetic_at), or NULL/"" for the model inside the program. `opts` may be NULL. The caller closes.
  * Errors: io, format (names tensor or key, and the value), unsupported, numeric (a NaN in the weights), memory, cancelled, and those
  * of trit_hub_pull. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_model_open(trit_model **out, const char *ref, const trit_model_opts *opts, trit_error *err);
@@ -48,7 +48,7 @@ TRIT_API const char *trit_synthetic_at(size_t i, const char **what);
 
 /* What a model is. Texts live as long as the model. */
 typedef struct trit_model_info {
-    const char *format;          /* "GGUF v3", "safetensors", "llama2.c", "synthetic" */
+    const char *format;          /* "GGUF v3", "safetensors", "llama2.c", "PyTorch", "synthetic" */
     const char *arch;            /* name of the graph: "bitnet", "llama" */
     const char *file_arch;       /* as the file spells it: "bitnet-b1.58", "LlamaForCausalLM" */
     const char *name;            /* general.name, or "" */

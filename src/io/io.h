@@ -43,7 +43,7 @@ TRIT_MUST_CHECK trit_status trit_gguf_open(trit_gguf **out, const char *path, tr
 TRIT_MUST_CHECK trit_status trit_gguf_open_memory(trit_gguf **out, const void *data, size_t n, const char *what, trit_error *err);
 void trit_gguf_close(trit_gguf *g);
 
-uint32_t trit_gguf_version(const trit_gguf *g); /* 0: a llama2.c file, see below */
+uint32_t trit_gguf_version(const trit_gguf *g); /* 0: another container, see below */
 uint64_t trit_gguf_n_kv(const trit_gguf *g);
 const trit_gguf_kv *trit_gguf_kv_at(const trit_gguf *g, uint64_t i);
 const trit_gguf_kv *trit_gguf_find(const trit_gguf *g, const char *key); /* NULL: absent */
@@ -108,6 +108,15 @@ TRIT_MUST_CHECK trit_status trit_llama2c_open_memory(trit_gguf **out, trit_file_
                                                      trit_error *err);
 /* A tokenizer.bin alone: a file of keys without tensors. */
 TRIT_MUST_CHECK trit_status trit_llama2c_open_tokenizer(trit_gguf **out, const char *path, trit_error *err);
+
+/* ---- PyTorch (.pt): int2 checkpoints of BitNet for CUDA ------------------------------------------------------------------ */
+
+/* model_state_int2.pt of Microsoft's GPU folder, presented as the GGUF file of architecture "bitnet-b1.58" that holds the same: GPU_INT2
+ * matrices with their scales; the tokenizer stands elsewhere. Some tensors' bytes are made, so pages must not be dropped. The caller
+ * closes it with trit_gguf_close. Errors: io, format, unsupported (another checkpoint; whatever a pickle of tensors does not need), memory. */
+TRIT_MUST_CHECK trit_status trit_pt_open(trit_gguf **out, const char *path, trit_error *err);
+/* The same over bytes in memory that outlive the object. */
+TRIT_MUST_CHECK trit_status trit_pt_open_memory(trit_gguf **out, trit_file_map file, const char *what, trit_error *err);
 
 /* ---- safetensors ------------------------------------------------------------------------------------------------------ */
 

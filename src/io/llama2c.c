@@ -10,7 +10,6 @@
  * as GGUF's architecture "llama" has them: the file is presented as one of those. */
 #include <stdio.h>
 
-#include "base/alloc.h"
 #include "base/error.h"
 #include "io/gguf_parts.h"
 #include "io/path.h"
@@ -143,7 +142,7 @@ static trit_status read_header(header *h, trit_file_map file, const char *what, 
     *h = (header){.size = header_v0, .tied = true};
     if (file.n < header_v0) return trit_error_set(err, trit_format, "%.200s: %zu bytes are no model of llama2.c", what, file.n);
     if (memcmp(p, "PK\3\4", 4) == 0)
-        return trit_error_set(err, trit_unsupported, "%.200s: a file of PyTorch, which is not supported (GGUF and safetensors are)", what);
+        return trit_error_set(err, trit_unsupported, "%.200s: a file of PyTorch; of these only int2 checkpoints are supported, as *.pt", what);
     if (memcmp(p, "24ka", 4) == 0) { /* 0x616b3432, "ak42" */
         h->version = trit_load_u32(p + 4);
         h->size = header_v1;
@@ -205,23 +204,7 @@ static trit_status count_tokens(tokens *t, trit_file_map file, const char *what,
 
 /* ---- Keys ---- */
 
-/* Fills g->kv and g->made, whose sizes were reckoned before. */
-typedef struct maker {
-    trit_gguf *g;
-    uint8_t *at;
-} maker;
-
-static void add_key(maker *m, const char *key, trit_gguf_type type, trit_gguf_type item, uint64_t n) {
-    m->g->kv[m->g->n_kv++] = (trit_gguf_kv){.key = trit_str_from(key), .type = type, .item_type = item, .n = n, .data = m->at};
-}
-
-static void add_u32(maker *m, const char *key, uint32_t v) {
-    add_key(m, key, trit_gguf_u32, trit_gguf_u32, 1);
-    trit_store_u32(m->at, v);
-    m->at += 4;
-}
-
-static void append_str(maker *m, trit_str s) {
+static void append_str(trit_gguf_maker *m, trit_str s) {
     trit_store_u64(m->at, marked_bytes(s));
     m->at += 8;
     for (size_t i = 0; i < s.n; i++) {
@@ -234,25 +217,18 @@ static void append_str(maker *m, trit_str s) {
     }
 }
 
-static void add_str(maker *m, const char *key, const char *s) {
-    add_key(m, key, trit_gguf_string, trit_gguf_string, 1);
-    append_str(m, trit_str_from(s));
-}
-
 enum { n_model_keys = 9, n_token_keys = 4, room_for_numbers = 256 };
 
-static void add_model_keys(maker *m, const header *h) {
-    add_str(m, "general.architecture", "llama");
-    add_u32(m, "llama.embedding_length", h->dim);
-    add_u32(m, "llama.feed_forward_length", h->ff_dim);
-    add_u32(m, "llama.block_count", h->n_layers);
-    add_u32(m, "llama.attention.head_count", h->n_heads);
-    add_u32(m, "llama.attention.head_count_kv", h->n_kv_heads);
-    add_u32(m, "llama.vocab_size", h->vocab_size);
-    add_u32(m, "llama.context_length", h->context);
-    add_key(m, "llama.attention.layer_norm_rms_epsilon", trit_gguf_f32, trit_gguf_f32, 1);
-    trit_store_f32(m->at, 1e-5f);
-    m->at += 4;
+static void add_model_keys(trit_gguf_maker *m, const header *h) {
+    trit_gguf_make_str(m, "general.architecture", trit_str_from("llama"));
+    trit_gguf_make_u32(m, "llama.embedding_length", h->dim);
+    trit_gguf_make_u32(m, "llama.feed_forward_length", h->ff_dim);
+    trit_gguf_make_u32(m, "llama.block_count", h->n_layers);
+    trit_gguf_make_u32(m, "llama.attention.head_count", h->n_heads);
+    trit_gguf_make_u32(m, "llama.attention.head_count_kv", h->n_kv_heads);
+    trit_gguf_make_u32(m, "llama.vocab_size", h->vocab_size);
+    trit_gguf_make_u32(m, "llama.context_length", h->context);
+    trit_gguf_make_f32(m, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
 }
 
 /* The numbers of tokenizer.ggml.token_type. */
@@ -263,23 +239,23 @@ static uint32_t type_of(uint64_t id, trit_str s) {
 }
 
 /* Tokens 0, 1 and 2 are unknown, begin and end, whose texts llama2.c wrote with line breaks around them. */
-static void add_token_keys(maker *m, const tokens *t) {
+static void add_token_keys(trit_gguf_maker *m, const tokens *t) {
     static const char *const first[] = {"<unk>", "<s>", "</s>"};
     float score;
-    add_str(m, "tokenizer.ggml.model", "llama");
-    add_key(m, "tokenizer.ggml.tokens", trit_gguf_array, trit_gguf_string, t->n);
+    trit_gguf_make_str(m, "tokenizer.ggml.model", trit_str_from("llama"));
+    trit_gguf_make_key(m, "tokenizer.ggml.tokens", trit_gguf_array, trit_gguf_string, t->n);
     size_t at = 4;
     for (uint64_t id = 0; id < t->n; id++) {
         const trit_str s = next_token(t->file, &at, &score);
         append_str(m, id < 3 ? trit_str_from(first[id]) : s);
     }
-    add_key(m, "tokenizer.ggml.scores", trit_gguf_array, trit_gguf_f32, t->n);
+    trit_gguf_make_key(m, "tokenizer.ggml.scores", trit_gguf_array, trit_gguf_f32, t->n);
     at = 4;
     for (uint64_t id = 0; id < t->n; id++, m->at += 4) {
         (void)next_token(t->file, &at, &score);
         trit_store_f32(m->at, score);
     }
-    add_key(m, "tokenizer.ggml.token_type", trit_gguf_array, trit_gguf_i32, t->n);
+    trit_gguf_make_key(m, "tokenizer.ggml.token_type", trit_gguf_array, trit_gguf_i32, t->n);
     at = 4;
     for (uint64_t id = 0; id < t->n; id++, m->at += 4) trit_store_u32(m->at, type_of(id, next_token(t->file, &at, &score)));
 }
@@ -290,30 +266,15 @@ static void add_token_keys(maker *m, const tokens *t) {
 static trit_status present(trit_gguf **out, trit_file_map file, const header *h, const tokens *t, const char *what, trit_error *err) {
     const uint64_t n_tensors = h ? count_tensors(h) : 0;
     const size_t n_values = room_for_numbers + (t ? (size_t)(t->n_bytes + 8 * t->n) + 3 * 8 : 0);
-    const size_t n_made = (size_t)n_tensors * name_bytes + n_values;
-    trit_gguf *g = trit_alloc_zero(1, sizeof *g);
-    size_t twice;
-    if (!g) return trit_error_memory(err, sizeof *g, what);
-    g->map = file;
-    g->kv = trit_alloc(n_model_keys + n_token_keys, sizeof *g->kv);
-    g->tensors = trit_alloc((size_t)n_tensors, sizeof *g->tensors);
-    g->made = trit_alloc(n_made, 1);
-    if (!g->kv || !g->tensors || !g->made) {
-        trit_gguf_close(g);
-        return trit_error_memory(err, n_made, what);
-    }
-    maker m = {g, g->made + n_tensors * name_bytes};
-    if (h) list_tensors(g, h, (char *)g->made);
+    trit_gguf_maker m;
+    const trit_status status =
+        trit_gguf_make(&m, file, n_model_keys + n_token_keys, (size_t)n_tensors, (size_t)n_tensors * name_bytes + n_values, what, err);
+    if (status != trit_ok) return status;
+    if (h) list_tensors(m.g, h, (char *)m.at);
+    m.at += n_tensors * name_bytes;
     if (h) add_model_keys(&m, h);
     if (t) add_token_keys(&m, t);
-    trit_status status = trit_names_init(&g->keys, g->kv, (size_t)g->n_kv, sizeof *g->kv, &twice);
-    if (status == trit_ok) status = trit_names_init(&g->names, g->tensors, (size_t)g->n_tensors, sizeof *g->tensors, &twice);
-    if (status == trit_ok) {
-        *out = g;
-        return trit_ok;
-    }
-    trit_gguf_close(g);
-    return trit_error_memory(err, (size_t)n_tensors * 16, "the index of names");
+    return trit_gguf_made(out, &m, err);
 }
 
 trit_status trit_llama2c_open_memory(trit_gguf **out, trit_file_map model, trit_file_map token_file, const char *what, trit_error *err) {

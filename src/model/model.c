@@ -54,8 +54,8 @@ static trit_status open_tokenizer(trit_model *m, const char *other, trit_error *
         status = trit_tokenizer_open(&m->tokenizer, other, err);
     else if (m->source.gguf && trit_gguf_has_tokenizer(m->source.gguf))
         status = trit_tokenizer_from_gguf(&m->tokenizer, m->source.gguf, err);
-    else if (m->source.safetensors)
-        status = trit_tokenizer_from_folder(&m->tokenizer, m->source.folder, &m->source.hf, err);
+    else if (m->source.folder)
+        status = trit_tokenizer_from_folder(&m->tokenizer, m->source.folder, m->source.safetensors ? &m->source.hf : NULL, err);
     if (status != trit_ok || !m->tokenizer) return status;
     uint32_t n = trit_tokenizer_size(m->tokenizer);
     if (n <= m->config.vocab_size) return trit_ok;

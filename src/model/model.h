@@ -69,7 +69,7 @@ typedef struct trit_source {
     trit_hf_config hf; /* with safetensors */
     const struct trit_synthetic *synthetic;
     bool is_mapped;    /* the tensors' bytes are the map of a file, not memory of the program */
-    char *folder;      /* of the Hugging Face files */
+    char *folder;      /* of the Hugging Face files, or of the tokenizer.json beside a GGUF stand-in; NULL: none */
     const char *format;
     char format_text[32];
     char *file_arch;   /* owned */

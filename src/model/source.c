@@ -21,14 +21,15 @@ static char *folder_of(const char *path) {
     return slash ? trit_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : trit_strndup(".", 1);
 }
 
-static trit_status settle_gguf(trit_source *s, trit_error *err) {
+/* `presented`: the container's name where it is no GGUF file but presented like one. */
+static trit_status settle_gguf(trit_source *s, const char *presented, trit_error *err) {
     trit_str arch = {0};
     (void)trit_gguf_str(trit_gguf_find(s->gguf, "general.architecture"), &arch); /* its absence is the configuration's to refuse */
     s->file_arch = trit_strndup(arch.p, arch.n);
     if (!s->file_arch) return trit_error_memory(err, arch.n, "the architecture's name");
     const uint32_t version = trit_gguf_version(s->gguf);
     snprintf(s->format_text, sizeof s->format_text, "GGUF v%u", version);
-    s->format = version ? s->format_text : "llama2.c";
+    s->format = version ? s->format_text : presented;
     return trit_ok;
 }
 
@@ -41,6 +42,22 @@ static trit_status open_hugging_face(trit_source *s, const char *path, trit_erro
     if (!s->file_arch) return trit_error_memory(err, strlen(path), "the model's path");
     s->format = "safetensors";
     s->is_mapped = true;
+    return trit_ok;
+}
+
+/* Not mapped, for some of its rows are in memory. A tokenizer.json beside it is its tokenizer; the release's own file of tokens is
+ * not read. */
+static trit_status open_pt(trit_source *s, const char *path, trit_error *err) {
+    char beside[4096];
+    trit_status status = trit_pt_open(&s->gguf, path, err);
+    if (status == trit_ok) status = settle_gguf(s, "PyTorch", err);
+    if (status != trit_ok) return status;
+    s->folder = folder_of(path);
+    if (!s->folder) return trit_error_memory(err, strlen(path), "the model's path");
+    const int n = snprintf(beside, sizeof beside, "%s/tokenizer.json", s->folder);
+    if (n < (int)sizeof beside && trit_os_is_file(beside)) return trit_ok;
+    trit_free(s->folder);
+    s->folder = NULL;
     return trit_ok;
 }
 
@@ -60,14 +77,15 @@ static trit_status open_any(trit_source *s, const char *ref, trit_error *err) {
     if (!ref || !*ref) {
         if (!trit_builtin_model_size) return trit_error_set(err, trit_unsupported, "this build has no model inside; name one with -m");
         status = trit_gguf_open_memory(&s->gguf, trit_builtin_model, trit_builtin_model_size, "the built-in model", err);
-        return status == trit_ok ? settle_gguf(s, err) : status;
+        return status == trit_ok ? settle_gguf(s, "", err) : status;
     }
     if (strncmp(ref, synthetic_prefix, sizeof synthetic_prefix - 1) == 0) return open_synthetic(s, ref + sizeof synthetic_prefix - 1, err);
     if (trit_os_is_dir(ref) || ends_with(ref, ".safetensors") || ends_with(ref, ".safetensors.index.json"))
         return open_hugging_face(s, ref, err);
+    if (ends_with(ref, ".pt")) return open_pt(s, ref, err);
     status = ends_with(ref, ".bin") ? trit_llama2c_open(&s->gguf, ref, err) : trit_gguf_open(&s->gguf, ref, err);
     s->is_mapped = status == trit_ok;
-    return status == trit_ok ? settle_gguf(s, err) : status;
+    return status == trit_ok ? settle_gguf(s, "llama2.c", err) : status;
 }
 
 trit_status trit_source_open(trit_source *out, const char *ref, trit_error *err) {

@@ -11,21 +11,14 @@
 #include <string.h>
 
 #include "quant/formats.h"
-
-enum { tile_rows = 16, tile_cols = 32, tile_bytes = 128 };
-
-/* The word of columns col..col+15 of a row. */
-static uint64_t word_at(uint64_t n_cols, uint64_t row, uint64_t col) {
-    const uint64_t tile = row / tile_rows * (n_cols / tile_cols) + col / tile_cols;
-    return tile * tile_bytes + 4 * (row % tile_rows / 8 * 16 + col % tile_cols / 16 * 8 + row % 8);
-}
+#include "tensor/int2.h"
 
 static bool int2_trits(const trit_quant_matrix *m, uint64_t row, int8_t *trits, float *scales) {
     assert(row < m->n_rows);
     bool good = true;
     scales[0] = m->scale;
     for (uint64_t c = 0; c < m->n_cols; c += 16) {
-        const uint8_t *word = m->data + word_at(m->n_cols, row, c);
+        const uint8_t *word = m->data + trit_int2_word_at(m->n_cols, row, c);
         for (unsigned o = 0; o < 16; o++) {
             const int code = word[o % 4] >> 2 * (o / 4) & 3;
             good &= code != 0;
@@ -39,17 +32,17 @@ static void int2_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     assert(row < m->n_rows);
     const float values[4] = {0, -m->scale, 0, m->scale};
     for (uint64_t c = 0; c < m->n_cols; c += 16) {
-        const uint8_t *word = m->data + word_at(m->n_cols, row, c);
+        const uint8_t *word = m->data + trit_int2_word_at(m->n_cols, row, c);
         for (unsigned o = 0; o < 16; o++) dst[c + o] = values[word[o % 4] >> 2 * (o / 4) & 3];
     }
 }
 
 bool trit_gpu_int2_pack(const int8_t *trits, uint64_t n_rows, uint64_t n_cols, uint8_t *dst) {
-    if (n_rows % tile_rows || n_cols % tile_cols) return false;
+    if (n_rows % trit_int2_rows || n_cols % trit_int2_cols) return false;
     memset(dst, 0, (size_t)(n_rows * n_cols / 4));
     for (uint64_t r = 0; r < n_rows; r++)
         for (uint64_t c = 0; c < n_cols; c++) {
-            uint8_t *byte = dst + word_at(n_cols, r, c) + c % 4;
+            uint8_t *byte = dst + trit_int2_word_at(n_cols, r, c - c % 16) + c % 4;
             *byte = (uint8_t)(*byte | (trits[r * n_cols + c] + 2) << 2 * (c % 16 / 4));
         }
     return true;

@@ -62,6 +62,14 @@ static const char *activation_of(const trit_convert_job *job) {
     return strcmp(info.activation, "gelu") == 0 ? "gelu_pytorch_tanh" : info.activation;
 }
 
+/* The tokenizer of a folder, and its chat template. */
+static trit_status put_tokens(const trit_convert_job *job, put *p) {
+    const char *template = trit_model_chat_template(job->m);
+    if (p->status == trit_ok) p->status = trit_convert_put_vocab(job, p->w, p->err);
+    if (template && p->status == trit_ok) p->status = trit_gguf_put_str(p->w, "tokenizer.chat_template", trit_str_from(template), p->err);
+    return p->status;
+}
+
 /* ---- GGUF to GGUF ---- */
 
 /* What the input's key becomes: left out here because it is written anew. */
@@ -126,6 +134,7 @@ static trit_status copy_keys(const trit_convert_job *job, put *p) {
         if (!is_rewritten(job, kv->key, activations)) p->status = trit_gguf_put_kv(p->w, kv, p->err);
     }
     mend_activation(p, job);
+    if (job->m->source.folder) return put_tokens(job, p); /* beside a container without one */
     mend_tokenizer(p, job);
     mend_end(p, job);
     return p->status;
@@ -198,7 +207,6 @@ static trit_str name_of(const char *folder) {
 
 static trit_status put_config(const trit_convert_job *job, put *p) {
     const trit_config *c = &job->m->config;
-    const char *template = trit_model_chat_template(job->m);
     p->status = trit_gguf_put_str(p->w, "general.architecture", trit_str_from(p->arch), p->err);
     if (p->status == trit_ok) p->status = trit_gguf_put_str(p->w, "general.name", name_of(job->m->source.folder), p->err);
     put_sizes(p, c);
@@ -207,9 +215,7 @@ static trit_status put_config(const trit_convert_job *job, put *p) {
     if (c->arch->write) c->arch->write(c, put_own, p);
     put_pooling(p, c->pooling);
     put_text(p, "hidden_activation", activation_of(job));
-    if (p->status == trit_ok) p->status = trit_convert_put_vocab(job, p->w, p->err);
-    if (template && p->status == trit_ok) p->status = trit_gguf_put_str(p->w, "tokenizer.chat_template", trit_str_from(template), p->err);
-    return p->status;
+    return put_tokens(job, p);
 }
 
 trit_status trit_convert_put_keys(const trit_convert_job *job, trit_gguf_writer *w, trit_error *err) {

@@ -107,7 +107,8 @@ static trit_status ternary_type(trit_dtype *out, const trit_convert_tensor *draf
     *out = job->type;
     if (*out != trit_n_dtypes) return trit_ok;
     *out = draft->in->dtype == trit_dtype_u8 ? trit_dtype_hf_ternary : draft->in->dtype;
-    if (job->same_container && !l->matrix.tile.rows) return trit_ok; /* TL1 and TL2 would need their kernel_config.ini */
+    const bool is_apart = l->matrix.tile.rows || *out == trit_dtype_gpu_int2; /* TL1 and TL2 would need their kernel_config.ini */
+    if (job->same_container && !is_apart) return trit_ok;
     const trit_dtype usual = to_gguf(job) ? trit_dtype_i2_s : trit_dtype_hf_ternary;
     *out = usual;
     if (has_one_scale(l) && trit_convert_can_hold(job, usual) && (!to_gguf(job) || l->matrix.n_rows * l->matrix.n_cols % 128 == 0)) return trit_ok;

@@ -187,7 +187,7 @@ static trit_status copy_files(const char *from, const char *to, trit_error *err)
 
 trit_status trit_convert_write_vocab(const trit_convert_job *job, const char *folder, trit_error *err) {
     const trit_model *m = job->m;
-    if (m->source.safetensors) return copy_files(m->source.folder, folder, err);
+    if (m->source.folder) return copy_files(m->source.folder, folder, err);
     if (!m->tokenizer) return trit_ok;
     if (strcmp(trit_tokenizer_kind(m->tokenizer), "byte-level BPE") != 0) {
         trit_convert_say(job, trit_convert_note, "no tokenizer in the output: only byte-level BPE is written as tokenizer.json, not %s",
