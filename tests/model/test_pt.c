@@ -86,7 +86,8 @@ static void tokenizer_beside(void **state) {
     static const char json[] = TRIT_BINARY_DIR "/pt/tokenizer.json", list[] = TRIT_BINARY_DIR "/pt/tokenizer.model", hf[] = TRIT_BINARY_DIR "/pt-tokens",
                       gguf[] = TRIT_BINARY_DIR "/pt-tokens.gguf";
     static const char tokenizer[] = "{\"version\":\"1.0\",\"added_tokens\":[{\"id\":4,\"content\":\"<|eot_id|>\",\"single_word\":false,"
-                                    "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\","
+                                    "\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],\"normalizer\":null,"
+                                    "\"pre_tokenizer\":{\"type\":\"ByteLevel\","
                                     "\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},\"post_processor\":null,\"decoder\":"
                                     "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},\"model\":"
                                     "{\"type\":\"BPE\",\"unk_token\":\"?\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"?\":3},\"merges\":[\"a b\"]}}";
