@@ -2,6 +2,8 @@
  * written as floats, to the bit, and of every machine the same. */
 #include "test.h"
 
+#include <sys/stat.h>
+
 #include "io/io.h"
 #include "quant/quant.h"
 #include "tensor/bytes.h"
@@ -68,7 +70,8 @@ static uint32_t seed;
 
 /* For TL1 and TL2: the pairs of TL2 begin at column 192. */
 static const trit_tile tile = {64, 64, 32}, tl2_tile = {64, 192, 32};
-static const char kernels[] = TRIT_BINARY_DIR "/kernel_config.ini";
+/* A folder of their own: the kernels' file would be found beside other tests' models. */
+static const char folder[] = TRIT_BINARY_DIR "/formats", kernels[] = TRIT_BINARY_DIR "/formats/kernel_config.ini";
 
 static void write_kernels(trit_tile t) {
     FILE *f = fopen(kernels, "w");
@@ -136,7 +139,7 @@ static void put(trit_gguf_writer *w, const char *name, trit_dtype dtype, uint64_
 
 /* The model as a file, its matrices as they are or as floats. */
 static const char *write_model(const char *arch, bool as_floats) {
-    static const char path[] = TRIT_BINARY_DIR "/format-model.gguf";
+    static const char path[] = TRIT_BINARY_DIR "/formats/model.gguf";
     static const char *const norms[] = {"blk.0.attn_norm", "blk.0.ffn_norm", "output_norm", "blk.0.attn_sub_norm", "blk.0.ffn_sub_norm"};
     static const struct {
         const char *name;
@@ -204,6 +207,7 @@ static void check_same(const char *label, const char *arch, const char *activati
 static void every_format(void **state) {
     (void)state;
     bool seen[trit_n_dtypes] = {false};
+    mkdir(folder, 0755);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         const char *label = trit_dtype_info(all[i].dtype)->label;
         seed = (uint32_t)i + 1;
@@ -217,7 +221,7 @@ static void every_format(void **state) {
         if (trit_quant_format_of((trit_dtype)d) && trit_dtype_info((trit_dtype)d)->gguf_id >= 0 && trit_dtype_info((trit_dtype)d)->block > 1 &&
             d != trit_dtype_i2_s && !seen[d])
             fail_msg("%s is not in the list", trit_dtype_info((trit_dtype)d)->label);
-    remove(TRIT_BINARY_DIR "/format-model.gguf");
+    remove(TRIT_BINARY_DIR "/formats/model.gguf");
     remove(kernels);
 }
 
