@@ -20,6 +20,13 @@
 #include "kernel/variants.h"
 #include "quant/layout.h"
 
+/* The first n < 16 lanes, the others +0.0f. */
+static inline v16 first_lanes(v16 v, size_t n) {
+    float buffer[16] = {0};
+    store_part(buffer, v, n);
+    return v16_load(buffer);
+}
+
 /* ---- products ---- */
 
 enum { max_tile = 8 };
@@ -121,6 +128,7 @@ ALWAYS_INLINE void t2_tile(const trit_t2_float_mul *a, uint32_t row, uint32_t to
         }
         for (int i = 0; i < n_rows; i++) {
             v16 v = v16_mul(v16_load_trits(w + 4 * i), v16_set1(of_group[i]));
+            if (n < 16) v = first_lanes(v, n); /* no trit times an infinite scale is not nothing */
             for (int j = 0; j < n_tokens; j++) acc[i][j] = v16_add(acc[i][j], v16_mul(v, xs[j]));
         }
     }
