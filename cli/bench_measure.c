@@ -249,7 +249,7 @@ static double units_of(const bench_test *t) {
 
 static trit_status run_round(bench_run *run, bench_team *team, bool counts, trit_error *err) {
     trit_limits before, after;
-    double seconds[max_tests];
+    double seconds[max_tests] = {0};
     trit_probe_run(team->probe, false, &before);
     trit_status status = run_tests(run, team, seconds, err);
     if (status != trit_ok || !counts) return status;

@@ -195,10 +195,10 @@ static void q3_k_pack_block(const float *x, const float *w, uint8_t *p) {
     }
 }
 
-/* One block of Q4_K (fifth == NULL) or Q5_K; see unpack_block. */
-static void pack_block(const float *x, const float *w, uint8_t *p, uint8_t *fifth, uint8_t *nibbles, size_t n_bytes) {
-    const int hi = fifth ? 31 : 15;
-    uint8_t *small = p + 4;
+/* One block of Q4_K or of Q5_K, which has a fifth bit; see unpack_block. */
+static void pack_block(const float *x, const float *w, uint8_t *p, bool has_fifth, size_t n_bytes) {
+    const int hi = has_fifth ? 31 : 15;
+    uint8_t *small = p + 4, *fifth = p + 16, *nibbles = p + (has_fifth ? 48 : 16);
     affine a;
     memset(p, 0, n_bytes);
     fit_affine(&a, x, w, 8, hi, 63, p);
@@ -211,17 +211,17 @@ static void pack_block(const float *x, const float *w, uint8_t *p, uint8_t *fift
             const int q = affine_level(&a, j, x[32 * j + i], hi);
             uint8_t *nibble = &nibbles[32 * (j / 2) + i];
             *nibble = (uint8_t)(*nibble | (q & 15) << 4 * (j % 2));
-            if (fifth) fifth[i] = (uint8_t)(fifth[i] | q >> 4 << j);
+            if (has_fifth) fifth[i] = (uint8_t)(fifth[i] | q >> 4 << j);
         }
     }
 }
 
 static void q4_k_pack_block(const float *x, const float *w, uint8_t *p) {
-    pack_block(x, w, p, NULL, p + 16, q4_k_bytes);
+    pack_block(x, w, p, false, q4_k_bytes);
 }
 
 static void q5_k_pack_block(const float *x, const float *w, uint8_t *p) {
-    pack_block(x, w, p, p + 16, p + 48, q5_k_bytes);
+    pack_block(x, w, p, true, q5_k_bytes);
 }
 
 static void q6_k_pack_block(const float *x, const float *w, uint8_t *p) {
@@ -230,7 +230,7 @@ static void q6_k_pack_block(const float *x, const float *w, uint8_t *p) {
     const float d = fit_sixteen(x, w, -32, 31, -128, small, p + 208);
     for (int s = 0; s < 16; s++) p[192 + s] = (uint8_t)small[s];
     for (int i = 0; i < block; i++) {
-        const int q = 32 + level_of(x[i], d * (float)small[i / 16], -32, 31);
+        const int s = i / 16, q = 32 + level_of(x[i], d * (float)small[s], -32, 31);
         const q6_place at = q6_place_of(i);
         p[at.low] = (uint8_t)(p[at.low] | (q & 15) << at.low_shift);
         p[at.high] = (uint8_t)(p[at.high] | q >> 4 << at.high_shift);

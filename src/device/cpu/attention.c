@@ -193,7 +193,7 @@ static uint64_t cost_of(const cpu_task *t, run r) {
 
 /* How many of n things of the same cost begin within [0, limit). */
 static uint32_t n_before(uint64_t limit, uint64_t cost, uint32_t n) {
-    uint64_t k = (limit + cost - 1) / cost;
+    uint64_t k = cost ? (limit + cost - 1) / cost : n;
     return k < n ? (uint32_t)k : n;
 }
 

@@ -79,14 +79,13 @@ static void linear_ternary_float(const cpu_task *t, uint32_t row0, uint32_t row1
     e->device->kernels->t2_float_mul(&a, row0, row1);
 }
 
-/* The product that reads a weight where it lies; NULL: it must become floats first. */
+/* Is there a product that reads the type where it lies? Others must become floats first. */
+static bool is_plain(trit_dtype dtype) {
+    return dtype == trit_dtype_f32 || dtype == trit_dtype_f16 || dtype == trit_dtype_bf16;
+}
+
 static void (*mul_of(const trit_kernels *k, trit_dtype dtype))(const trit_float_mul *, uint32_t, uint32_t) {
-    switch (dtype) {
-    case trit_dtype_f32: return k->f32_mul;
-    case trit_dtype_f16: return k->f16_mul;
-    case trit_dtype_bf16: return k->bf16_mul;
-    default: return NULL;
-    }
+    return dtype == trit_dtype_f16 ? k->f16_mul : dtype == trit_dtype_bf16 ? k->bf16_mul : k->f32_mul;
 }
 
 static trit_float_mul float_mul_of(const cpu_task *t, uint32_t token0, uint32_t n_tokens) {
@@ -111,10 +110,10 @@ static void widen(const cpu_task *t, trit_float_mul *a, uint32_t row, uint32_t n
 }
 
 void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint32_t n_tokens) {
-    const trit_kernels *k = t->exec->device->kernels;
+    const trit_dtype dtype = t->op->weight->dtype;
     const trit_float_mul a = float_mul_of(t, 0, n_tokens);
-    void (*mul)(const trit_float_mul *, uint32_t, uint32_t) = mul_of(k, t->op->weight->dtype);
-    if (mul) {
+    void (*mul)(const trit_float_mul *, uint32_t, uint32_t) = mul_of(t->exec->device->kernels, dtype);
+    if (is_plain(dtype)) {
         mul(&a, row0, row1);
         return;
     }
@@ -122,18 +121,17 @@ void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint
         const uint32_t n = row1 - r < trit_cpu_widened_rows ? row1 - r : trit_cpu_widened_rows;
         trit_float_mul some = a;
         widen(t, &some, r, n);
-        k->f32_mul(&some, 0, n);
+        mul(&some, 0, n);
     }
 }
 
 void trit_cpu_linear_row(const cpu_task *t, uint32_t row, const bool *wanted, uint32_t n_tokens) {
-    const trit_kernels *k = t->exec->device->kernels;
-    void (*mul)(const trit_float_mul *, uint32_t, uint32_t) = mul_of(k, t->op->weight->dtype);
+    const trit_dtype dtype = t->op->weight->dtype;
+    void (*mul)(const trit_float_mul *, uint32_t, uint32_t) = mul_of(t->exec->device->kernels, dtype);
     trit_float_mul a = float_mul_of(t, 0, 1);
-    if (!mul) {
+    if (!is_plain(dtype)) {
         widen(t, &a, row, 1);
         row = 0;
-        mul = k->f32_mul;
     }
     for (uint32_t j = 0; j < n_tokens; j++, a.x += a.x_stride, a.y += a.y_stride)
         if (wanted[j]) mul(&a, row, row + 1);

@@ -74,7 +74,8 @@ static void join_equal_scales(trit_weight *w, float *scale, size_t n_groups) {
     const size_t n_tiles = trit_n_tiles(w->n_rows), tile_scales = n_groups * trit_tile_rows, row_scales = trit_tile_rows * sizeof *scale;
     for (size_t t = 0; t < n_tiles; t++)
         for (size_t g = 1; g < n_groups; g++)
-            if (memcmp(scale + t * tile_scales + g * trit_tile_rows, scale + t * tile_scales, row_scales) != 0) return;
+            for (size_t r = 0; r < trit_tile_rows; r++)
+                if (scale[t * tile_scales + g * trit_tile_rows + r] != scale[t * tile_scales + r]) return;
     for (size_t t = 1; t < n_tiles; t++) memmove(scale + t * trit_tile_rows, scale + t * tile_scales, row_scales);
     w->group = 0;
 }
