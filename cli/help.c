@@ -71,9 +71,13 @@ void trit_help_flags(const trit_option *o, char *out, size_t n) {
     snprintf(out, n, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
 }
 
+const char *trit_help_defaults(const trit_command *c, const trit_opt_group *group) {
+    return c->defaults ? (const char *)c->defaults + group->base : NULL;
+}
+
 void trit_help_text(const trit_option *o, const char *group_defaults, char *out, size_t n) {
     char given[64] = "";
-    const char *field = group_defaults + o->at;
+    const char *field = group_defaults ? group_defaults + o->at : NULL;
     if (!group_defaults || o->kind == trit_opt_flag || o->kind == trit_opt_list) {
         /* nothing to show */
     } else if (o->kind == trit_opt_int) {
@@ -99,7 +103,7 @@ static void option_groups(const trit_command *c) {
         for (size_t i = 0; i < group->n; i++) {
             char flags[64], text[512];
             trit_help_flags(&group->options[i], flags, sizeof flags);
-            trit_help_text(&group->options[i], (const char *)c->defaults + group->base, text, sizeof text);
+            trit_help_text(&group->options[i], trit_help_defaults(c, group), text, sizeof text);
             term(flags, text);
         }
     }

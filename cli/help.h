@@ -13,6 +13,8 @@ void trit_man_page(void);                                           /* `trit man
 /* What help and man page say of an option: "-n, --max-tokens N" and its text with the default. Both NUL-terminated. */
 void trit_help_flags(const trit_option *o, char *out, size_t n);
 void trit_help_text(const trit_option *o, const char *group_defaults, char *out, size_t n);
+/* The default values of a group's options; NULL where the command has none. */
+const char *trit_help_defaults(const trit_command *c, const trit_opt_group *group);
 
 /* The option --help, which every command has. */
 extern const trit_opt_group trit_help_group;

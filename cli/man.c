@@ -52,7 +52,7 @@ static void options(const trit_command *c) {
         for (size_t i = 0; i < group->n; i++) {
             char flags[64], text[512];
             trit_help_flags(&group->options[i], flags, sizeof flags);
-            trit_help_text(&group->options[i], (const char *)c->defaults + group->base, text, sizeof text);
+            trit_help_text(&group->options[i], trit_help_defaults(c, group), text, sizeof text);
             trit_out_puts(".TP\n.B ");
             roff_line(NULL, flags + strspn(flags, " "));
             roff_line(NULL, text);

@@ -27,8 +27,9 @@ static uint64_t size_of(uint64_t run) {
 
 /* Where runs begin in trits[0..n) behind trits[-1]. */
 static unsigned count_begins(const int8_t *trits, uint64_t n) {
+    const int8_t *before = trits - 1;
     uint8_t begins = 0;
-    for (uint64_t i = 0; i < n; i++) begins = (uint8_t)(begins + (trits[i] != trits[i - 1]));
+    for (uint64_t i = 0; i < n; i++) begins = (uint8_t)(begins + (trits[i] != before[i]));
     return begins;
 }
 
