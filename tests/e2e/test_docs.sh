@@ -5,12 +5,12 @@ set -eu
 
 [ -x "${TRIT_PROGRAM-}" ] || exit 77
 
-rm -rf work blocks
-mkdir work blocks
-ln -s "$TRIT_SOURCE/models" work/models
+rm -rf tree store blocks
+mkdir tree blocks
+ln -s "$TRIT_SOURCE/models" tree/models
 PATH=$(dirname "$TRIT_PROGRAM"):$PATH
 # A store of its own: the documents' commands touch no model of whoever runs this.
-HF_HUB_CACHE=$PWD/work/hub
+HF_HUB_CACHE=$PWD/store
 export PATH HF_HUB_CACHE
 
 tested=0 excused=0 bad=0
@@ -26,7 +26,7 @@ for document in "$TRIT_SOURCE"/*.md "$TRIT_SOURCE"/docs/*.md; do
     for block in blocks/"$name"-*; do
         [ -e "$block" ] || continue
         tested=$((tested + 1))
-        if ! (cd work && sh -eu "../$block") </dev/null >said 2>&1; then
+        if ! (cd tree && sh -eu "../$block") </dev/null >said 2>&1; then
             echo "$name.md, the block before line $((${block##*-} + $(wc -l <"$block") + 1)), failed:"
             cat "$block" said
             bad=1
