@@ -30,7 +30,7 @@ static void read_key(const trit_gguf_kv *kv) {
     free(strs);
 }
 
-static void read_tensor(const trit_tensor *t) {
+static void read_tensor(const trit_file_tensor *t) {
     const trit_quant_format *f = trit_quant_format_of(t->dtype);
     const trit_quant_matrix m = trit_quant_matrix_of(t);
     uint64_t n_bytes;

@@ -31,7 +31,7 @@ static void read_tokens(const trit_gguf *g) {
 
 static void read_all(const trit_gguf *g) {
     for (uint64_t i = 0; i < trit_gguf_n_tensors(g); i++) {
-        const trit_tensor *t = trit_gguf_tensor_at(g, i);
+        const trit_file_tensor *t = trit_gguf_tensor_at(g, i);
         volatile uint8_t ends = (uint8_t)(t->data[0] ^ t->data[t->n_bytes - 1]);
         (void)ends;
     }

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     trit_error err;
     if (trit_pt_open_memory(&g, (trit_file_map){data, n}, "input", &err) == trit_ok) {
         for (uint64_t i = 0; i < trit_gguf_n_tensors(g); i++) {
-            const trit_tensor *t = trit_gguf_tensor_at(g, i);
+            const trit_file_tensor *t = trit_gguf_tensor_at(g, i);
             touch((const uint8_t *)t->name.p, t->name.n);
             touch(t->data, t->n_bytes);
         }

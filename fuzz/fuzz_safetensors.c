@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (trit_safetensors_open_memory(&s, data, n, "input", &err) != trit_ok) return 0;
     uint64_t n_bytes = 0;
     for (uint64_t i = 0; i < trit_safetensors_n_tensors(s); i++) {
-        const trit_tensor *t = trit_safetensors_tensor_at(s, i);
+        const trit_file_tensor *t = trit_safetensors_tensor_at(s, i);
         if (t->n_bytes) {
             volatile uint8_t ends = (uint8_t)(t->data[0] ^ t->data[t->n_bytes - 1]);
             (void)ends;

@@ -169,10 +169,10 @@ typedef struct raw_info {
     uint64_t offset; /* in the data section */
 } raw_info;
 
-static void take_shape(cursor *c, trit_tensor *t) {
+static void take_shape(cursor *c, trit_file_tensor *t) {
     uint64_t n = 1;
     t->n_dims = take_u32(c);
-    if (t->n_dims > trit_max_dims) fail(c, trit_format, "%u dimensions, at most %d are allowed", t->n_dims, (int)trit_max_dims);
+    if (t->n_dims > trit_file_max_dims) fail(c, trit_format, "%u dimensions, at most %d are allowed", t->n_dims, (int)trit_file_max_dims);
     for (uint32_t i = 0; i < t->n_dims && c->status == trit_ok; i++) {
         const uint64_t dim = take_u64(c);
         if (c->status != trit_ok) return;
@@ -184,7 +184,7 @@ static void take_shape(cursor *c, trit_tensor *t) {
     }
 }
 
-static void take_info(cursor *c, trit_tensor *t, raw_info *raw, uint64_t i) {
+static void take_info(cursor *c, trit_file_tensor *t, raw_info *raw, uint64_t i) {
     about(c, "tensor", (trit_str){NULL, 0}, i);
     t->name = c->name = take_string(c, max_name_bytes, "name");
     take_shape(c, t);
@@ -218,8 +218,8 @@ static void conclude(trit_gguf *g, trit_gguf_conclusion new) {
 }
 
 /* Gives tensor t its type and size. `span`: the bytes to the next tensor. */
-static trit_status resolve_type(cursor *c, trit_gguf *g, trit_tensor *t, const raw_info *raw, uint64_t span, const trit_gguf_signals *signals) {
-    const uint64_t n_rows = trit_tensor_n_rows(t), n_cols = trit_tensor_n_cols(t);
+static trit_status resolve_type(cursor *c, trit_gguf *g, trit_file_tensor *t, const raw_info *raw, uint64_t span, const trit_gguf_signals *signals) {
+    const uint64_t n_rows = trit_file_tensor_n_rows(t), n_cols = trit_file_tensor_n_cols(t);
     const trit_gguf_meaning meaning = trit_gguf_meaning_of(raw->type, n_rows, n_cols, span, signals);
     if (meaning.dtype == trit_n_dtypes)
         return fail(c, trit_unsupported, "type %u is %s, which is not supported", raw->type,
@@ -233,7 +233,7 @@ static trit_status resolve_type(cursor *c, trit_gguf *g, trit_tensor *t, const r
 }
 
 /* Tensor i lies where the ones before it end (at *end, which moves on) and inside the data section. */
-static trit_status place(cursor *c, trit_tensor *t, const raw_info *raw, trit_str data, uint64_t alignment, uint64_t *end) {
+static trit_status place(cursor *c, trit_file_tensor *t, const raw_info *raw, trit_str data, uint64_t alignment, uint64_t *end) {
     if (raw->offset != *end)
         return fail(c, trit_format, "offset %llu, but the tensor before it ends at %llu", (unsigned long long)raw->offset,
                     (unsigned long long)*end);
@@ -371,10 +371,10 @@ uint64_t trit_gguf_n_tensors(const trit_gguf *g) {
     return g->n_tensors;
 }
 
-const trit_tensor *trit_gguf_tensor_at(const trit_gguf *g, uint64_t i) {
+const trit_file_tensor *trit_gguf_tensor_at(const trit_gguf *g, uint64_t i) {
     return i < g->n_tensors ? &g->tensors[i] : NULL;
 }
 
-const trit_tensor *trit_gguf_tensor(const trit_gguf *g, const char *name) {
+const trit_file_tensor *trit_gguf_tensor(const trit_gguf *g, const char *name) {
     return trit_names_find(&g->names, trit_str_from(name));
 }

@@ -12,7 +12,7 @@ struct trit_gguf {
     uint32_t version; /* 0: no GGUF file, but one presented like it */
     uint64_t n_kv, n_tensors;
     trit_gguf_kv *kv;     /* [n_kv] */
-    trit_tensor *tensors; /* [n_tensors] */
+    trit_file_tensor *tensors; /* [n_tensors] */
     uint8_t *made;        /* owned: names and values that the file does not hold as GGUF has them; NULL: none */
     trit_names keys, names;
     trit_gguf_conclusion conclusion[8]; /* [n_conclusions], each once */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
-#include "tensor/tensor.h"
+#include "tensor/dtype.h"
 
 /* What a file tells about the meaning of its numbers. */
 typedef struct trit_gguf_signals {

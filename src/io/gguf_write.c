@@ -166,32 +166,32 @@ trit_status trit_gguf_put_kv(trit_gguf_writer *w, const trit_gguf_kv *kv, trit_e
 /* ---- Tensors ---- */
 
 /* A tensor that the reader would refuse is a mistake of the caller. */
-static trit_status check_tensor(const trit_tensor *t, trit_error *err) {
+static trit_status check_tensor(const trit_file_tensor *t, trit_error *err) {
     const trit_dtype_traits *traits = trit_dtype_info(t->dtype);
     uint64_t n_bytes;
     bool empty = false;
-    for (uint32_t i = 0; i < t->n_dims && i < trit_max_dims; i++) empty |= t->shape[i] == 0;
+    for (uint32_t i = 0; i < t->n_dims && i < trit_file_max_dims; i++) empty |= t->shape[i] == 0;
     if (t->name.n > max_name_bytes)
         return trit_error_set(err, trit_arg, "tensor %.*s: a name of %zu bytes, GGUF allows %d", TRIT_STR_ARG(t->name), t->name.n,
                               max_name_bytes);
     if (!traits || traits->gguf_id < 0)
         return trit_error_set(err, trit_arg, "tensor %.*s: GGUF has no type %s", TRIT_STR_ARG(t->name),
                               traits ? traits->label : "like that");
-    if (t->n_dims > trit_max_dims || empty)
+    if (t->n_dims > trit_file_max_dims || empty)
         return trit_error_set(err, trit_arg, "tensor %.*s: GGUF has no such shape", TRIT_STR_ARG(t->name));
-    if (!trit_dtype_n_bytes(t->dtype, trit_tensor_n_rows(t), trit_tensor_n_cols(t), &n_bytes) || n_bytes != t->n_bytes)
+    if (!trit_dtype_n_bytes(t->dtype, trit_file_tensor_n_rows(t), trit_file_tensor_n_cols(t), &n_bytes) || n_bytes != t->n_bytes)
         return trit_error_set(err, trit_arg, "tensor %.*s: %llu bytes are not the size of its shape as %s", TRIT_STR_ARG(t->name),
                               (unsigned long long)t->n_bytes, traits->label);
     return trit_ok;
 }
 
-trit_status trit_gguf_put_tensor_later(trit_gguf_writer *w, const trit_tensor *tensor, trit_tensor_fill fill, void *context,
+trit_status trit_gguf_put_tensor_later(trit_gguf_writer *w, const trit_file_tensor *tensor, trit_tensor_fill fill, void *context,
                                        uint64_t piece_bytes, trit_error *err) {
     const trit_status status = check_tensor(tensor, err);
     return status == trit_ok ? trit_items_add(&w->tensors, tensor, fill, context, piece_bytes, err) : status;
 }
 
-trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_tensor *tensor, trit_error *err) {
+trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_file_tensor *tensor, trit_error *err) {
     return trit_gguf_put_tensor_later(w, tensor, NULL, NULL, 0, err);
 }
 
@@ -206,7 +206,7 @@ static bool append_padding(trit_text *out) {
     return trit_text_append(out, zeros, (size_t)(pad(out->n) - out->n));
 }
 
-static bool append_info(trit_text *out, const trit_tensor *t, uint64_t offset) {
+static bool append_info(trit_text *out, const trit_file_tensor *t, uint64_t offset) {
     bool good = append_str(out, t->name) && append_u32(out, t->n_dims);
     for (uint32_t i = t->n_dims; good && i > 0; i--) good = append_u64(out, t->shape[i - 1]); /* fastest first */
     return good && append_u32(out, (uint32_t)trit_dtype_info(t->dtype)->gguf_id) && append_u64(out, offset);

@@ -9,13 +9,13 @@
 #include "base/json.h"
 #include "base/os.h"
 #include "base/str.h"
-#include "tensor/tensor.h"
+#include "tensor/file_tensor.h"
 #include "trit/status.h"
 
 /* Makes the bytes of a tensor when their turn to be written comes, so that a conversion holds one tensor at a time, or less:
  * writes dst[0..tensor->n_bytes). Where pieces were asked for, it is called for one after the other, with the piece's n_bytes.
  * tensor->data is not looked at; context outlives the writing. An error ends the writing. */
-typedef trit_status (*trit_tensor_fill)(void *context, const trit_tensor *tensor, uint8_t *dst, trit_error *err);
+typedef trit_status (*trit_tensor_fill)(void *context, const trit_file_tensor *tensor, uint8_t *dst, trit_error *err);
 
 /* ---- GGUF (v2, v3) ---------------------------------------------------------------------------------------------------- */
 
@@ -59,8 +59,8 @@ bool trit_gguf_str(const trit_gguf_kv *kv, trit_str *out); /* scalars only */
 bool trit_gguf_strs(const trit_gguf_kv *kv, trit_str *out);
 
 uint64_t trit_gguf_n_tensors(const trit_gguf *g);
-const trit_tensor *trit_gguf_tensor_at(const trit_gguf *g, uint64_t i); /* in file order */
-const trit_tensor *trit_gguf_tensor(const trit_gguf *g, const char *name); /* NULL: absent; O(1) */
+const trit_file_tensor *trit_gguf_tensor_at(const trit_gguf *g, uint64_t i); /* in file order */
+const trit_file_tensor *trit_gguf_tensor(const trit_gguf *g, const char *name); /* NULL: absent; O(1) */
 
 /* Forks gave the same type numbers to different types; what was concluded of one that is used by several. The signals are bits, the
  * strongest the highest. */
@@ -91,8 +91,8 @@ TRIT_MUST_CHECK trit_status trit_gguf_put_bools(trit_gguf_writer *w, const char 
 /* A key of another file with its value, whatever its type. */
 TRIT_MUST_CHECK trit_status trit_gguf_put_kv(trit_gguf_writer *w, const trit_gguf_kv *kv, trit_error *err);
 /* `tensor` is copied, its data is borrowed until the file is written. piece_bytes 0: made in one piece. */
-TRIT_MUST_CHECK trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_tensor *tensor, trit_error *err);
-TRIT_MUST_CHECK trit_status trit_gguf_put_tensor_later(trit_gguf_writer *w, const trit_tensor *tensor, trit_tensor_fill fill,
+TRIT_MUST_CHECK trit_status trit_gguf_put_tensor(trit_gguf_writer *w, const trit_file_tensor *tensor, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_gguf_put_tensor_later(trit_gguf_writer *w, const trit_file_tensor *tensor, trit_tensor_fill fill,
                                                        void *context, uint64_t piece_bytes, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_gguf_write(trit_gguf_writer *w, const char *path, trit_error *err);
 
@@ -131,8 +131,8 @@ TRIT_MUST_CHECK trit_status trit_safetensors_open_memory(trit_safetensors **out,
                                                          trit_error *err);
 void trit_safetensors_close(trit_safetensors *s);
 uint64_t trit_safetensors_n_tensors(const trit_safetensors *s);
-const trit_tensor *trit_safetensors_tensor_at(const trit_safetensors *s, uint64_t i);
-const trit_tensor *trit_safetensors_tensor(const trit_safetensors *s, const char *name); /* NULL: absent; O(1) */
+const trit_file_tensor *trit_safetensors_tensor_at(const trit_safetensors *s, uint64_t i);
+const trit_file_tensor *trit_safetensors_tensor(const trit_safetensors *s, const char *name); /* NULL: absent; O(1) */
 
 /* Writing one file: collects tensors, then writes beside and renames. Owner: the caller frees. `tensor` is copied; its bytes are
  * made by `fill` in pieces of piece_bytes (0: at once), or borrowed from tensor->data where that is NULL. Errors: arg (a type that
@@ -141,7 +141,7 @@ typedef struct trit_safetensors_writer trit_safetensors_writer;
 
 TRIT_MUST_CHECK trit_status trit_safetensors_writer_new(trit_safetensors_writer **out, trit_error *err);
 void trit_safetensors_writer_free(trit_safetensors_writer *w);
-TRIT_MUST_CHECK trit_status trit_safetensors_put_tensor(trit_safetensors_writer *w, const trit_tensor *tensor, trit_tensor_fill fill,
+TRIT_MUST_CHECK trit_status trit_safetensors_put_tensor(trit_safetensors_writer *w, const trit_file_tensor *tensor, trit_tensor_fill fill,
                                                         void *context, uint64_t piece_bytes, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_safetensors_write(trit_safetensors_writer *w, const char *path, trit_error *err);
 

@@ -9,7 +9,7 @@
 
 enum { max_alignment = 64 };
 
-trit_status trit_items_add(trit_items *items, const trit_tensor *tensor, trit_tensor_fill fill, void *context, uint64_t piece_bytes,
+trit_status trit_items_add(trit_items *items, const trit_file_tensor *tensor, trit_tensor_fill fill, void *context, uint64_t piece_bytes,
                            trit_error *err) {
     void *p = items->item;
     if (!trit_grow(&p, &items->capacity, items->n + 1, sizeof *items->item)) return trit_error_memory(err, items->n, "the tensors");
@@ -61,7 +61,7 @@ static trit_status write_bytes(const sink *to, const void *data, size_t n) {
 /* The bytes of a tensor that are made now. `buffer` is reused. */
 static trit_status write_filled(const sink *to, const trit_item *it, trit_text *buffer) {
     const uint64_t all = it->tensor.n_bytes, most = it->piece_bytes && it->piece_bytes < all ? it->piece_bytes : all;
-    trit_tensor piece = it->tensor;
+    trit_file_tensor piece = it->tensor;
     trit_status status = trit_text_reserve(buffer, (size_t)most) ? trit_ok : trit_error_memory(to->err, (size_t)most, "a tensor to write");
     for (uint64_t at = 0; at < all && status == trit_ok; at += most) {
         piece.n_bytes = all - at < most ? all - at : most;

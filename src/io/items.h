@@ -7,7 +7,7 @@
 #include "trit/memory.h"
 
 typedef struct trit_item {
-    trit_tensor tensor;    /* first, for it begins with the name, which is owned */
+    trit_file_tensor tensor;    /* first, for it begins with the name, which is owned */
     trit_tensor_fill fill; /* makes the bytes, NULL: they are at tensor.data */
     void *context;
     uint64_t piece_bytes;  /* made at a time; 0: all */
@@ -19,7 +19,7 @@ typedef struct trit_items {
     size_t n, capacity;
 } trit_items;
 
-TRIT_MUST_CHECK trit_status trit_items_add(trit_items *items, const trit_tensor *tensor, trit_tensor_fill fill, void *context,
+TRIT_MUST_CHECK trit_status trit_items_add(trit_items *items, const trit_file_tensor *tensor, trit_tensor_fill fill, void *context,
                                            uint64_t piece_bytes, trit_error *err);
 void trit_items_fini(trit_items *items);
 

@@ -106,7 +106,7 @@ static void list_tensors(trit_gguf *g, const header *h, char *names) {
             const int n = parts[*p].per_layer ? snprintf(names, name_bytes, "blk.%u.%s.weight", (unsigned)layer, parts[*p].name)
                                               : snprintf(names, name_bytes, "%s.weight", parts[*p].name);
             g->tensors[g->n_tensors++] =
-                (trit_tensor){.name = {names, (size_t)n}, .dtype = trit_dtype_f32, .n_dims = is_vector ? 1 : 2,
+                (trit_file_tensor){.name = {names, (size_t)n}, .dtype = trit_dtype_f32, .n_dims = is_vector ? 1 : 2,
                               .shape = {is_vector ? n_cols : n_rows, is_vector ? 0 : n_cols}, .data = at, .n_bytes = bytes_of(h, *p)};
             names += name_bytes;
         }

@@ -217,7 +217,7 @@ static trit_status make_storage(machine *m) {
 
 /* Shape and strides. Dimensions of one element may have any stride. */
 static bool read_shape(trit_pickle_tensor *t, const machine *m, const value *shape, const value *strides) {
-    if (shape->kind != of_tuple || strides->kind != of_tuple || shape->text.n != strides->text.n || shape->text.n > trit_max_dims) return false;
+    if (shape->kind != of_tuple || strides->kind != of_tuple || shape->text.n != strides->text.n || shape->text.n > trit_file_max_dims) return false;
     t->n_dims = (uint32_t)shape->text.n;
     t->is_contiguous = true;
     uint64_t stride = 1;

@@ -2,7 +2,7 @@
 #ifndef TRIT_IO_PICKLE_H
 #define TRIT_IO_PICKLE_H
 
-#include "tensor/tensor.h"
+#include "tensor/file_tensor.h"
 
 typedef struct trit_pickle_tensor {
     trit_str name;    /* first, for trit_names; in the pickle */
@@ -10,7 +10,7 @@ typedef struct trit_pickle_tensor {
     trit_dtype dtype;
     uint64_t n_stored, offset; /* elements of the storage, and those before the tensor */
     uint32_t n_dims;
-    uint64_t shape[trit_max_dims];
+    uint64_t shape[trit_file_max_dims];
     bool is_contiguous;
 } trit_pickle_tensor;
 

@@ -133,8 +133,8 @@ static uint64_t turned_bytes(const checkpoint *c) {
 
 /* A tensor whose name is printed at m->at. */
 static void add(trit_gguf_maker *m, int n_name, trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, const uint8_t *data) {
-    trit_tensor *t = &m->g->tensors[m->g->n_tensors++];
-    *t = (trit_tensor){.name = {(const char *)m->at, (size_t)n_name}, .dtype = dtype, .n_dims = n_rows ? 2 : 1,
+    trit_file_tensor *t = &m->g->tensors[m->g->n_tensors++];
+    *t = (trit_file_tensor){.name = {(const char *)m->at, (size_t)n_name}, .dtype = dtype, .n_dims = n_rows ? 2 : 1,
                        .shape = {n_rows ? n_rows : n_cols, n_rows ? n_cols : 0}, .data = data};
     (void)trit_dtype_n_bytes(dtype, n_rows ? n_rows : 1, n_cols, &t->n_bytes); /* the shape was checked against the storage */
     m->at += name_bytes;

@@ -30,7 +30,7 @@ typedef struct shard {
 struct trit_safetensors {
     shard *shards; /* [n_shards] */
     size_t n_shards, shards_capacity;
-    trit_tensor *tensors; /* [n_tensors] */
+    trit_file_tensor *tensors; /* [n_tensors] */
     size_t n_tensors, tensors_capacity;
     trit_names names;
 };
@@ -63,7 +63,7 @@ static bool size_of(const trit_json *v, uint64_t *out) {
     return true;
 }
 
-static trit_status read_dtype(const place *at, const trit_json *entry, trit_tensor *t) {
+static trit_status read_dtype(const place *at, const trit_json *entry, trit_file_tensor *t) {
     const trit_json *v = trit_json_get(entry, "dtype");
     const trit_str name = trit_json_as_str(v);
     if (trit_json_kind_of(v) != trit_json_string) return fail(at, trit_format, "has no dtype");
@@ -72,12 +72,12 @@ static trit_status read_dtype(const place *at, const trit_json *entry, trit_tens
     return trit_ok;
 }
 
-static trit_status read_shape(const place *at, const trit_json *entry, trit_tensor *t) {
+static trit_status read_shape(const place *at, const trit_json *entry, trit_file_tensor *t) {
     const trit_json *v = trit_json_get(entry, "shape");
     uint64_t n = 1;
     if (trit_json_kind_of(v) != trit_json_array) return fail(at, trit_format, "has no shape");
-    if (trit_json_length(v) > trit_max_dims)
-        return fail(at, trit_unsupported, "%zu dimensions, at most %d are supported", trit_json_length(v), (int)trit_max_dims);
+    if (trit_json_length(v) > trit_file_max_dims)
+        return fail(at, trit_unsupported, "%zu dimensions, at most %d are supported", trit_json_length(v), (int)trit_file_max_dims);
     t->n_dims = (uint32_t)trit_json_length(v);
     for (uint32_t i = 0; i < t->n_dims; i++) {
         uint64_t *dim = &t->shape[i];
@@ -89,7 +89,7 @@ static trit_status read_shape(const place *at, const trit_json *entry, trit_tens
     return trit_ok;
 }
 
-static trit_status read_offsets(const place *at, const trit_json *entry, trit_str data, trit_tensor *t) {
+static trit_status read_offsets(const place *at, const trit_json *entry, trit_str data, trit_file_tensor *t) {
     const trit_json *v = trit_json_get(entry, "data_offsets");
     uint64_t begin, end, n_bytes;
     if (trit_json_length(v) != 2 || !size_of(trit_json_at(v, 0), &begin) || !size_of(trit_json_at(v, 1), &end))
@@ -97,7 +97,7 @@ static trit_status read_offsets(const place *at, const trit_json *entry, trit_st
     if (begin > end || end > data.n)
         return fail(at, trit_format, "data_offsets %llu to %llu do not lie in %zu bytes of data", (unsigned long long)begin,
                     (unsigned long long)end, data.n);
-    if (!trit_dtype_n_bytes(t->dtype, trit_tensor_n_rows(t), trit_tensor_n_cols(t), &n_bytes) || n_bytes != end - begin)
+    if (!trit_dtype_n_bytes(t->dtype, trit_file_tensor_n_rows(t), trit_file_tensor_n_cols(t), &n_bytes) || n_bytes != end - begin)
         return fail(at, trit_format, "data_offsets span %llu bytes, which is not the size of its shape as %s",
                     (unsigned long long)(end - begin), trit_dtype_info(t->dtype)->label);
     t->data = (const uint8_t *)data.p + begin;
@@ -105,7 +105,7 @@ static trit_status read_offsets(const place *at, const trit_json *entry, trit_st
     return trit_ok;
 }
 
-static trit_status read_entry(const place *at, const trit_json *entry, trit_str data, trit_tensor *t) {
+static trit_status read_entry(const place *at, const trit_json *entry, trit_str data, trit_file_tensor *t) {
     if (trit_json_kind_of(entry) != trit_json_object) return fail(at, trit_format, "its entry is no object");
     trit_status status = read_dtype(at, entry, t);
     if (status == trit_ok) status = read_shape(at, entry, t);
@@ -116,13 +116,13 @@ static trit_status read_entry(const place *at, const trit_json *entry, trit_str 
 /* ---- One file ---- */
 
 static int by_position(const void *a, const void *b) {
-    const trit_tensor *x = a, *y = b;
+    const trit_file_tensor *x = a, *y = b;
     if (x->data != y->data) return x->data < y->data ? -1 : 1;
     return (x->n_bytes > y->n_bytes) - (x->n_bytes < y->n_bytes); /* empty tensors come first */
 }
 
 /* The tensors, brought into the order of their data, tile it. */
-static trit_status check_tiling(place *at, trit_tensor *tensors, size_t n, trit_str data) {
+static trit_status check_tiling(place *at, trit_file_tensor *tensors, size_t n, trit_str data) {
     const uint8_t *end = (const uint8_t *)data.p;
     if (n) qsort(tensors, n, sizeof *tensors, by_position);
     for (size_t i = 0; i < n; i++) {
@@ -177,8 +177,8 @@ static trit_status read_entries(trit_safetensors *s, shard *f, place *at, const 
             status = check_metadata(at, entry);
         } else {
             if (key.n) memcpy(name, key.p, key.n);
-            trit_tensor *t = &s->tensors[s->n_tensors];
-            *t = (trit_tensor){.name = {name, key.n}};
+            trit_file_tensor *t = &s->tensors[s->n_tensors];
+            *t = (trit_file_tensor){.name = {name, key.n}};
             at->tensor = t->name;
             status = read_entry(at, entry, data, t);
             if (status == trit_ok) s->n_tensors++;
@@ -274,7 +274,7 @@ static trit_status check_map(const trit_safetensors *s, const char *path, const 
     trit_str key;
     const trit_json *value;
     while (trit_json_next(map, &iter, &key, &value)) {
-        const trit_tensor *t = trit_names_find(&s->names, key);
+        const trit_file_tensor *t = trit_names_find(&s->names, key);
         const shard *f = find_shard(s, trit_json_as_str(value));
         const size_t i = t ? (size_t)(t - s->tensors) : SIZE_MAX;
         if (!f || i < f->first || i - f->first >= f->n)
@@ -373,10 +373,10 @@ uint64_t trit_safetensors_n_tensors(const trit_safetensors *s) {
     return s->n_tensors;
 }
 
-const trit_tensor *trit_safetensors_tensor_at(const trit_safetensors *s, uint64_t i) {
+const trit_file_tensor *trit_safetensors_tensor_at(const trit_safetensors *s, uint64_t i) {
     return i < s->n_tensors ? &s->tensors[i] : NULL;
 }
 
-const trit_tensor *trit_safetensors_tensor(const trit_safetensors *s, const char *name) {
+const trit_file_tensor *trit_safetensors_tensor(const trit_safetensors *s, const char *name) {
     return trit_names_find(&s->names, trit_str_from(name));
 }

@@ -26,14 +26,14 @@ void trit_safetensors_writer_free(trit_safetensors_writer *w) {
     trit_free(w);
 }
 
-trit_status trit_safetensors_put_tensor(trit_safetensors_writer *w, const trit_tensor *tensor, trit_tensor_fill fill, void *context,
+trit_status trit_safetensors_put_tensor(trit_safetensors_writer *w, const trit_file_tensor *tensor, trit_tensor_fill fill, void *context,
                                         uint64_t piece_bytes, trit_error *err) {
     const trit_dtype_traits *traits = trit_dtype_info(tensor->dtype);
     uint64_t n_bytes;
     if (!traits || !*traits->safetensors)
         return trit_error_set(err, trit_arg, "tensor %.*s: safetensors has no type %s", TRIT_STR_ARG(tensor->name),
                               traits ? traits->label : "like that");
-    if (!trit_dtype_n_bytes(tensor->dtype, trit_tensor_n_rows(tensor), trit_tensor_n_cols(tensor), &n_bytes) || n_bytes != tensor->n_bytes)
+    if (!trit_dtype_n_bytes(tensor->dtype, trit_file_tensor_n_rows(tensor), trit_file_tensor_n_cols(tensor), &n_bytes) || n_bytes != tensor->n_bytes)
         return trit_error_set(err, trit_arg, "tensor %.*s: %" PRIu64 " bytes are not the size of its shape as %s",
                               TRIT_STR_ARG(tensor->name), tensor->n_bytes, traits->label);
     return trit_items_add(&w->tensors, tensor, fill, context, piece_bytes, err);
@@ -49,7 +49,7 @@ static bool append_u64(trit_text *out, const char *before, uint64_t v) {
     return append(out, before) && append(out, number);
 }
 
-static bool append_entry(trit_text *out, const trit_tensor *t, uint64_t offset) {
+static bool append_entry(trit_text *out, const trit_file_tensor *t, uint64_t offset) {
     bool good = trit_json_write_str(out, t->name.p, t->name.n) && append(out, ":{\"dtype\":\"") &&
                 append(out, trit_dtype_info(t->dtype)->safetensors) && append(out, "\",\"shape\":[");
     for (uint32_t i = 0; i < t->n_dims; i++) good = good && append_u64(out, i ? "," : "", t->shape[i]);

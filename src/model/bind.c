@@ -57,7 +57,7 @@ static void hf_names(char *out, size_t n, const char *names, uint32_t layer, con
 }
 
 /* NULL: absent, or no part of the architecture's layers. */
-static const trit_tensor *find(const trit_model *m, uint32_t layer, size_t i, const char *suffix) {
+static const trit_file_tensor *find(const trit_model *m, uint32_t layer, size_t i, const char *suffix) {
     if (!((m->config.arch->required | m->config.arch->optional) >> i & 1u)) return NULL;
     char gguf[96], hf[256];
     snprintf(gguf, sizeof gguf, "blk.%u.%s%s", layer, layer_tensors[i].gguf, suffix);
@@ -67,7 +67,7 @@ static const trit_tensor *find(const trit_model *m, uint32_t layer, size_t i, co
 
 bool trit_layer_projection(trit_projection *out, const trit_model *m, uint32_t layer, size_t i) {
     const trit_layer_shape shape = trit_layer_shape_of(&m->config, i);
-    const trit_tensor *weight = find(m, layer, i, ".weight");
+    const trit_file_tensor *weight = find(m, layer, i, ".weight");
     if (!weight) return false;
     *out = (trit_projection){.weight = weight, .n_rows = shape.n_rows, .n_cols = shape.n_cols};
     if (shape.is_linear) {
@@ -78,7 +78,7 @@ bool trit_layer_projection(trit_projection *out, const trit_model *m, uint32_t l
 }
 
 /* Some architectures' Hugging Face files hold norms less one. */
-static trit_status bind_norm(trit_weight *out, trit_model *m, const trit_tensor *t, uint32_t n, tensor_kind kind, trit_error *err) {
+static trit_status bind_norm(trit_weight *out, trit_model *m, const trit_file_tensor *t, uint32_t n, tensor_kind kind, trit_error *err) {
     trit_status status = trit_plain_bind(out, m, t, 1, n, true, err);
     if (status != trit_ok || m->source.gguf || kind == kind_in_norm || !m->config.arch->hf_norms_less_one) return status;
     float *w = out->owned[0];
@@ -111,7 +111,7 @@ const char *const trit_end_names[trit_n_ends][2] = {[trit_end_embd] = {"token_em
                                                     [trit_end_rope_long] = {"rope_factors_long.weight", NULL},
                                                     [trit_end_rope_short] = {"rope_factors_short.weight", NULL}};
 
-const trit_tensor *trit_end_find(const trit_model *m, size_t end) {
+const trit_file_tensor *trit_end_find(const trit_model *m, size_t end) {
     return trit_source_find(&m->source, trit_end_names[end][0], trit_end_names[end][1]);
 }
 
@@ -135,7 +135,7 @@ uint64_t trit_model_count_params(const trit_model *m) {
 
 static trit_status bind_ends(trit_model *m, size_t *n_bound, trit_error *err) {
     const trit_config *c = &m->config;
-    const trit_tensor *embd = trit_end_find(m, trit_end_embd), *norm = trit_end_find(m, trit_end_norm), *head = trit_end_find(m, trit_end_head);
+    const trit_file_tensor *embd = trit_end_find(m, trit_end_embd), *norm = trit_end_find(m, trit_end_norm), *head = trit_end_find(m, trit_end_head);
     if (!embd) return trit_error_set(err, trit_format, "tensor token_embd.weight is missing (model.embed_tokens)");
     if (!norm) return trit_error_set(err, trit_format, "tensor output_norm.weight is missing (model.norm)");
     for (size_t i = 0; i < trit_n_ends; i++) *n_bound += trit_end_find(m, i) != NULL;
@@ -154,7 +154,7 @@ static uint32_t layer_in(trit_str name) {
     return layer;
 }
 
-bool trit_model_uses(const trit_model *m, const trit_tensor *t) {
+bool trit_model_uses(const trit_model *m, const trit_file_tensor *t) {
     uint32_t layer = layer_in(t->name);
     trit_projection p;
     for (size_t i = 0; i < trit_n_ends; i++)
@@ -167,7 +167,7 @@ bool trit_model_uses(const trit_model *m, const trit_tensor *t) {
 /* Tensors that the graph does not use would silently change what the model computes. */
 static trit_status refuse_unused(const trit_model *m, trit_error *err) {
     for (size_t i = 0; i < trit_source_n_tensors(&m->source); i++) {
-        const trit_tensor *t = trit_source_tensor_at(&m->source, i);
+        const trit_file_tensor *t = trit_source_tensor_at(&m->source, i);
         char name[256];
         snprintf(name, sizeof name, "%.*s", TRIT_STR_ARG(t->name));
         bool derived = strstr(name, "rotary_emb.inv_freq") != NULL; /* old releases carry it */

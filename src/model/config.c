@@ -26,9 +26,9 @@ static uint32_t read_vocab_size(trit_reader *r) {
     uint32_t n_tokens = 0;
     if (r->source->gguf) {
         const trit_gguf_kv *tokens = trit_gguf_find(r->source->gguf, "tokenizer.ggml.tokens");
-        const trit_tensor *table = trit_gguf_tensor(r->source->gguf, "token_embd.weight");
+        const trit_file_tensor *table = trit_gguf_tensor(r->source->gguf, "token_embd.weight");
         if (tokens && tokens->type == trit_gguf_array && tokens->n <= 1u << 24) n_tokens = (uint32_t)tokens->n;
-        if (!n_tokens && table && trit_tensor_n_rows(table) <= 1u << 24) n_tokens = (uint32_t)trit_tensor_n_rows(table);
+        if (!n_tokens && table && trit_file_tensor_n_rows(table) <= 1u << 24) n_tokens = (uint32_t)trit_file_tensor_n_rows(table);
     }
     return trit_read_u32(r, "vocab_size", "vocab_size", 1u << 24, n_tokens);
 }
@@ -77,7 +77,7 @@ static void read_hidden_act(trit_reader *r, char *out, size_t n) {
  * what the field's absence has always meant. Floats have no scales. */
 static trit_scale_sense scale_sense_of(const trit_source *s, const trit_config *c) {
     if (!s->safetensors) return trit_scale_inside;
-    const trit_tensor *q = trit_source_find(s, NULL, "model.layers.0.self_attn.q_proj.weight");
+    const trit_file_tensor *q = trit_source_find(s, NULL, "model.layers.0.self_attn.q_proj.weight");
     switch (s->hf.quant) {
     case trit_hf_quant_multiply: return trit_scale_multiply;
     case trit_hf_quant_online: return trit_scale_online;

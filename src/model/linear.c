@@ -15,7 +15,7 @@
 #include "model/model.h"
 
 /* The layout of TL1 and TL2. */
-static trit_status find_tile(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, trit_error *err) {
+static trit_status find_tile(trit_quant_matrix *out, const trit_model *m, const trit_file_tensor *t, trit_error *err) {
     if (!trit_kernel_config_find(&m->kernels, t->dtype, out->n_rows, out->n_cols, &out->tile))
         return trit_error_set(err, trit_unsupported, "tensor %.*s: %s is laid out for one kernel, and nothing tells the sizes of that for [%llu, %llu]: a "
                               "kernel_config.ini is wanted", TRIT_STR_ARG(t->name), trit_dtype_info(t->dtype)->label,
@@ -26,7 +26,7 @@ static trit_status find_tile(trit_quant_matrix *out, const trit_model *m, const 
                           (unsigned long long)out->n_cols);
 }
 
-trit_status trit_matrix_view(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, trit_error *err) {
+trit_status trit_matrix_view(trit_quant_matrix *out, const trit_model *m, const trit_file_tensor *t, trit_error *err) {
     if (!trit_quant_format_of(t->dtype))
         return trit_error_set(err, trit_unsupported, "tensor %.*s: type %s is no type of weights", TRIT_STR_ARG(t->name),
                               trit_dtype_info(t->dtype)->label);
@@ -35,17 +35,17 @@ trit_status trit_matrix_view(trit_quant_matrix *out, const trit_model *m, const 
     return t->dtype == trit_dtype_tl1 || t->dtype == trit_dtype_tl2 ? find_tile(out, m, t, err) : trit_ok;
 }
 
-trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
-    if (trit_tensor_n_rows(t) != n_rows || trit_tensor_n_cols(t) != n_cols)
+trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_file_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
+    if (trit_file_tensor_n_rows(t) != n_rows || trit_file_tensor_n_cols(t) != n_cols)
         return trit_error_set(err, trit_format, "tensor %.*s: shape [%llu, %llu], but the model's is [%u, %u]", TRIT_STR_ARG(t->name),
-                              (unsigned long long)trit_tensor_n_rows(t), (unsigned long long)trit_tensor_n_cols(t), n_rows, n_cols);
+                              (unsigned long long)trit_file_tensor_n_rows(t), (unsigned long long)trit_file_tensor_n_cols(t), n_rows, n_cols);
     return trit_matrix_view(out, m, t, err);
 }
 
 /* The single float of a scale tensor. */
-static trit_status read_scalar(float *out, const trit_tensor *t, trit_error *err) {
+static trit_status read_scalar(float *out, const trit_file_tensor *t, trit_error *err) {
     const trit_quant_format *format = trit_quant_format_of(t->dtype);
-    if (!format || !trit_dtype_is_float(t->dtype) || trit_tensor_n_elements(t) != 1)
+    if (!format || !trit_dtype_is_float(t->dtype) || trit_file_tensor_n_elements(t) != 1)
         return trit_error_set(err, trit_format, "tensor %.*s: a scale of one number was expected", TRIT_STR_ARG(t->name));
     trit_quant_matrix one = {.dtype = t->dtype, .data = t->data, .n_bytes = t->n_bytes, .n_rows = 1, .n_cols = 1, .scale = 1.0f};
     format->unpack(&one, 0, out);
@@ -122,7 +122,7 @@ static trit_status find_group(trit_linear *r, bool *found, trit_error *err) {
 }
 
 /* The scale of float masters: the one value that ternary weights in floats have, or the absmean. */
-static trit_status find_absmean(trit_linear *r, const trit_tensor *t, trit_error *err) {
+static trit_status find_absmean(trit_linear *r, const trit_file_tensor *t, trit_error *err) {
     const trit_quant_matrix *m = &r->matrix;
     float *row = trit_alloc(m->n_cols, sizeof *row);
     if (!row) return trit_error_memory(err, m->n_cols * sizeof *row, "a row of weights");
@@ -148,24 +148,24 @@ static trit_status find_absmean(trit_linear *r, const trit_tensor *t, trit_error
 }
 
 /* Gives up the file's pages of a tensor that is used in another form now. */
-static void drop_file_pages(const trit_model *m, const trit_tensor *t) {
+static void drop_file_pages(const trit_model *m, const trit_file_tensor *t) {
     if (m->source.is_mapped) trit_os_map_drop(t->data, (size_t)t->n_bytes);
 }
 
 void trit_drop_pages(const trit_model *m, const char *gguf_name, const char *hf_name) {
-    const trit_tensor *t = trit_source_find(&m->source, gguf_name, hf_name);
+    const trit_file_tensor *t = trit_source_find(&m->source, gguf_name, hf_name);
     if (t) drop_file_pages(m, t);
 }
 
 /* How rows become trits. */
-static trit_status choose_rows(trit_linear *r, const trit_model *m, const trit_tensor *t, trit_error *err) {
+static trit_status choose_rows(trit_linear *r, const trit_model *m, const trit_file_tensor *t, trit_error *err) {
     r->is_master = !r->format->trits && m->config.masters;
     r->row = r->format->trits ? row_of_trits : r->is_master ? row_of_masters : row_of_floats;
     if (r->format->trits) r->group = r->format->scale_group;
     return r->is_master ? find_absmean(r, t, err) : trit_ok;
 }
 
-static trit_status upload_ternary(trit_weight *out, trit_model *m, trit_linear *r, const trit_tensor *t, trit_error *err) {
+static trit_status upload_ternary(trit_weight *out, trit_model *m, trit_linear *r, const trit_file_tensor *t, trit_error *err) {
     const trit_ternary_source source = {.n_rows = (uint32_t)r->matrix.n_rows, .n_cols = (uint32_t)r->matrix.n_cols, .group = r->group,
                                         .row = r->row, .ctx = r};
     trit_status status = m->device->vt->upload_ternary(m->device, out, &source, err);
@@ -175,11 +175,11 @@ static trit_status upload_ternary(trit_weight *out, trit_model *m, trit_linear *
 
 /* Packed uint8 [ceil(n_rows / 4), n_cols] of a Hugging Face release, with its scale beside it. */
 static trit_status packed_matrix(trit_quant_matrix *out, const trit_model *m, const trit_projection *p, float scale, trit_error *err) {
-    const trit_tensor *t = p->weight;
+    const trit_file_tensor *t = p->weight;
     uint64_t packed_rows = ((uint64_t)p->n_rows + 3) / 4;
-    if (trit_tensor_n_rows(t) != packed_rows || trit_tensor_n_cols(t) != p->n_cols)
+    if (trit_file_tensor_n_rows(t) != packed_rows || trit_file_tensor_n_cols(t) != p->n_cols)
         return trit_error_set(err, trit_format, "tensor %.*s: packed shape [%llu, %llu], but the model's is [%llu, %u]", TRIT_STR_ARG(t->name),
-                              (unsigned long long)trit_tensor_n_rows(t), (unsigned long long)trit_tensor_n_cols(t),
+                              (unsigned long long)trit_file_tensor_n_rows(t), (unsigned long long)trit_file_tensor_n_cols(t),
                               (unsigned long long)packed_rows, p->n_cols);
     if (!p->scale)
         return trit_error_set(err, trit_format, "tensor %.*s: packed, but there is no %.*s_scale beside it", TRIT_STR_ARG(t->name), TRIT_STR_ARG(t->name));
@@ -222,7 +222,7 @@ trit_status trit_linear_settle(trit_linear *r, const trit_model *m, const trit_p
     return status == trit_ok && ternary ? choose_rows(r, m, p->weight, err) : status;
 }
 
-trit_status trit_linear_bad_row(trit_status status, const trit_tensor *t, trit_error *err) {
+trit_status trit_linear_bad_row(trit_status status, const trit_file_tensor *t, trit_error *err) {
     if (status == trit_format) return trit_error_set(err, status, "tensor %.*s: a code that is no trit", TRIT_STR_ARG(t->name));
     if (status == trit_numeric) return trit_error_set(err, status, "tensor %.*s: a scale is not finite", TRIT_STR_ARG(t->name));
     return status;
@@ -249,7 +249,7 @@ trit_status trit_linear_bind(trit_weight *out, trit_model *m, const trit_project
 }
 
 /* A tensor as floats of our own: small ones, which are also looked at for values that are not finite. */
-static trit_status bind_as_f32(trit_weight *out, const trit_quant_matrix *matrix, const trit_tensor *t, trit_error *err) {
+static trit_status bind_as_f32(trit_weight *out, const trit_quant_matrix *matrix, const trit_file_tensor *t, trit_error *err) {
     float *copy = trit_alloc_aligned(matrix->n_rows * matrix->n_cols, sizeof *copy);
     if (!copy) return trit_error_memory(err, matrix->n_rows * matrix->n_cols * sizeof *copy, "a norm");
     for (uint64_t r = 0; r < matrix->n_rows; r++) trit_quant_format_of(matrix->dtype)->unpack(matrix, r, copy + r * matrix->n_cols);
@@ -264,7 +264,7 @@ static trit_status bind_as_f32(trit_weight *out, const trit_quant_matrix *matrix
     return trit_ok;
 }
 
-trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, bool as_f32, trit_error *err) {
+trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_file_tensor *t, uint32_t n_rows, uint32_t n_cols, bool as_f32, trit_error *err) {
     trit_quant_matrix matrix;
     trit_status status = trit_matrix_of(&matrix, m, t, n_rows, n_cols, err);
     if (status != trit_ok) return status;

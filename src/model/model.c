@@ -31,7 +31,7 @@ static trit_status name_tensors(trit_model *m, trit_error *err) {
     if (!m->tensor_names) return trit_error_memory(err, n * sizeof *m->tensor_names, "the tensors' names");
     m->n_tensors = n;
     for (size_t i = 0; i < n; i++) {
-        const trit_tensor *t = trit_source_tensor_at(&m->source, i);
+        const trit_file_tensor *t = trit_source_tensor_at(&m->source, i);
         trit_status status = copy_text(&m->tensor_names[i], t->name, err);
         if (status != trit_ok) return status;
     }
@@ -213,7 +213,7 @@ void trit_model_describe(const trit_model *m, trit_model_info *out) {
 
 bool trit_model_tensor_at(const trit_model *m, size_t i, trit_tensor_info *out) {
     if (i >= m->n_tensors) return false;
-    const trit_tensor *t = trit_source_tensor_at(&m->source, i);
+    const trit_file_tensor *t = trit_source_tensor_at(&m->source, i);
     *out = (trit_tensor_info){.name = m->tensor_names[i], .type = trit_dtype_info(t->dtype)->label, .n_dims = t->n_dims, .n_bytes = t->n_bytes};
     for (uint32_t d = 0; d < t->n_dims; d++) out->shape[d] = t->shape[d];
     return true;
@@ -236,7 +236,7 @@ static trit_status check_rows(const trit_quant_matrix *matrix, const char *name,
 
 trit_status trit_model_check_tensor(const trit_model *m, size_t i, trit_error *err) {
     if (i >= m->n_tensors) return trit_error_set(err, trit_arg, "tensor %zu: the model has %zu", i, m->n_tensors);
-    const trit_tensor *t = trit_source_tensor_at(&m->source, i);
+    const trit_file_tensor *t = trit_source_tensor_at(&m->source, i);
     if (!trit_quant_format_of(t->dtype)) return trit_ok; /* integers */
     trit_quant_matrix matrix;
     trit_status status = trit_matrix_view(&matrix, m, t, err);

@@ -167,9 +167,9 @@ static inline bool trit_has(const trit_weight *w) {
 trit_status trit_source_open(trit_source *out, const char *ref, trit_error *err);
 void trit_source_close(trit_source *s);
 /* The tensor, its GGUF name being `gguf_name` and its Hugging Face names `hf_names` ('|' between them); NULL: absent. */
-const trit_tensor *trit_source_find(const trit_source *s, const char *gguf_name, const char *hf_names);
+const trit_file_tensor *trit_source_find(const trit_source *s, const char *gguf_name, const char *hf_names);
 size_t trit_source_n_tensors(const trit_source *s);
-const trit_tensor *trit_source_tensor_at(const trit_source *s, size_t i);
+const trit_file_tensor *trit_source_tensor_at(const trit_source *s, size_t i);
 
 /* config.c */
 trit_status trit_config_read(trit_config *c, const trit_source *s, const trit_model_opts *o, trit_error *err);
@@ -185,8 +185,8 @@ const char *trit_layer_name(size_t layer_tensor); /* "attn_q", as GGUF has it */
 const char *trit_layer_hf_names(size_t layer_tensor);
 typedef enum trit_end { trit_end_embd, trit_end_norm, trit_end_head, trit_end_rope, trit_end_rope_long, trit_end_rope_short, trit_n_ends } trit_end;
 extern const char *const trit_end_names[trit_n_ends][2]; /* GGUF, Hugging Face or NULL */
-const trit_tensor *trit_end_find(const trit_model *m, size_t end); /* NULL: absent */
-bool trit_model_uses(const trit_model *m, const trit_tensor *t); /* does the graph read it? */
+const trit_file_tensor *trit_end_find(const trit_model *m, size_t end); /* NULL: absent */
+bool trit_model_uses(const trit_model *m, const trit_file_tensor *t); /* does the graph read it? */
 trit_status trit_model_bind(trit_model *m, const trit_model_opts *o, trit_error *err);
 bool trit_model_is_tied(const trit_model *m); /* the embeddings are the head too */
 uint64_t trit_model_count_params(const trit_model *m);
@@ -194,9 +194,9 @@ uint64_t trit_model_count_params(const trit_model *m);
 /* linear.c: the one place that decides what a projection is. `hf_name` is the Hugging Face tensor's name without ".weight" (its
  * scale stands beside it), `w` the matrix, `shape` the expected [n_rows, n_cols]. */
 typedef struct trit_projection {
-    const trit_tensor *weight;
-    const trit_tensor *scale; /* weight_scale of Hugging Face, or blk.N.X.scale of GGUF; NULL: none */
-    const trit_tensor *bias;  /* NULL: none */
+    const trit_file_tensor *weight;
+    const trit_file_tensor *scale; /* weight_scale of Hugging Face, or blk.N.X.scale of GGUF; NULL: none */
+    const trit_file_tensor *bias;  /* NULL: none */
     uint32_t n_rows, n_cols;
 } trit_projection;
 /* The tensors of a layer's projection (of a norm: the weight alone); false: the file has none, or the architecture. */
@@ -216,16 +216,16 @@ typedef struct trit_linear {
 trit_status trit_linear_settle(trit_linear *out, const trit_model *m, const trit_projection *p, trit_error *err);
 /* Rows gave this status: are the weights floats? (Formats of four levels tell only by their codes.) And if not, the error in words. */
 bool trit_linear_is_float(const trit_linear *linear, const trit_model *m, trit_status of_rows);
-trit_status trit_linear_bad_row(trit_status status, const trit_tensor *t, trit_error *err);
+trit_status trit_linear_bad_row(trit_status status, const trit_file_tensor *t, trit_error *err);
 trit_status trit_linear_bind(trit_weight *out, trit_model *m, const trit_projection *p, trit_error *err);
 /* Norms, embeddings and heads: used as they are. */
-trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, bool as_f32, trit_error *err);
+trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_file_tensor *t, uint32_t n_rows, uint32_t n_cols, bool as_f32, trit_error *err);
 /* Gives up the file's pages of a tensor that is used in another form now, and of one that is rarely read. */
 void trit_drop_pages(const trit_model *m, const char *gguf_name, const char *hf_name);
 /* A weight matrix seen through the quant room. Errors: unsupported (no weights, or a layout that nothing tells). */
-trit_status trit_matrix_view(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, trit_error *err);
+trit_status trit_matrix_view(trit_quant_matrix *out, const trit_model *m, const trit_file_tensor *t, trit_error *err);
 /* The same, its shape checked against [n_rows, n_cols]. */
-trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err);
+trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_file_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err);
 
 /* work.c */
 uint64_t trit_weight_bytes(const trit_weight *w); /* in memory form, with its scales */

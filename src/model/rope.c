@@ -154,7 +154,7 @@ static trit_status divide(double *inv_freq, uint32_t i, double divisor, const ch
 
 /* Divisors of a GGUF file [half]; *found tells whether it has them. */
 static trit_status divide_by_tensor(trit_model *m, const char *name, double *inv_freq, bool *found, trit_error *err) {
-    const trit_tensor *t = trit_source_find(&m->source, name, NULL);
+    const trit_file_tensor *t = trit_source_find(&m->source, name, NULL);
     *found = t != NULL;
     if (!t) return trit_ok;
     trit_weight w;

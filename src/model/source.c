@@ -105,21 +105,21 @@ void trit_source_close(trit_source *s) {
 }
 
 /* Some releases leave out the "model." in front. */
-static const trit_tensor *find_hf(const trit_safetensors *f, const char *name, size_t n) {
+static const trit_file_tensor *find_hf(const trit_safetensors *f, const char *name, size_t n) {
     char full[160];
     if (n + sizeof ".weight" > sizeof full) return NULL;
     snprintf(full, sizeof full, "%.*s", (int)n, name);
-    const trit_tensor *t = trit_safetensors_tensor(f, full);
+    const trit_file_tensor *t = trit_safetensors_tensor(f, full);
     if (!t && strncmp(full, "model.", 6) == 0) t = trit_safetensors_tensor(f, full + 6);
     return t;
 }
 
-const trit_tensor *trit_source_find(const trit_source *s, const char *gguf_name, const char *hf_names) {
+const trit_file_tensor *trit_source_find(const trit_source *s, const char *gguf_name, const char *hf_names) {
     if (s->gguf) return gguf_name ? trit_gguf_tensor(s->gguf, gguf_name) : NULL;
     while (s->safetensors && hf_names && *hf_names) {
         const char *bar = strchr(hf_names, '|');
         size_t n = bar ? (size_t)(bar - hf_names) : strlen(hf_names);
-        const trit_tensor *t = find_hf(s->safetensors, hf_names, n);
+        const trit_file_tensor *t = find_hf(s->safetensors, hf_names, n);
         if (t) return t;
         hf_names += n + (bar != NULL);
     }
@@ -130,7 +130,7 @@ size_t trit_source_n_tensors(const trit_source *s) {
     return s->gguf ? (size_t)trit_gguf_n_tensors(s->gguf) : s->safetensors ? (size_t)trit_safetensors_n_tensors(s->safetensors) : 0;
 }
 
-const trit_tensor *trit_source_tensor_at(const trit_source *s, size_t i) {
+const trit_file_tensor *trit_source_tensor_at(const trit_source *s, size_t i) {
     if (i >= trit_source_n_tensors(s)) return NULL;
     return s->gguf ? trit_gguf_tensor_at(s->gguf, i) : trit_safetensors_tensor_at(s->safetensors, i);
 }

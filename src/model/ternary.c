@@ -56,7 +56,7 @@ static trit_status read_rows(rows *x, const trit_linear *l, uint64_t n_groups, t
     return status;
 }
 
-static trit_status visit_rows(const walk *w, const char *name, const trit_tensor *t, const trit_linear *l, trit_error *err) {
+static trit_status visit_rows(const walk *w, const char *name, const trit_file_tensor *t, const trit_linear *l, trit_error *err) {
     const uint64_t n_rows = l->matrix.n_rows, n_cols = l->matrix.n_cols, n_groups = l->group ? (n_cols + l->group - 1) / l->group : 1;
     rows x = {NULL, NULL, NULL};
     trit_status status = read_rows(&x, l, n_groups, err);

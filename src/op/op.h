@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tensor/tensor.h"
+#include "tensor/dtype.h"
 #include "trit/status.h"
 
 typedef enum trit_op_kind {

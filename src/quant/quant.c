@@ -16,13 +16,13 @@ const trit_quant_format *trit_quant_format_of(trit_dtype dtype) {
     return (unsigned)dtype < trit_n_dtypes ? formats[dtype] : NULL;
 }
 
-trit_quant_matrix trit_quant_matrix_of(const trit_tensor *t) {
+trit_quant_matrix trit_quant_matrix_of(const trit_file_tensor *t) {
     return (trit_quant_matrix){
         .dtype = t->dtype,
         .data = t->data,
         .n_bytes = t->n_bytes,
-        .n_rows = trit_tensor_n_rows(t),
-        .n_cols = trit_tensor_n_cols(t),
+        .n_rows = trit_file_tensor_n_rows(t),
+        .n_cols = trit_file_tensor_n_cols(t),
         .scale = 1,
     };
 }

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tensor/tensor.h"
+#include "tensor/file_tensor.h"
 #include "trit/status.h"
 
 /* A weight matrix in a file form. Borrowed: `data` belongs to the file. */
@@ -68,7 +68,7 @@ const trit_quant_format *trit_quant_format_of(trit_dtype dtype);
 
 /* The matrix that a file's tensor holds, borrowed like it: scale 1, I2_S in blocks of 128. A packed U8 tensor of a Hugging Face
  * release becomes HF_TERNARY in the hands of its reader, who knows the scale and the number of rows. */
-trit_quant_matrix trit_quant_matrix_of(const trit_tensor *t);
+trit_quant_matrix trit_quant_matrix_of(const trit_file_tensor *t);
 
 /* Can it be written? */
 static inline bool trit_quant_can_pack(const trit_quant_format *format) {

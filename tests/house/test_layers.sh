@@ -18,7 +18,7 @@ offence() {
         exit 1
     }
 }
-offence src/base/a.c '#include "tensor/tensor.h"'
+offence src/base/a.c '#include "tensor/dtype.h"'
 offence src/kernel/a.c '#include "base/alloc.h"'
 offence src/kernel/x86/a.c '#include "device/device.h"'
 offence src/device/registry.c '#include "kernel/kernel.h"'
@@ -28,7 +28,7 @@ offence src/model/a.c '#include <pcre2.h> /* why not */'
 offence src/model/a.c '#include "../io/io.h"'
 offence src/model/a.c '#include "model.h"'
 offence src/cellar/a.c '#include <string.h>'
-offence cli/a.c '#include "tensor/tensor.h"'
+offence cli/a.c '#include "tensor/dtype.h"'
 offence include/trit/a.h '#include "base/error.h"'
 offence include/trit/a.h '#include <stdio.h>'
 

@@ -51,7 +51,7 @@ static void check_real(const char *relative, uint64_t n_kv, uint64_t n_tensors) 
     assert_int_equal(trit_gguf_version(g), 3);
     assert_int_equal(trit_gguf_n_kv(g), n_kv);
     assert_int_equal(trit_gguf_n_tensors(g), n_tensors);
-    const trit_tensor *t = trit_gguf_tensor(g, "token_embd.weight");
+    const trit_file_tensor *t = trit_gguf_tensor(g, "token_embd.weight");
     assert_ptr_equal(t, trit_gguf_tensor_at(g, 0));
     trit_gguf_close(g);
 }
@@ -306,7 +306,7 @@ static void no_padding_at_the_end(void **state) {
         else add_info(&f, "t", 132, 1, 36, 0);
         add_data(&f, i == 0 ? 20 : 33 + 32);
         assert_ok(open_file(&g, &f));
-        const trit_tensor *t = trit_gguf_tensor(g, "t");
+        const trit_file_tensor *t = trit_gguf_tensor(g, "t");
         assert_int_equal(t->n_bytes, i == 0 ? 20 : 65);
         close_file(g, t->data - (f.n - t->n_bytes));
         f.n--;
@@ -360,7 +360,7 @@ static void reference_file(void **state) {
     assert_true(trit_gguf_str(trit_gguf_find(g, "general.architecture"), &arch) && trit_str_is(arch, "bitnet-b1.58"));
     assert_true(trit_gguf_int(trit_gguf_find(g, "x.arr"), 1, &v) && v == -2);
     assert_true(trit_gguf_bool_value(trit_gguf_find(g, "x.flag"), &flag) && flag);
-    const trit_tensor *a = trit_gguf_tensor(g, "a"), *w = trit_gguf_tensor(g, "w");
+    const trit_file_tensor *a = trit_gguf_tensor(g, "a"), *w = trit_gguf_tensor(g, "w");
     assert_true(a && w && a->dtype == trit_dtype_f32 && w->dtype == trit_dtype_i2_s && w->n_bytes == 96);
     assert_true(trit_load_f32(a->data + 8) == 3 && trit_load_f32(w->data + 64) == 0.75f && w->data[0] == 0x52);
     trit_gguf_close(g);

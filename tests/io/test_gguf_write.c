@@ -38,7 +38,7 @@ static void put_all(trit_gguf_writer *w) {
     assert_ok(trit_gguf_put_i32s(w, "x.i32s", ints, 3, &err));
     assert_ok(trit_gguf_put_f32s(w, "x.f32s", floats, 2, &err));
     assert_ok(trit_gguf_put_strs(w, "x.none", NULL, 0, &err));
-    const trit_tensor tensors[] = {
+    const trit_file_tensor tensors[] = {
         {{"cube", 4}, trit_dtype_f32, 3, {2, 3, 5}, (const uint8_t *)cube, sizeof cube},
         {{"codes", 5}, trit_dtype_i2_s, 2, {2, 128}, codes, sizeof codes},
         {{"scalar", 6}, trit_dtype_f32, 0, {0}, (const uint8_t *)cube, 4},
@@ -92,7 +92,7 @@ static void round_trip(void **state) {
     assert_ok(trit_gguf_open(&g, path, &err));
     check_keys(g);
     assert_int_equal(trit_gguf_n_tensors(g), 4);
-    const trit_tensor *t = trit_gguf_tensor(g, "cube");
+    const trit_file_tensor *t = trit_gguf_tensor(g, "cube");
     assert_int_equal(t->n_dims, 3);
     assert_true(t->shape[0] == 2 && t->shape[1] == 3 && t->shape[2] == 5);
     assert_memory_equal(t->data, cube, sizeof cube);
@@ -119,7 +119,7 @@ static void empty(void **state) {
     trit_gguf_writer_free(w);
 }
 
-static void refuse_tensor(trit_gguf_writer *w, trit_tensor t, const char *word) {
+static void refuse_tensor(trit_gguf_writer *w, trit_file_tensor t, const char *word) {
     assert_int_equal(trit_gguf_put_tensor(w, &t, &err), trit_arg);
     if (!strstr(err.message, word)) fail_msg("%s", err.message);
 }
@@ -130,11 +130,11 @@ static void refusals(void **state) {
     char long_name[64];
     memset(long_name, 'x', sizeof long_name);
     assert_ok(trit_gguf_writer_new(&w, &err));
-    refuse_tensor(w, (trit_tensor){{"t", 1}, trit_dtype_u8, 1, {4}, codes, 4}, "U8");
-    refuse_tensor(w, (trit_tensor){{"t", 1}, trit_dtype_f32, 1, {4}, codes, 15}, "15");
-    refuse_tensor(w, (trit_tensor){{"t", 1}, trit_dtype_q8_0, 1, {33}, codes, 34}, "34");
-    refuse_tensor(w, (trit_tensor){{"t", 1}, trit_dtype_f32, 2, {0, 4}, codes, 0}, "shape");
-    refuse_tensor(w, (trit_tensor){{long_name, 64}, trit_dtype_f32, 1, {1}, codes, 4}, "64");
+    refuse_tensor(w, (trit_file_tensor){{"t", 1}, trit_dtype_u8, 1, {4}, codes, 4}, "U8");
+    refuse_tensor(w, (trit_file_tensor){{"t", 1}, trit_dtype_f32, 1, {4}, codes, 15}, "15");
+    refuse_tensor(w, (trit_file_tensor){{"t", 1}, trit_dtype_q8_0, 1, {33}, codes, 34}, "34");
+    refuse_tensor(w, (trit_file_tensor){{"t", 1}, trit_dtype_f32, 2, {0, 4}, codes, 0}, "shape");
+    refuse_tensor(w, (trit_file_tensor){{long_name, 64}, trit_dtype_f32, 1, {1}, codes, 4}, "64");
     assert_ok(trit_gguf_put_u32(w, "k", 1, &err));
     assert_ok(trit_gguf_put_u32(w, "k", 2, &err));
     assert_int_equal(trit_gguf_write(w, path, &err), trit_arg);
@@ -148,7 +148,7 @@ static void refusals(void **state) {
 }
 
 /* Bytes made while the file is written; a failure there is the writer's, and leaves no file. */
-static trit_status fill(void *context, const trit_tensor *t, uint8_t *dst, trit_error *error) {
+static trit_status fill(void *context, const trit_file_tensor *t, uint8_t *dst, trit_error *error) {
     int *calls = context;
     if (++*calls == 3) {
         error->status = trit_numeric;
@@ -163,8 +163,8 @@ static void made_late(void **state) {
     int calls = 0;
     trit_gguf_writer *w;
     trit_gguf *g;
-    const trit_tensor a = {{"a", 1}, trit_dtype_q8_0, 2, {3, 32}, NULL, 102};
-    const trit_tensor b = {{"b", 1}, trit_dtype_f32, 1, {1000}, NULL, 4000};
+    const trit_file_tensor a = {{"a", 1}, trit_dtype_q8_0, 2, {3, 32}, NULL, 102};
+    const trit_file_tensor b = {{"b", 1}, trit_dtype_f32, 1, {1000}, NULL, 4000};
     assert_ok(trit_gguf_writer_new(&w, &err));
     assert_ok(trit_gguf_put_tensor_later(w, &a, fill, &calls, 0, &err));
     assert_ok(trit_gguf_put_tensor_later(w, &b, fill, &calls, 0, &err));

@@ -52,10 +52,10 @@ static void check_key(const trit_gguf *g, const char *key, int64_t expected) {
 
 /* A tensor begins with the float of its place in the file. */
 static void check_tensor(const trit_gguf *g, const char *name, uint64_t n_rows, uint64_t n_cols, float first) {
-    const trit_tensor *t = trit_gguf_tensor(g, name);
+    const trit_file_tensor *t = trit_gguf_tensor(g, name);
     if (!t) fail_msg("%s is missing", name);
     assert_true(t->dtype == trit_dtype_f32 && t->n_dims == (n_rows > 1 ? 2 : 1));
-    assert_true(trit_tensor_n_rows(t) == n_rows && trit_tensor_n_cols(t) == n_cols && t->n_bytes == 4 * n_rows * n_cols);
+    assert_true(trit_file_tensor_n_rows(t) == n_rows && trit_file_tensor_n_cols(t) == n_cols && t->n_bytes == 4 * n_rows * n_cols);
     if (trit_load_f32(t->data) != first) fail_msg("%s begins with float %g, not %g", name, (double)trit_load_f32(t->data), (double)first);
 }
 

@@ -22,12 +22,12 @@ static void check_key(const trit_gguf *g, const char *key, int64_t expected) {
     assert_int_equal(v, expected);
 }
 
-static const trit_tensor *check_tensor(const trit_gguf *g, const char *name, trit_dtype dtype, uint64_t n_rows, uint64_t n_cols) {
-    const trit_tensor *t = trit_gguf_tensor(g, name);
+static const trit_file_tensor *check_tensor(const trit_gguf *g, const char *name, trit_dtype dtype, uint64_t n_rows, uint64_t n_cols) {
+    const trit_file_tensor *t = trit_gguf_tensor(g, name);
     uint64_t n_bytes;
     if (!t) fail_msg("%s is missing", name);
     assert_true(trit_dtype_n_bytes(dtype, n_rows, n_cols, &n_bytes));
-    assert_true(t->dtype == dtype && trit_tensor_n_rows(t) == n_rows && trit_tensor_n_cols(t) == n_cols && t->n_bytes == n_bytes);
+    assert_true(t->dtype == dtype && trit_file_tensor_n_rows(t) == n_rows && trit_file_tensor_n_cols(t) == n_cols && t->n_bytes == n_bytes);
     return t;
 }
 
@@ -51,14 +51,14 @@ static void of_torch(void **state) {
     check_tensor(g, "output.weight", trit_dtype_bf16, 3, 128);
     check_tensor(g, "output_norm.weight", trit_dtype_bf16, 1, 128);
     check_tensor(g, "blk.0.ffn_sub_norm.weight", trit_dtype_bf16, 1, 32);
-    const trit_tensor *gate = check_tensor(g, "blk.0.ffn_gate.weight", trit_dtype_gpu_int2, 32, 128);
-    const trit_tensor *up = check_tensor(g, "blk.0.ffn_up.weight", trit_dtype_gpu_int2, 32, 128);
+    const trit_file_tensor *gate = check_tensor(g, "blk.0.ffn_gate.weight", trit_dtype_gpu_int2, 32, 128);
+    const trit_file_tensor *up = check_tensor(g, "blk.0.ffn_up.weight", trit_dtype_gpu_int2, 32, 128);
     assert_ptr_equal(up->data, gate->data + gate->n_bytes); /* one matrix in the file */
-    const trit_tensor *q = check_tensor(g, "blk.0.attn_q.scale", trit_dtype_bf16, 1, 1), *v = check_tensor(g, "blk.0.attn_v.scale", trit_dtype_bf16, 1, 1);
+    const trit_file_tensor *q = check_tensor(g, "blk.0.attn_q.scale", trit_dtype_bf16, 1, 1), *v = check_tensor(g, "blk.0.attn_v.scale", trit_dtype_bf16, 1, 1);
     assert_ptr_equal(v->data, q->data + 4);
     /* The words of queries change places: row 1 of the release is row 64 here, in the fifth band of 16. */
-    const trit_tensor *turned = check_tensor(g, "blk.0.attn_q.weight", trit_dtype_gpu_int2, 128, 128);
-    const trit_tensor *values = check_tensor(g, "blk.0.attn_v.weight", trit_dtype_gpu_int2, 128, 128);
+    const trit_file_tensor *turned = check_tensor(g, "blk.0.attn_q.weight", trit_dtype_gpu_int2, 128, 128);
+    const trit_file_tensor *values = check_tensor(g, "blk.0.attn_v.weight", trit_dtype_gpu_int2, 128, 128);
     const uint8_t *file = values->data - 2 * values->n_bytes;
     assert_memory_equal(turned->data, file, 4);
     assert_memory_equal(turned->data + 4 * 4 * 128, file + 4, 4);

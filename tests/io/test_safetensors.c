@@ -47,11 +47,11 @@ static void real_folder(void **state) {
     require_shared("data/models/bitllama/hf-3M");
     trit_safetensors *s;
     assert_ok(trit_safetensors_open(&s, test_shared("data/models/bitllama/hf-3M"), &err));
-    const trit_tensor *t = trit_safetensors_tensor(s, "model.embed_tokens.weight");
+    const trit_file_tensor *t = trit_safetensors_tensor(s, "model.embed_tokens.weight");
     assert_non_null(t);
     assert_int_equal(t->dtype, trit_dtype_f32);
-    assert_int_equal(trit_tensor_n_rows(t), 512);
-    assert_int_equal(trit_tensor_n_cols(t), 256);
+    assert_int_equal(trit_file_tensor_n_rows(t), 512);
+    assert_int_equal(trit_file_tensor_n_cols(t), 256);
     assert_null(trit_safetensors_tensor(s, "model.embed_tokens"));
     trit_safetensors_close(s);
 }
@@ -219,8 +219,8 @@ static void reference_file(void **state) {
     require_shared("spec/examples/min.safetensors");
     trit_safetensors *s;
     assert_ok(trit_safetensors_open(&s, test_shared("spec/examples/min.safetensors"), &err));
-    const trit_tensor *w = trit_safetensors_tensor(s, "w"), *b = trit_safetensors_tensor(s, "b");
-    assert_true(w && b && w->n_bytes == 8 && b->dtype == trit_dtype_u8 && trit_tensor_n_cols(b) == 3);
+    const trit_file_tensor *w = trit_safetensors_tensor(s, "w"), *b = trit_safetensors_tensor(s, "b");
+    assert_true(w && b && w->n_bytes == 8 && b->dtype == trit_dtype_u8 && trit_file_tensor_n_cols(b) == 3);
     assert_true(trit_load_f32(w->data + 4) == -2 && b->data[2] == 3);
     trit_safetensors_close(s);
 }

@@ -20,18 +20,18 @@ static const struct {
 
 enum { n_linears = sizeof linears / sizeof linears[0] };
 
-static const trit_tensor *gguf_linear(const trit_gguf *g, int layer, int i) {
+static const trit_file_tensor *gguf_linear(const trit_gguf *g, int layer, int i) {
     char name[64];
     snprintf(name, sizeof name, "blk.%d.%s.weight", layer, linears[i].gguf);
-    const trit_tensor *t = trit_gguf_tensor(g, name);
+    const trit_file_tensor *t = trit_gguf_tensor(g, name);
     if (!t) fail_msg("no %s", name);
     return t;
 }
 
-static const trit_tensor *hf_linear(const trit_safetensors *s, int layer, int i, const char *what) {
+static const trit_file_tensor *hf_linear(const trit_safetensors *s, int layer, int i, const char *what) {
     char name[128];
     snprintf(name, sizeof name, "model.layers.%d.%s.%s", layer, linears[i].hf, what);
-    const trit_tensor *t = trit_safetensors_tensor(s, name);
+    const trit_file_tensor *t = trit_safetensors_tensor(s, name);
     if (!t) fail_msg("no %s", name);
     return t;
 }
@@ -51,7 +51,7 @@ static int8_t *all_trits(const trit_quant_matrix *m, float *scale) {
 }
 
 /* The same of float weights that are masters (absmean) or ternary already. */
-static int8_t *float_trits(const trit_tensor *t, float *scale) {
+static int8_t *float_trits(const trit_file_tensor *t, float *scale) {
     const trit_quant_matrix m = trit_quant_matrix_of(t);
     const uint64_t n = m.n_rows * m.n_cols;
     float *w = malloc(n * sizeof *w);
@@ -80,7 +80,7 @@ static void check_packed(const trit_gguf *g, const char *relative, bool divide) 
     for (int layer = 0; layer < 2; layer++)
         for (int i = 0; i < n_linears; i++) {
             const trit_quant_matrix a = trit_quant_matrix_of(gguf_linear(g, layer, i));
-            const trit_tensor *packed = hf_linear(s, layer, i, "weight"), *factor = hf_linear(s, layer, i, "weight_scale");
+            const trit_file_tensor *packed = hf_linear(s, layer, i, "weight"), *factor = hf_linear(s, layer, i, "weight_scale");
             const trit_quant_matrix stored = trit_quant_matrix_of(factor);
             trit_quant_matrix b = trit_quant_matrix_of(packed);
             float scale, scales[2];

@@ -26,7 +26,7 @@ static void put(trit_gguf_writer *w, const fault *f, const char *name, uint32_t 
     static float poisoned[n_vocab * 4 * dim];
     if (f->leave_out && strcmp(f->leave_out, name) == 0) return;
     if (f->reshape && strcmp(f->reshape, name) == 0) n_rows++;
-    trit_tensor t = {.name = trit_str_from(name), .dtype = trit_dtype_f32, .n_dims = n_rows > 1 ? 2 : 1, .data = (const uint8_t *)values,
+    trit_file_tensor t = {.name = trit_str_from(name), .dtype = trit_dtype_f32, .n_dims = n_rows > 1 ? 2 : 1, .data = (const uint8_t *)values,
                      .n_bytes = (uint64_t)n_rows * n_cols * sizeof(float)};
     t.shape[0] = n_rows > 1 ? n_rows : n_cols;
     t.shape[1] = n_rows > 1 ? n_cols : 0;

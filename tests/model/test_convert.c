@@ -29,12 +29,12 @@ static void draw_trits(uint64_t n, uint32_t seed) {
 
 /* A tensor of the type with those trits; row r has the scale scales[r]. False: the shape does not fit the type, or it has one scale
  * and they are several. */
-static bool store(trit_tensor *t, trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, const float *scales) {
+static bool store(trit_file_tensor *t, trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, const float *scales) {
     const trit_quant_format *f = trit_quant_format_of(dtype);
     float row[most_cols];
     uint64_t n_bytes;
     if (!trit_dtype_n_bytes(dtype, n_rows, n_cols, &n_bytes)) return false;
-    *t = (trit_tensor){{"t", 1}, dtype, 2, {n_rows, n_cols}, stored, n_bytes};
+    *t = (trit_file_tensor){{"t", 1}, dtype, 2, {n_rows, n_cols}, stored, n_bytes};
     if (dtype == trit_dtype_hf_ternary) {
         t->dtype = trit_dtype_u8;
         t->shape[0] = (n_rows + 3) / 4;
@@ -51,8 +51,8 @@ static bool store(trit_tensor *t, trit_dtype dtype, uint64_t n_rows, uint64_t n_
 
 static trit_model model = {.i2_s_block = 128};
 
-static void settle(trit_linear *l, const trit_tensor *t, uint64_t n_rows, uint64_t n_cols, const float *scale) {
-    const trit_tensor scales = {{"t_scale", 7}, trit_dtype_f32, 1, {1}, (const uint8_t *)scale, 4};
+static void settle(trit_linear *l, const trit_file_tensor *t, uint64_t n_rows, uint64_t n_cols, const float *scale) {
+    const trit_file_tensor scales = {{"t_scale", 7}, trit_dtype_f32, 1, {1}, (const uint8_t *)scale, 4};
     const trit_projection p = {.weight = t, .scale = t->dtype == trit_dtype_u8 ? &scales : NULL, .n_rows = (uint32_t)n_rows, .n_cols = (uint32_t)n_cols};
     model.config.act_int8 = true;
     model.config.scale_sense = trit_scale_multiply;
@@ -66,19 +66,19 @@ typedef struct outcome {
 } outcome;
 
 /* Converts stored to made. */
-static outcome convert_tensor(const trit_tensor *in, trit_dtype to, uint64_t n_rows, uint64_t n_cols, const float *scale, bool force) {
+static outcome convert_tensor(const trit_file_tensor *in, trit_dtype to, uint64_t n_rows, uint64_t n_cols, const float *scale, bool force) {
     const trit_convert_opts opts = {.force = force};
     trit_convert_job job = {.m = &model, .o = &opts};
     trit_convert_tensor t = {.job = &job, .dtype = to, .role = trit_role_ternary, .in = in};
     uint64_t n_bytes;
     assert_true(trit_dtype_n_bytes(to, n_rows, n_cols, &n_bytes));
-    t.out = (trit_tensor){{"t", 1}, to, 2, {n_rows, n_cols}, NULL, n_bytes};
+    t.out = (trit_file_tensor){{"t", 1}, to, 2, {n_rows, n_cols}, NULL, n_bytes};
     settle(&t.linear, in, n_rows, n_cols, scale);
     const trit_status status = trit_convert_fill(&t, &t.out, made, &err);
     return (outcome){status, job.report.max_error};
 }
 
-static void expect_weights(const trit_tensor *t, uint64_t n_rows, uint64_t n_cols, const float *scales, float tolerance) {
+static void expect_weights(const trit_file_tensor *t, uint64_t n_rows, uint64_t n_cols, const float *scales, float tolerance) {
     static int8_t row[most_cols];
     static float got[most_cols], scratch[most_cols];
     trit_linear l;
@@ -102,7 +102,7 @@ static bool is_ternary_type(int d) {
 static unsigned n_pairs;
 
 static void check_pair(trit_dtype from, trit_dtype to, uint64_t n_rows, uint64_t n_cols, const float *scales, float tolerance) {
-    trit_tensor in, out;
+    trit_file_tensor in, out;
     uint64_t n_bytes;
     if (!store(&in, from, n_rows, n_cols, scales) || !trit_dtype_n_bytes(to, n_rows, n_cols, &n_bytes)) return;
     if (to == trit_dtype_i2_s && n_rows * n_cols % 128) { /* refused in words that help */
@@ -113,7 +113,7 @@ static void check_pair(trit_dtype from, trit_dtype to, uint64_t n_rows, uint64_t
     const outcome o = convert_tensor(&in, to, n_rows, n_cols, scales, false);
     if (o.status != trit_ok) fail_msg("%s", err.message);
     if (!(o.error <= (double)tolerance)) fail_msg("error %g", o.error);
-    out = (trit_tensor){{"t", 1}, to, 2, {n_rows, n_cols}, made, n_bytes};
+    out = (trit_file_tensor){{"t", 1}, to, 2, {n_rows, n_cols}, made, n_bytes};
     if (to == trit_dtype_hf_ternary) {
         out.dtype = trit_dtype_u8;
         out.shape[0] = (n_rows + 3) / 4;
@@ -151,7 +151,7 @@ static void rounded_scales(void **state) {
 static void several_scales(void **state) {
     (void)state;
     static const float two[2] = {0.5f, 0.75f};
-    trit_tensor in;
+    trit_file_tensor in;
     draw_trits(2 * 512, 9);
     assert_true(store(&in, trit_dtype_iq2_bn, 2, 512, two));
     assert_int_equal(convert_tensor(&in, trit_dtype_tq2_0, 2, 512, two, false).status, trit_ok);
@@ -257,14 +257,14 @@ static void builtin_to_each(void **state) {
 
 /* The built-in model as other programs read it: hashes of all its floats by the gguf package 0.19.0 (tools/reference/read_gguf.py). */
 static int by_name(const void *a, const void *b) {
-    const trit_str x = (*(const trit_tensor *const *)a)->name, y = (*(const trit_tensor *const *)b)->name;
+    const trit_str x = (*(const trit_file_tensor *const *)a)->name, y = (*(const trit_file_tensor *const *)b)->name;
     const int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
     return order ? order : (x.n > y.n) - (x.n < y.n);
 }
 
 static uint64_t hash_of(const char *path) {
     static float row[4096];
-    const trit_tensor *list[128];
+    const trit_file_tensor *list[128];
     uint64_t h = 14695981039346656037u;
     trit_gguf *g;
     assert_ok(trit_gguf_open(&g, path, &err));
@@ -378,7 +378,7 @@ static void write_old_release(const char *path) {
     assert_ok(trit_gguf_writer_new(&w, &err));
     for (uint64_t i = 0; i < trit_gguf_n_kv(g); i++) assert_ok(trit_gguf_put_kv(w, trit_gguf_kv_at(g, i), &err));
     for (uint64_t i = 0; i < trit_gguf_n_tensors(g); i++) assert_ok(trit_gguf_put_tensor(w, trit_gguf_tensor_at(g, i), &err));
-    trit_tensor head = *trit_gguf_tensor(g, "token_embd.weight");
+    trit_file_tensor head = *trit_gguf_tensor(g, "token_embd.weight");
     head.name = trit_str_from("output.weight");
     assert_ok(trit_gguf_put_tensor(w, &head, &err));
     assert_ok(trit_gguf_write(w, path, &err));
@@ -446,13 +446,14 @@ static void write_2b4t(const char *path) {
     assert_ok(trit_gguf_put_str(w, "tokenizer.ggml.model", trit_str_from("gpt2"), &err));
     assert_ok(trit_gguf_put_strs(w, "tokenizer.ggml.tokens", tokens, n_vocab, &err));
     assert_ok(trit_gguf_put_str(w, "tokenizer.chat_template", trit_str_from("Human: BITNETAssistant: "), &err));
-    assert_ok(trit_gguf_put_tensor(w, &(trit_tensor){trit_str_from("token_embd.weight"), trit_dtype_f16, 2, {n_vocab, dim}, table, n_vocab * dim * 2}, &err));
-    assert_ok(trit_gguf_put_tensor(w, &(trit_tensor){trit_str_from("output_norm.weight"), trit_dtype_f32, 1, {dim}, (uint8_t *)ones, sizeof ones}, &err));
+    assert_ok(trit_gguf_put_tensor(w, &(trit_file_tensor){trit_str_from("token_embd.weight"), trit_dtype_f16, 2, {n_vocab, dim}, table, n_vocab * dim * 2}, &err));
+    const trit_file_tensor output_norm = {trit_str_from("output_norm.weight"), trit_dtype_f32, 1, {dim}, (uint8_t *)ones, sizeof ones};
+    assert_ok(trit_gguf_put_tensor(w, &output_norm, &err));
     for (size_t i = 0; i < 11; i++) {
         char name[64];
         snprintf(name, sizeof name, "blk.0.%s.weight", i < 7 ? linear[i] : norms[i - 7]);
-        const trit_tensor matrix = {trit_str_from(name), trit_dtype_i2_s, 2, {dim, dim}, codes, sizeof codes};
-        const trit_tensor norm = {trit_str_from(name), trit_dtype_f32, 1, {dim}, (uint8_t *)ones, sizeof ones};
+        const trit_file_tensor matrix = {trit_str_from(name), trit_dtype_i2_s, 2, {dim, dim}, codes, sizeof codes};
+        const trit_file_tensor norm = {trit_str_from(name), trit_dtype_f32, 1, {dim}, (uint8_t *)ones, sizeof ones};
         assert_ok(trit_gguf_put_tensor(w, i < 7 ? &matrix : &norm, &err));
     }
     assert_ok(trit_gguf_write(w, path, &err));

@@ -130,7 +130,7 @@ static void fill(const wanted *r, matrix *m) {
 
 static void put(trit_gguf_writer *w, const char *name, trit_dtype dtype, uint64_t n_rows, const void *data) {
     char full[64];
-    trit_tensor t = {.dtype = dtype, .n_dims = n_rows > 1 ? 2 : 1, .shape = {n_rows > 1 ? n_rows : dim, dim}, .data = data};
+    trit_file_tensor t = {.dtype = dtype, .n_dims = n_rows > 1 ? 2 : 1, .shape = {n_rows > 1 ? n_rows : dim, dim}, .data = data};
     snprintf(full, sizeof full, "%s.weight", name);
     t.name = trit_str_from(full);
     assert_true(trit_dtype_n_bytes(dtype, n_rows, dim, &t.n_bytes));

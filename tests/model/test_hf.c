@@ -185,7 +185,7 @@ static void check_same_tensors(const char *a_path, const char *b_path) {
     assert_ok(trit_gguf_open(&b, b_path, &err));
     assert_int_equal(trit_gguf_n_tensors(a), trit_gguf_n_tensors(b));
     for (uint64_t i = 0; i < trit_gguf_n_tensors(a); i++) {
-        const trit_tensor *x = trit_gguf_tensor_at(a, i), *y = trit_gguf_tensor_at(b, i);
+        const trit_file_tensor *x = trit_gguf_tensor_at(a, i), *y = trit_gguf_tensor_at(b, i);
         assert_true(trit_str_equal(x->name, y->name) && x->dtype == y->dtype && x->n_bytes == y->n_bytes);
         if (memcmp(x->data, y->data, x->n_bytes) != 0) fail_msg("%.*s differs after a round trip", TRIT_STR_ARG(x->name));
     }

@@ -45,7 +45,7 @@ static const char *write_model(const char *arch, uint32_t group, bool spoil) {
         bool matrix = i < 7;
         snprintf(text[i], sizeof text[i], "%s%s.weight", matrix ? "blk.0." : "", matrix ? names[i] : others[i - 7]);
         uint64_t n_rows = matrix ? dim : i == 7 ? n_vocab : 1;
-        trit_tensor t = {.name = trit_str_from(text[i]), .dtype = trit_dtype_f32, .n_dims = n_rows > 1 ? 2 : 1,
+        trit_file_tensor t = {.name = trit_str_from(text[i]), .dtype = trit_dtype_f32, .n_dims = n_rows > 1 ? 2 : 1,
                          .shape = {n_rows > 1 ? n_rows : dim, dim}, .n_bytes = n_rows * dim * sizeof(float),
                          .data = (const uint8_t *)(matrix ? w : i == 7 ? table : ones)};
         assert_ok(trit_gguf_put_tensor(writer, &t, &err));

@@ -29,7 +29,7 @@ static uint32_t number(const trit_gguf *g, const char *key) {
 }
 
 static void put_tensor(FILE *f, const trit_gguf *g, const char *name) {
-    const trit_tensor *t = trit_gguf_tensor(g, name);
+    const trit_file_tensor *t = trit_gguf_tensor(g, name);
     assert_non_null(t);
     const trit_quant_matrix m = trit_quant_matrix_of(t);
     float *row = malloc(m.n_cols * sizeof *row);
@@ -190,7 +190,7 @@ static void compare(const char *path, const int32_t *ids, size_t n) {
 static uint32_t seed = 11;
 
 static void put(trit_gguf_writer *w, const char *name, uint64_t n_rows, uint64_t n_cols, float *values) {
-    trit_tensor t = {.name = trit_str_from(name), .dtype = trit_dtype_f32, .n_dims = n_rows > 1 ? 2 : 1, .shape = {n_rows > 1 ? n_rows : n_cols, n_cols},
+    trit_file_tensor t = {.name = trit_str_from(name), .dtype = trit_dtype_f32, .n_dims = n_rows > 1 ? 2 : 1, .shape = {n_rows > 1 ? n_rows : n_cols, n_cols},
                      .data = (const uint8_t *)values, .n_bytes = 4 * n_rows * n_cols};
     for (uint64_t i = 0; i < n_rows * n_cols; i++) values[i] = n_rows == 1 ? 1 : (float)test_lcg(&seed) / 131072 - 0.25f;
     assert_ok(trit_gguf_put_tensor(w, &t, &err));

@@ -35,7 +35,7 @@ static trit_model *open_written(trit_gguf_writer *w) {
 
 static void put_zeros(trit_gguf_writer *w, const char *name, trit_dtype dtype, uint64_t n_rows) {
     static const uint8_t zeros[1 << 16];
-    trit_tensor t = {.name = trit_str_from(name), .dtype = dtype, .n_dims = 2, .shape = {n_rows, 256}, .data = zeros};
+    trit_file_tensor t = {.name = trit_str_from(name), .dtype = dtype, .n_dims = 2, .shape = {n_rows, 256}, .data = zeros};
     assert_true(trit_dtype_n_bytes(dtype, n_rows, 256, &t.n_bytes));
     assert_ok(trit_gguf_put_tensor(w, &t, &err));
 }

@@ -146,7 +146,7 @@ static void packed_in_folder(void **state) {
     (void)state;
     static const char up[] = "blk.0.ffn_up.weight";
     trit_model *m[2];
-    const trit_tensor *t[2];
+    const trit_file_tensor *t[2];
     seen s = quantize(float_model(), OUT("packed"), (trit_quantize_opts){.convert.hugging_face = true, .rules = "blk.* hf_ternary"},
                       "model.layers.0.mlp.up_proj.weight");
     assert_string_equal(s.type, "HF_TERNARY");

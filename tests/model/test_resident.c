@@ -8,7 +8,7 @@
 #if defined(__linux__)
 enum { dim = 1024, ff = 4096, n_vocab = 64 };
 
-static trit_status fill(void *context, const trit_tensor *t, uint8_t *dst, trit_error *err) {
+static trit_status fill(void *context, const trit_file_tensor *t, uint8_t *dst, trit_error *err) {
     (void)context;
     (void)err;
     const float scale = 0.5f, one = 1;
@@ -23,7 +23,7 @@ static trit_status fill(void *context, const trit_tensor *t, uint8_t *dst, trit_
 
 static void put(trit_gguf_writer *w, const char *name, trit_dtype dtype, uint32_t n_rows, uint32_t n_cols) {
     trit_error err;
-    trit_tensor t = {.name = trit_str_from(name), .dtype = dtype, .n_dims = 2, .shape = {n_rows, n_cols}};
+    trit_file_tensor t = {.name = trit_str_from(name), .dtype = dtype, .n_dims = 2, .shape = {n_rows, n_cols}};
     assert_true(trit_dtype_n_bytes(dtype, n_rows, n_cols, &t.n_bytes));
     assert_ok(trit_gguf_put_tensor_later(w, &t, fill, NULL, 0, &err));
 }

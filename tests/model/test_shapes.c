@@ -47,7 +47,7 @@ static void put(trit_gguf_writer *w, const char *name, uint32_t n_rows, uint32_t
         float u = uniform();
         t->values[i] = ternary ? (u > 0.33f ? spread : u < -0.33f ? -spread : 0) : centre + spread * u;
     }
-    trit_tensor file = {.name = trit_str_from(t->name), .dtype = trit_dtype_f32, .n_dims = n_rows > 1 ? 2 : 1,
+    trit_file_tensor file = {.name = trit_str_from(t->name), .dtype = trit_dtype_f32, .n_dims = n_rows > 1 ? 2 : 1,
                         .data = (const uint8_t *)t->values, .n_bytes = (uint64_t)n_rows * n_cols * sizeof(float)};
     file.shape[0] = n_rows > 1 ? n_rows : n_cols;
     file.shape[1] = n_rows > 1 ? n_cols : 0;

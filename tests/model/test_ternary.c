@@ -35,7 +35,7 @@ static float scale_at(const trit_pack_matrix *m, uint64_t r, uint64_t c) {
 
 /* Trits times scales are what the file's format unpacks. */
 static void compare(const seen *s, const trit_ternary_tensor *t) {
-    const trit_tensor *raw = trit_gguf_tensor(s->m->source.gguf, t->name);
+    const trit_file_tensor *raw = trit_gguf_tensor(s->m->source.gguf, t->name);
     const trit_quant_matrix matrix = trit_quant_matrix_of(raw);
     float *row = malloc(t->matrix.n_cols * sizeof *row);
     for (uint64_t r = 0; r < t->matrix.n_rows; r++) {
@@ -103,7 +103,7 @@ static void write_scaled(const char *name, size_t first, size_t last) {
     convert(OUT("q2_0.gguf"), "q2_0", false);
     unsigned char *file = (unsigned char *)test_read(OUT("q2_0.gguf"), &n);
     assert_ok(trit_model_open(&m, OUT("q2_0.gguf"), &(trit_model_opts){.no_weights = true}, &err));
-    const trit_tensor *t = trit_gguf_tensor(m->source.gguf, name);
+    const trit_file_tensor *t = trit_gguf_tensor(m->source.gguf, name);
     while (memcmp(file + at, t->data, 64) != 0) at++;
     for (size_t b = first; b < last; b++) file[at + 18 * b + 1] = (unsigned char)(file[at + 18 * b + 1] + 4);
     trit_model_close(m);

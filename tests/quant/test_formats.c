@@ -408,7 +408,7 @@ static void table(void **state) {
     assert_null(trit_quant_format_of(trit_dtype_i32));
     assert_null(trit_quant_format_of(trit_dtype_t2));
     assert_null(trit_quant_format_of(trit_n_dtypes));
-    const trit_tensor t = {.dtype = trit_dtype_i2_s, .n_dims = 2, .shape = {3, 128}, .n_bytes = 128};
+    const trit_file_tensor t = {.dtype = trit_dtype_i2_s, .n_dims = 2, .shape = {3, 128}, .n_bytes = 128};
     const trit_quant_matrix m = trit_quant_matrix_of(&t);
     assert_true(m.dtype == trit_dtype_i2_s && m.n_rows == 3 && m.n_cols == 128 && m.n_bytes == 128 && m.scale == 1);
 }

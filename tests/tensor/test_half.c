@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "tensor/bytes.h"
-#include "tensor/tensor.h"
+#include "tensor/dtype.h"
 
 /* The value of a finite half by its definition. */
 static double half_value(unsigned h) {

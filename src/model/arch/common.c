@@ -35,7 +35,7 @@ static void settle_int8(trit_config *c, bool int8, const char *why) {
 
 void trit_settle_training(trit_config *c, trit_reader *r, const char *float_why) {
     const trit_source *s = r->source;
-    const trit_tensor *q = trit_source_find(s, "blk.0.attn_q.weight", "model.layers.0.self_attn.q_proj.weight");
+    const trit_file_tensor *q = trit_source_find(s, "blk.0.attn_q.weight", "model.layers.0.self_attn.q_proj.weight");
     const trit_quant_format *format = q ? trit_quant_format_of(q->dtype) : NULL;
     uint32_t group = format && format->trits ? format->scale_group : 0;
     trit_str named = trit_read_str(r, TRIT_KEY_ACTIVATIONS, TRIT_KEY_ACTIVATIONS);

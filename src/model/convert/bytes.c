@@ -266,7 +266,7 @@ uint64_t trit_convert_piece(const trit_convert_tensor *t) {
     return row_bytes < wanted ? wanted / row_bytes * row_bytes : row_bytes;
 }
 
-trit_status trit_convert_fill(void *tensor, const trit_tensor *out, uint8_t *dst, trit_error *err) {
+trit_status trit_convert_fill(void *tensor, const trit_file_tensor *out, uint8_t *dst, trit_error *err) {
     trit_convert_tensor *t = tensor;
     const size_t n = (size_t)out->n_bytes;
     trit_convert_difference *d = &t->difference;

@@ -42,10 +42,10 @@ typedef struct trit_convert_difference {
 /* A tensor of the output. */
 typedef struct trit_convert_tensor {
     trit_convert_job *job;
-    trit_tensor out;       /* without data; of HF_TERNARY the packed U8 form */
+    trit_file_tensor out;       /* without data; of HF_TERNARY the packed U8 form */
     trit_dtype dtype;      /* what its bytes mean */
     trit_convert_role role;
-    const trit_tensor *in; /* NULL: values, scale */
+    const trit_file_tensor *in; /* NULL: values, scale */
     trit_linear linear;    /* rows: `matrix` and `factor` are read; ternary: all */
     trit_convert_heads heads;
     float add;             /* to rows of floats */
@@ -96,7 +96,7 @@ trit_status trit_convert_run(trit_convert_job *job, const char *in, const char *
 /* bytes.c */
 trit_status trit_convert_advance(trit_convert_job *job, uint64_t n_bytes, trit_error *err); /* tells the progress; cancelled: stop */
 uint64_t trit_convert_piece(const trit_convert_tensor *t); /* bytes that can be made at a time; 0: all */
-trit_status trit_convert_fill(void *tensor, const trit_tensor *out, uint8_t *dst, trit_error *err);
+trit_status trit_convert_fill(void *tensor, const trit_file_tensor *out, uint8_t *dst, trit_error *err);
 /* The first type of the output's container that holds ternary weights exactly (ternary ones before float ones), or floats. */
 trit_status trit_convert_exact_type(trit_dtype *out, const trit_convert_tensor *t, trit_error *err);
 bool trit_convert_can_hold(const trit_convert_job *job, trit_dtype dtype); /* does the container know the type, and can it be packed? */

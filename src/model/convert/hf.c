@@ -68,7 +68,7 @@ static void close_object(object *o) {
 /* ---- RoPE ---- */
 
 /* The floats of a tensor of n elements, owned by the caller; NULL: out of memory or another shape. */
-static float *floats_of(const trit_model *m, const trit_tensor *t, uint64_t n) {
+static float *floats_of(const trit_model *m, const trit_file_tensor *t, uint64_t n) {
     trit_error ignored;
     trit_quant_matrix matrix;
     if (trit_matrix_of(&matrix, m, t, 1, (uint32_t)n, &ignored) != trit_ok) return NULL;
@@ -89,7 +89,7 @@ static bool made_by(const trit_config *c, const trit_rope_scaling *s, const floa
  * divided by the whole factor. */
 bool trit_convert_find_llama3(const trit_model *m, trit_rope_scaling *out) {
     const uint32_t n = m->config.rope_dims / 2;
-    const trit_tensor *t = trit_end_find(m, trit_end_rope);
+    const trit_file_tensor *t = trit_end_find(m, trit_end_rope);
     float *divisors = t ? floats_of(m, t, n) : NULL;
     bool found = false;
     for (uint32_t context = 1 << 5; divisors && !found && context <= 1 << 20; context *= 2) {
@@ -103,7 +103,7 @@ bool trit_convert_find_llama3(const trit_model *m, trit_rope_scaling *out) {
 
 static void put_factors(object *o, const char *name, const trit_model *m, size_t end, const trit_json *list) {
     const uint32_t n = m->config.rope_dims / 2;
-    const trit_tensor *t = trit_end_find(m, end);
+    const trit_file_tensor *t = trit_end_find(m, end);
     float *values = t ? floats_of(m, t, n) : NULL;
     if (!list && !values) return;
     key(o, name);

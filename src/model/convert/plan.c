@@ -22,11 +22,11 @@ static trit_status add(trit_convert_tensor **out, trit_convert_job *job, const c
     uint64_t n_bytes;
     if (!trit_grow(&p, &job->capacity, job->n + 1, sizeof *job->tensor)) return trit_error_memory(err, job->n, "the tensors");
     job->tensor = p;
-    trit_tensor t = {.dtype = dtype, .n_dims = n_dims};
+    trit_file_tensor t = {.dtype = dtype, .n_dims = n_dims};
     for (uint32_t i = 0; i < n_dims; i++) t.shape[i] = shape[i];
-    if (!trit_dtype_n_bytes(dtype, trit_tensor_n_rows(&t), trit_tensor_n_cols(&t), &n_bytes))
+    if (!trit_dtype_n_bytes(dtype, trit_file_tensor_n_rows(&t), trit_file_tensor_n_cols(&t), &n_bytes))
         return trit_error_set(err, trit_unsupported, "tensor %s: %" PRIu64 " rows of %" PRIu64 " columns do not fit the blocks of %s", name,
-                              trit_tensor_n_rows(&t), trit_tensor_n_cols(&t), trit_dtype_info(dtype)->label);
+                              trit_file_tensor_n_rows(&t), trit_file_tensor_n_cols(&t), trit_dtype_info(dtype)->label);
     char *copy = trit_strndup(name, strlen(name));
     if (!copy) return trit_error_memory(err, strlen(name), "a tensor's name");
     t.name = trit_str_from(copy);
@@ -41,7 +41,7 @@ static trit_status add(trit_convert_tensor **out, trit_convert_job *job, const c
     return trit_ok;
 }
 
-static trit_status add_copy(trit_convert_job *job, const char *name, const trit_tensor *in, trit_error *err) {
+static trit_status add_copy(trit_convert_job *job, const char *name, const trit_file_tensor *in, trit_error *err) {
     trit_convert_tensor *t;
     const trit_status status = add(&t, job, name, in->dtype, in->n_dims, in->shape, err);
     if (status == trit_ok) t->in = in;
@@ -64,7 +64,8 @@ static trit_status add_values(float **values, trit_convert_job *job, const char 
 }
 
 /* A list of floats of the input, as F32: norms and biases. A bias is one column of rows, which may change places. */
-static trit_status add_list(trit_convert_job *job, const char *name, const trit_tensor *in, uint64_t n, float less, trit_convert_heads heads, trit_error *err) {
+static trit_status add_list(trit_convert_job *job, const char *name, const trit_file_tensor *in, uint64_t n, float less,
+                            trit_convert_heads heads, trit_error *err) {
     trit_convert_tensor *t;
     trit_quant_matrix matrix;
     trit_status status = trit_matrix_of(&matrix, job->m, in, 1, (uint32_t)n, err);
@@ -128,7 +129,7 @@ static trit_status add_scale(trit_convert_job *job, const char *name, trit_error
 }
 
 /* Formats of four levels are ternary where no code is the fourth. */
-static trit_status settle_levels(trit_linear *l, const trit_convert_job *job, const trit_tensor *in, trit_error *err) {
+static trit_status settle_levels(trit_linear *l, const trit_convert_job *job, const trit_file_tensor *in, trit_error *err) {
     const uint64_t n = l->matrix.n_cols;
     if (!l->row || !l->format->four_levels) return trit_ok;
     int8_t *trits = trit_alloc(n, 1);
@@ -276,14 +277,14 @@ static trit_status plan_table(trit_convert_job *job, trit_end end, trit_dtype as
 
 /* Early files of 2B-4T carry the embeddings once more as a head. */
 static bool head_repeats(const trit_convert_job *job) {
-    const trit_tensor *head = trit_end_find(job->m, trit_end_head), *embd = trit_end_find(job->m, trit_end_embd);
+    const trit_file_tensor *head = trit_end_find(job->m, trit_end_head), *embd = trit_end_find(job->m, trit_end_embd);
     return job->m->source.gguf && head && embd && head->dtype == embd->dtype && head->n_bytes == embd->n_bytes &&
            memcmp(head->data, embd->data, (size_t)head->n_bytes) == 0;
 }
 
 static trit_status plan_ends(trit_convert_job *job, trit_error *err) {
     const trit_config *c = &job->m->config;
-    const trit_tensor *norm = trit_end_find(job->m, trit_end_norm);
+    const trit_file_tensor *norm = trit_end_find(job->m, trit_end_norm);
     const bool tied = trit_model_is_tied(job->m);
     trit_status status = plan_table(job, trit_end_embd, job->embed_type, err);
     if (status != trit_ok) return status;
@@ -319,8 +320,8 @@ static trit_status plan_rope(trit_convert_job *job, trit_error *err) {
     trit_status status = trit_ok;
     trit_rope_scaling found;
     for (size_t end = trit_end_rope; end <= trit_end_rope_short && status == trit_ok; end++) {
-        const trit_tensor *t = trit_end_find(job->m, end);
-        if (t && to_gguf(job)) status = add_list(job, trit_end_names[end][0], t, trit_tensor_n_elements(t), 0, trit_heads_stay, err);
+        const trit_file_tensor *t = trit_end_find(job->m, end);
+        if (t && to_gguf(job)) status = add_list(job, trit_end_names[end][0], t, trit_file_tensor_n_elements(t), 0, trit_heads_stay, err);
         if (t && !to_gguf(job) && end == trit_end_rope && !trit_convert_find_llama3(job->m, &found))
             return trit_error_set(err, trit_unsupported, "rope_freqs.weight: no divisors of \"llama3\", which is all that config.json can say");
     }
@@ -335,7 +336,7 @@ static trit_status plan_rope(trit_convert_job *job, trit_error *err) {
 static trit_status plan_rest(trit_convert_job *job, trit_error *err) {
     char name[160];
     for (size_t i = 0; i < trit_source_n_tensors(&job->m->source); i++) {
-        const trit_tensor *t = trit_source_tensor_at(&job->m->source, i);
+        const trit_file_tensor *t = trit_source_tensor_at(&job->m->source, i);
         job->report.bytes_in += t->n_bytes;
         if (trit_model_uses(job->m, t)) continue;
         snprintf(name, sizeof name, "%.*s", TRIT_STR_ARG(t->name));

@@ -3,7 +3,7 @@
 #define TRIT_MODEL_CONVERT_RECIPE_H
 
 #include "base/str.h"
-#include "tensor/tensor.h"
+#include "tensor/dtype.h"
 #include "trit/quant.h"
 
 typedef struct trit_target {

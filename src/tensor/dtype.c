@@ -1,5 +1,5 @@
-/* The table of element types and the sizes of tensors. */
-#include "tensor/tensor.h"
+/* The table of element types and the sizes of matrices of them. */
+#include "tensor/dtype.h"
 
 #include <ctype.h>
 
@@ -73,18 +73,4 @@ bool trit_dtype_n_bytes(trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, uint
     if (dtype == trit_dtype_iq2_bn_r4 && n_rows % 4) return false;
     return n_cols % t->block == 0 && n_cols / t->block <= (UINT64_MAX - t->head_bytes) / t->block_bytes &&
            mul_u64(n_rows, t->head_bytes + n_cols / t->block * t->block_bytes, n_bytes);
-}
-
-uint64_t trit_tensor_n_rows(const trit_tensor *t) {
-    uint64_t n = 1;
-    for (uint32_t i = 0; i + 1 < t->n_dims; i++) n *= t->shape[i];
-    return n;
-}
-
-uint64_t trit_tensor_n_cols(const trit_tensor *t) {
-    return t->n_dims ? t->shape[t->n_dims - 1] : 1;
-}
-
-uint64_t trit_tensor_n_elements(const trit_tensor *t) {
-    return trit_tensor_n_rows(t) * trit_tensor_n_cols(t);
 }

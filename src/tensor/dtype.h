@@ -1,7 +1,6 @@
-/* Element types and tensors of files. Shapes are NumPy's: slowest dimension first, so a weight matrix is [n_rows, n_cols] =
- * [outputs, inputs] whatever order the container writes. */
-#ifndef TRIT_TENSOR_TENSOR_H
-#define TRIT_TENSOR_TENSOR_H
+/* Element types: names, sizes, and the ids that files give them. */
+#ifndef TRIT_TENSOR_DTYPE_H
+#define TRIT_TENSOR_DTYPE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,22 +48,5 @@ typedef struct trit_tile {
  * [ceil(n_rows / 4), n_cols] bytes. TL2 wants 256 columns, GPU_INT2 whole tiles of 16 rows and 32 columns, and IQ2_BN_R4 packs
  * four rows together. False where the shape does not fit so, or the size does not fit 64 bits. */
 bool trit_dtype_n_bytes(trit_dtype dtype, uint64_t n_rows, uint64_t n_cols, uint64_t *n_bytes);
-
-enum { trit_max_dims = 4 };
-
-/* A tensor inside a mapped file. Everything is borrowed from the file. */
-typedef struct trit_tensor {
-    trit_str name;
-    trit_dtype dtype;
-    uint32_t n_dims;               /* 0: a scalar */
-    uint64_t shape[trit_max_dims]; /* [n_dims], slowest first; a packed tensor has its logical shape, not its bytes' */
-    const uint8_t *data;           /* [n_bytes], no alignment promised */
-    uint64_t n_bytes;
-} trit_tensor;
-
-/* All dimensions but the last multiplied, and the last one. A scalar is [1, 1]. */
-uint64_t trit_tensor_n_rows(const trit_tensor *t);
-uint64_t trit_tensor_n_cols(const trit_tensor *t);
-uint64_t trit_tensor_n_elements(const trit_tensor *t);
 
 #endif

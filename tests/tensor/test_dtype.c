@@ -1,7 +1,7 @@
 /* The table of element types, and sizes. */
 #include "test.h"
 
-#include "tensor/tensor.h"
+#include "tensor/file_tensor.h"
 
 static void names_and_ids(void **state) {
     (void)state;
@@ -79,14 +79,14 @@ static void sizes(void **state) {
 
 static void shapes(void **state) {
     (void)state;
-    const trit_tensor scalar = {.n_dims = 0}, vector = {.n_dims = 1, .shape = {5}}, cube = {.n_dims = 3, .shape = {2, 3, 4}};
-    assert_int_equal(trit_tensor_n_rows(&scalar), 1);
-    assert_int_equal(trit_tensor_n_cols(&scalar), 1);
-    assert_int_equal(trit_tensor_n_rows(&vector), 1);
-    assert_int_equal(trit_tensor_n_cols(&vector), 5);
-    assert_int_equal(trit_tensor_n_rows(&cube), 6);
-    assert_int_equal(trit_tensor_n_cols(&cube), 4);
-    assert_int_equal(trit_tensor_n_elements(&cube), 24);
+    const trit_file_tensor scalar = {.n_dims = 0}, vector = {.n_dims = 1, .shape = {5}}, cube = {.n_dims = 3, .shape = {2, 3, 4}};
+    assert_int_equal(trit_file_tensor_n_rows(&scalar), 1);
+    assert_int_equal(trit_file_tensor_n_cols(&scalar), 1);
+    assert_int_equal(trit_file_tensor_n_rows(&vector), 1);
+    assert_int_equal(trit_file_tensor_n_cols(&vector), 5);
+    assert_int_equal(trit_file_tensor_n_rows(&cube), 6);
+    assert_int_equal(trit_file_tensor_n_cols(&cube), 4);
+    assert_int_equal(trit_file_tensor_n_elements(&cube), 24);
 }
 
 int main(void) {
