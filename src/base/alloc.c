@@ -1,7 +1,9 @@
 /* Checked heap allocation. */
 #include "base/alloc.h"
 
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +85,23 @@ bool trit_text_append(trit_text *text, const char *s, size_t n) {
     text->n = total;
     text->data[total] = '\0';
     return true;
+}
+
+bool trit_text_format(trit_text *text, const char *fmt, ...) {
+    for (size_t room = 128;;) {
+        if (!trit_text_reserve(text, text->n + room)) return false;
+        va_list args;
+        va_start(args, fmt);
+        const int n = vsnprintf(text->data + text->n, room + 1, fmt, args);
+        va_end(args);
+        if (n >= 0 && (size_t)n <= room) {
+            text->n += (size_t)n;
+            return true;
+        }
+        text->data[text->n] = '\0';
+        if (n < 0) return false;
+        room = (size_t)n;
+    }
 }
 
 bool trit_ids_push(trit_ids *ids, int32_t id) {

@@ -28,6 +28,7 @@ bool trit_grow(void **p, size_t *capacity, size_t n, size_t size);
 /* Appending to the public buffers. */
 bool trit_text_reserve(trit_text *text, size_t n);
 bool trit_text_append(trit_text *text, const char *s, size_t n);
+bool trit_text_format(trit_text *text, const char *fmt, ...) TRIT_PRINTF(2, 3);
 bool trit_ids_push(trit_ids *ids, int32_t id);
 
 #endif

@@ -36,6 +36,11 @@ uint64_t trit_os_resident_bytes(void); /* of this process now, 0 if unknown */
 uint64_t trit_os_cache_bytes(void);    /* of all last-level caches together, 0 if unknown */
 bool trit_os_is_terminal(int fd);
 
+/* Return addresses of the calling function and those above it, innermost first; `skip` frames are left out. Returns how many of
+ * `room` there are, 0 where they cannot be found. Some microseconds; allocates nothing. */
+size_t trit_os_backtrace(void **frames, size_t room, size_t skip);
+void trit_os_frame_name(char *out, size_t size, const void *frame); /* "libtrit.so.0(trit_model_open+0x1c)", as far as known */
+
 /* Room on the disk that a new file named `path` would be on; UINT64_MAX if unknown. */
 uint64_t trit_os_free_bytes(const char *path);
 bool trit_os_same_file(const char *a, const char *b); /* one file or folder under two names; false where either is absent */

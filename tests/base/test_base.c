@@ -78,6 +78,14 @@ static void sizes_are_checked(void **state) {
     for (int i = 0; i < 1000; i++) assert_true(trit_text_append(&text, "abc", 3));
     assert_int_equal(text.n, 3000);
     assert_int_equal(strlen(text.data), 3000);
+    text.n = 2;
+    assert_true(trit_text_format(&text, "%d|%500s|", 7, "x")); /* more than it first makes room for */
+    assert_int_equal(text.n, 505);
+    assert_memory_equal(text.data, "ab7|  ", 6);
+    assert_string_equal(text.data + 503, "x|");
+    text.n = 0;
+    assert_true(trit_text_format(&text, "%s", ""));
+    assert_string_equal(text.data, "");
     trit_text_fini(&text);
 }
 
