@@ -12,6 +12,7 @@
 #include "trit/memory.h"
 #include "trit/model.h"
 #include "trit/pack.h"
+#include "trit/pool.h"
 #include "trit/quant.h"
 #include "trit/quantize.h"
 #include "trit/sampling.h"
