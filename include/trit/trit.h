@@ -18,6 +18,7 @@
 #include "trit/sampling.h"
 #include "trit/status.h"
 #include "trit/tokenizer.h"
+#include "trit/tracking.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -6,8 +6,7 @@
 #include <stddef.h>
 
 #include "trit/pool.h"
-
-typedef struct trit_tracker trit_tracker;
+#include "trit/tracking.h"
 
 /* `name` is the pool's and lives as long as the tracker. The pool frees. Errors: memory. */
 TRIT_MUST_CHECK trit_status trit_tracker_new(trit_tracker **out, trit_tracking level, const char *name, trit_error *err);
@@ -16,11 +15,12 @@ void trit_tracker_free(trit_tracker *tracker); /* NULL is fine */
 /* After a block was made, before its taker has it. `bytes` as asked for; tag may be NULL. */
 void trit_tracker_allocated(trit_tracker *tracker, const void *p, size_t bytes, const char *tag);
 
-/* Before a block is released: arg (standard level and above) where it is none that lives; the pool then leaves it alone. */
-trit_status trit_tracker_released(trit_tracker *tracker, const void *p, trit_error *err);
+/* Before a block is released: arg (standard level and above) where it is none that lives; the pool then leaves it alone. `bytes` as
+ * asked for; only the basic level, which has no table, looks at them. */
+trit_status trit_tracker_released(trit_tracker *tracker, const void *p, size_t bytes, trit_error *err);
 
 /* The block at `old` is going to have `bytes` at p, which is old where it stays. Before old's bytes are read. Errors as for released: the pool
  * then changes nothing. Handles that are moved come here too. */
-trit_status trit_tracker_resized(trit_tracker *tracker, const void *old, const void *p, size_t bytes, trit_error *err);
+trit_status trit_tracker_resized(trit_tracker *tracker, const void *old, size_t old_bytes, const void *p, size_t bytes, trit_error *err);
 
 #endif
