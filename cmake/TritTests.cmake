@@ -1,6 +1,7 @@
 # One test per file, found by glob; its name is "<room>/<file>":
 #   tests/<room>/test_<file>.c    a cmocka program on the library's insides
 #   tests/<room>/test_<file>.sh   a shell script
+#   tests/<room>/test_<file>.py   a Python program on the shared library
 # Every test finds in its environment
 #   TRIT_PROGRAM    the program under test
 #   TRIT_EMULATOR   what runs a program of a cross build, "" else; it goes before the program's path
@@ -53,6 +54,14 @@ if(NOT CMAKE_CROSSCOMPILING)
     trit_test_name(name ${source})
     trit_add_test(${name} sh ${source})
   endforeach()
+  # The shared library called from Python, beside NumPy's answers; skipped where there is no NumPy.
+  if(TARGET trit_shared)
+    file(GLOB TRIT_TEST_PYTHONS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.py)
+    foreach(source IN LISTS TRIT_TEST_PYTHONS)
+      trit_test_name(name ${source})
+      trit_add_test(${name} ${CMAKE_COMMAND} -E env TRIT_LIBRARY=$<TARGET_FILE:trit_shared> PYTHONDONTWRITEBYTECODE=1 python3 ${source})
+    endforeach()
+  endif()
 endif()
 
 # Every public header compiles alone, as C11 and as C++17, with nothing but include/ in sight.

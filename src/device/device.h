@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "op/call.h"
 #include "op/op.h"
 #include "quant/quant.h"
 #include "trit/device.h"
@@ -55,6 +56,10 @@ typedef struct trit_device_vtable {
 
     /* Runs the program; *result [n_outputs, stride floats] is borrowed until the next run. Allocates nothing. */
     trit_status (*run)(trit_exec *e, const trit_batch *batch, const float **result, size_t *stride, trit_error *err);
+
+    /* Tensors: storage of the device, and one op on views of such storage. */
+    trit_status (*storage_new)(trit_device *d, trit_storage **out, size_t n_bytes, trit_error *err);
+    trit_status (*call)(trit_device *d, const trit_call *call, trit_error *err);
 } trit_device_vtable;
 
 struct trit_device {

@@ -15,6 +15,17 @@
 #include <stdint.h>
 
 #include "base/cpu.h"
+#include "trit/dtype.h"
+
+/* The functions of tensor/maps.def. */
+typedef enum trit_map {
+#define TRIT_MAP1(name, where, types, result, meaning) trit_map_##name,
+#define TRIT_MAP2(name, where, types, result, meaning) trit_map_##name,
+#include "tensor/maps.def"
+#undef TRIT_MAP1
+#undef TRIT_MAP2
+    trit_n_maps
+} trit_map;
 
 /* Ternary weights by int8 activations (layouts T2 and A8 of quant/layout.h), rows [row0, row1) of the result, row0 a multiple of 16:
  *
@@ -183,6 +194,12 @@ typedef struct trit_kernels {
     /* CRC-32C (Castagnoli: polynomial 0x1EDC6F41, reflected, all ones before and after) of what `crc` stands for, 0 for nothing,
      * followed by p[0..n). */
     uint32_t (*crc32c)(uint32_t crc, const void *p, size_t n);
+
+    /* Tensors, element by element: y[i] = f(a[i]) and f(a[i], b[i]) for i < n. Elements are of `type`, F32 F64 I8 I16 I32 I64 U8, and
+     * those of y too, or bytes 0 and 1 where the row says `bool`; y may be a or b where elements are as wide. A map whose row says
+     * `real` knows F32 and F64 only. Floats: exp of F32 as above, else what the C library gives; whole numbers wrap around. */
+    void (*map1)(trit_map map, trit_dtype type, void *y, const void *a, size_t n);
+    void (*map2)(trit_map map, trit_dtype type, void *y, const void *a, const void *b, size_t n);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.
      * read: exclusive or of the 64-bit words of p[0..n), p and n multiples of 64.

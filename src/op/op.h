@@ -13,7 +13,7 @@
 #include "trit/status.h"
 
 typedef enum trit_op_kind {
-#define TRIT_OP(name, n_in, meaning) trit_op_##name,
+#define TRIT_OP(name, n_in, where, part, meaning) trit_op_##name,
 #include "op/ops.def"
 #undef TRIT_OP
     trit_n_op_kinds

@@ -8,7 +8,7 @@
 #include "quant/layout.h"
 
 static const char *const op_names[] = {
-#define TRIT_OP(name, n_in, meaning) #name,
+#define TRIT_OP(name, n_in, where, part, meaning) #name,
 #include "op/ops.def"
 #undef TRIT_OP
 };

@@ -13,7 +13,7 @@
 #define TRIT_FORMAT_number(name)
 #define TRIT_FORMAT_memory(name)
 #define TRIT_DTYPE(name, label, block, bytes, head, gguf, safetensors, role) TRIT_FORMAT_##role(name)
-#include "tensor/dtypes.def"
+#include "trit/dtypes.def"
 #undef TRIT_DTYPE
 #undef TRIT_FORMAT_weight
 #undef TRIT_FORMAT_number

@@ -8,7 +8,7 @@ static const trit_quant_format *const formats[trit_n_dtypes] = {
 #define TRIT_FORMAT_number(name)
 #define TRIT_FORMAT_memory(name)
 #define TRIT_DTYPE(name, label, block, bytes, head, gguf, safetensors, role) TRIT_FORMAT_##role(name)
-#include "tensor/dtypes.def"
+#include "trit/dtypes.def"
 #undef TRIT_DTYPE
 };
 

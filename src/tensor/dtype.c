@@ -5,12 +5,16 @@
 
 static const trit_dtype_traits traits[trit_n_dtypes] = {
 #define TRIT_DTYPE(name, label, block, bytes, head, gguf, safetensors, role) {label, block, bytes, head, gguf, safetensors},
-#include "tensor/dtypes.def"
+#include "trit/dtypes.def"
 #undef TRIT_DTYPE
 };
 
 const trit_dtype_traits *trit_dtype_info(trit_dtype dtype) {
     return (unsigned)dtype < trit_n_dtypes ? &traits[dtype] : NULL;
+}
+
+const char *trit_dtype_label(trit_dtype dtype) {
+    return (unsigned)dtype < trit_n_dtypes ? traits[dtype].label : NULL;
 }
 
 trit_dtype trit_dtype_from_gguf(uint32_t id) {

@@ -8,14 +8,7 @@
 
 #include "base/str.h"
 #include "tensor/half.h"
-#include "trit/status.h"
-
-typedef enum trit_dtype {
-#define TRIT_DTYPE(name, label, block, bytes, head, gguf, safetensors, role) trit_dtype_##name,
-#include "tensor/dtypes.def"
-#undef TRIT_DTYPE
-    trit_n_dtypes
-} trit_dtype;
+#include "trit/dtype.h"
 
 typedef struct trit_dtype_traits {
     const char *label;       /* "TQ2_0" */
@@ -25,6 +18,15 @@ typedef struct trit_dtype_traits {
     int32_t gguf_id;         /* -1: GGUF has no such type */
     const char *safetensors; /* "": safetensors has no such type */
 } trit_dtype_traits;
+
+/* Numbers with an element each, which tensors compute with. */
+static inline bool trit_dtype_is_plain(trit_dtype dtype) {
+    return dtype <= trit_dtype_bool;
+}
+
+static inline bool trit_dtype_is_integer(trit_dtype dtype) {
+    return dtype == trit_dtype_i8 || dtype == trit_dtype_i16 || dtype == trit_dtype_i32 || dtype == trit_dtype_i64 || dtype == trit_dtype_u8;
+}
 
 /* Plain floats: every element stands for itself. */
 static inline bool trit_dtype_is_float(trit_dtype dtype) {

@@ -587,6 +587,49 @@ static void check_crc32c(const pair *p) {
     }
 }
 
+/* ---- tensors ---- */
+
+static const trit_dtype map_types[] = {trit_dtype_f32, trit_dtype_f64, trit_dtype_i8, trit_dtype_i16, trit_dtype_i32, trit_dtype_i64, trit_dtype_u8};
+
+/* Every NaN is one NaN; the rest bit for bit. */
+static void same_elements(const pair *p, trit_dtype type, void *a, void *b, size_t n) {
+    float *f[2] = {a, b};
+    double *d[2] = {a, b};
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; i < n; i++) {
+            if (type == trit_dtype_f32 && f[side][i] != f[side][i]) f[side][i] = 0;
+            if (type == trit_dtype_f64 && d[side][i] != d[side][i]) d[side][i] = 0;
+        }
+    same_bytes(p, "elements", a, b, n * 8);
+}
+
+/* Random bits of every type, every function: those of another number of inputs do nothing. */
+static void check_maps(const pair *p, bool two) {
+    for (size_t t = 0; t < sizeof map_types / sizeof map_types[0]; t++)
+        for (size_t n = 0; n <= 300; n += n < 70 ? 1 : 77)
+            for (trit_map map = 0; map < trit_n_maps; map++) {
+                uint64_t *x = bytes(n * 8 + 8), *u = bytes(n * 8 + 8), *a = bytes(n * 8 + 8), *b = bytes(n * 8 + 8);
+                memcpy(b, a, n * 8 + 8);
+                if (two) {
+                    A(p, map2)(map, map_types[t], a, x, u, n);
+                    B(p, map2)(map, map_types[t], b, x, u, n);
+                } else {
+                    A(p, map1)(map, map_types[t], a, x, n);
+                    B(p, map1)(map, map_types[t], b, x, n);
+                }
+                same_elements(p, map_types[t], a, b, n);
+                free(x), free(u), free(a), free(b);
+            }
+}
+
+static void check_map1(const pair *p) {
+    check_maps(p, false);
+}
+
+static void check_map2(const pair *p) {
+    check_maps(p, true);
+}
+
 /* ---- probes ---- */
 
 static void check_probe_read(const pair *p) {
@@ -638,6 +681,7 @@ static const struct {
     {"kv_mix_f32", check_mix},     {"kv_mix_f16", check_mix},      {"kv_mix_q8", check_mix},
     {"kv_store_f32", check_store}, {"kv_store_f16", check_store}, {"kv_store_q8", check_store},
     {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"crc32c", check_crc32c},
+    {"map1", check_map1},          {"map2", check_map2},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };
 enum { n_checks = sizeof checks / sizeof checks[0] };

@@ -446,7 +446,8 @@ static void write_2b4t(const char *path) {
     assert_ok(trit_gguf_put_str(w, "tokenizer.ggml.model", trit_str_from("gpt2"), &err));
     assert_ok(trit_gguf_put_strs(w, "tokenizer.ggml.tokens", tokens, n_vocab, &err));
     assert_ok(trit_gguf_put_str(w, "tokenizer.chat_template", trit_str_from("Human: BITNETAssistant: "), &err));
-    assert_ok(trit_gguf_put_tensor(w, &(trit_file_tensor){trit_str_from("token_embd.weight"), trit_dtype_f16, 2, {n_vocab, dim}, table, n_vocab * dim * 2}, &err));
+    const trit_file_tensor embd = {trit_str_from("token_embd.weight"), trit_dtype_f16, 2, {n_vocab, dim}, table, n_vocab * dim * 2};
+    assert_ok(trit_gguf_put_tensor(w, &embd, &err));
     const trit_file_tensor output_norm = {trit_str_from("output_norm.weight"), trit_dtype_f32, 1, {dim}, (uint8_t *)ones, sizeof ones};
     assert_ok(trit_gguf_put_tensor(w, &output_norm, &err));
     for (size_t i = 0; i < 11; i++) {

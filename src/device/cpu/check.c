@@ -156,12 +156,20 @@ static void packed(bench *b, const trit_kernels *f) {
     keep(b, &crc, sizeof crc);
 }
 
+static void tensors(bench *b, const trit_kernels *f) {
+    float *y = b->y[0];
+    f->map1(trit_map_exp, trit_dtype_f32, y, b->x[0], k), keep(b, y, k * sizeof *y);
+    f->map2(trit_map_div, trit_dtype_f32, y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+    f->map2(trit_map_mul, trit_dtype_i32, y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+}
+
 static void exercise(bench *b, const trit_kernels *f) {
     b->n = 0;
     products(b, f);
     elementwise(b, f);
     attention(b, f);
     packed(b, f);
+    tensors(b, f);
     probes(b, f);
 }
 

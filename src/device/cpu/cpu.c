@@ -217,6 +217,11 @@ static trit_status cpu_run(trit_exec *e, const trit_batch *batch, const float **
     return trit_ok;
 }
 
+static trit_status cpu_storage_new(trit_device *d, trit_storage **out, size_t n_bytes, trit_error *err) {
+    (void)d;
+    return trit_storage_new(out, n_bytes, err);
+}
+
 const trit_device_vtable trit_device_cpu = {
     .name = "cpu",
     .open = cpu_open,
@@ -231,4 +236,6 @@ const trit_device_vtable trit_device_cpu = {
     .exec_bytes = cpu_exec_bytes,
     .exec_trace = cpu_exec_trace,
     .run = cpu_run,
+    .storage_new = cpu_storage_new,
+    .call = trit_cpu_call,
 };

@@ -75,6 +75,9 @@ void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint
 /* One row for those of the n_tokens that are wanted. */
 void trit_cpu_linear_row(const cpu_task *t, uint32_t row, const bool *wanted, uint32_t n_tokens);
 
+/* call.c: one op on tensors. */
+trit_status trit_cpu_call(trit_device *d, const trit_call *call, trit_error *err);
+
 /* attention.c */
 size_t trit_cpu_attention_floats(uint32_t context, uint32_t head_dim); /* of a member's scratch */
 void trit_cpu_attention(const cpu_task *t);

@@ -179,6 +179,14 @@ static void call_crc32c(bench *b) {
     b->y[0] += (float)(AS(b, crc32c)(0, b->w, b->shape.k) & 1);
 }
 
+static void call_map1(bench *b) {
+    AS(b, map1)(trit_map_exp, trit_dtype_f32, b->y, b->x, b->shape.k);
+}
+
+static void call_map2(bench *b) {
+    AS(b, map2)(trit_map_add, trit_dtype_f32, b->y, b->x, b->u, b->shape.k);
+}
+
 /* Works in place: what it gets is copied anew. */
 static void call_softmax(bench *b) {
     memcpy(b->y, b->x, b->shape.k * sizeof *b->y);
@@ -202,6 +210,8 @@ static const family kv_mix_q8 = {call_kv_mix, count_rows};
 static const family kv_store = {call_kv_store, count_store};
 static const family two_bit = {call_two_bit, count_two_bit};
 static const family base3 = {call_base3, count_base3};
+static const family map1 = {call_map1, count_two_rows};
+static const family map2 = {call_map2, count_three_rows};
 static const family crc32c = {call_crc32c, count_crc32c};
 
 /* 2560, 6912: width and feed-forward of BitNet b1.58 2B4T. */
@@ -237,6 +247,8 @@ static const bench_case cases[] = {
     {"kv_store", "head of 128", &kv_store, 128, 1, 1, 0},
     {"unpack_two_bit", "row of 2560", &two_bit, 2560, 1, 1, 0},
     {"unpack_base3", "row of 2560", &base3, 2560, 1, 1, 0},
+    {"map1", "exp of 4096", &map1, 4096, 1, 1, 0},
+    {"map2", "add of 4096", &map2, 4096, 1, 1, 0},
     {"crc32c", "64 KiB", &crc32c, 65536, 1, 1, 0},
 };
 

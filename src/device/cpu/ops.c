@@ -275,8 +275,12 @@ static void op_select(const cpu_task *t) {
         memcpy(cpu_value_row(e, t->op->out, r), cpu_value_row(e, t->op->in[0], e->batch->output[r]), cpu_value_stride(e, t->op->out));
 }
 
+/* NULL where an op is for tensors only. */
 const cpu_op_fn trit_cpu_ops[trit_n_op_kinds] = {
-#define TRIT_OP(name, n_in, meaning) op_##name,
+#define IN_list(name) [trit_op_##name] = op_##name,
+#define IN_both(name) [trit_op_##name] = op_##name,
+#define IN_call(name)
+#define TRIT_OP(name, n_in, where, part, meaning) IN_##where(name)
 #include "op/ops.def"
 #undef TRIT_OP
 };

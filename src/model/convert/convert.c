@@ -24,7 +24,7 @@ const char *trit_convert_type_at(uint32_t i) {
 #define TRIT_NAME_number(name)
 #define TRIT_NAME_memory(name)
 #define TRIT_DTYPE(name, label, block, bytes, head, gguf, safetensors, role) TRIT_NAME_##role(name)
-#include "tensor/dtypes.def"
+#include "trit/dtypes.def"
 #undef TRIT_DTYPE
     };
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)

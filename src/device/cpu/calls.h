@@ -1,0 +1,43 @@
+/* The CPU's side of calls on tensors: what the parts of ops.def share.
+ *
+ * A call's elements are taken in the order of its result, in blocks that fit the first-level cache. A cursor turns any view into
+ * blocks of neighbours of the type that the kernel wants: where they lie so already it gives their address, else it gathers. */
+#ifndef TRIT_DEVICE_CPU_CALLS_H
+#define TRIT_DEVICE_CPU_CALLS_H
+
+#include "device/cpu/cpu.h"
+
+enum { trit_cpu_block = 1024, trit_cpu_block_bytes = trit_cpu_block * 8 };
+
+/* Elements of a call from which on it is worth dividing among the team. */
+enum { trit_cpu_serial_elements = 1 << 15 };
+
+typedef struct cpu_cursor {
+    trit_view view; /* collapsed */
+    trit_dtype type; /* in which elements are wanted */
+    bool is_direct;  /* they lie as they are wanted */
+    bool is_single;  /* one element, repeated */
+    bool is_filled;  /* with it */
+    int64_t index[trit_max_dims];
+    char *at; /* the element at `index` */
+    _Alignas(64) unsigned char block[trit_cpu_block_bytes], raw[trit_cpu_block_bytes];
+} cpu_cursor;
+
+/* At element `first` of the view's own order. */
+void trit_cpu_cursor_init(cpu_cursor *c, const trit_view *view, trit_dtype type, int64_t first);
+/* The next n <= trit_cpu_block elements, valid until the next call. */
+const void *trit_cpu_cursor_load(cpu_cursor *c, size_t n);
+/* Where the next n elements may be written; store then puts them in their places. */
+void *trit_cpu_cursor_target(cpu_cursor *c);
+void trit_cpu_cursor_store(cpu_cursor *c, size_t n);
+
+/* fn(arg, first, last) for parts of [0, n) by the members of the team, in multiples of `step`; by the caller alone where `work` elements are
+ * not worth it. */
+typedef void (*trit_cpu_range_fn)(void *arg, int64_t first, int64_t last);
+void trit_cpu_parallel(cpu_device *cpu, int64_t n, int64_t step, int64_t work, trit_cpu_range_fn fn, void *arg);
+
+/* The parts of ops.def, a function each: trit_cpu_call_<part>. */
+typedef trit_status trit_cpu_call_fn(cpu_device *cpu, const trit_call *call, trit_error *err);
+trit_cpu_call_fn trit_cpu_call_map;
+
+#endif

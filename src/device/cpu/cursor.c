@@ -1,0 +1,117 @@
+/* Views as blocks of neighbours. */
+#include <string.h>
+
+#include "device/cpu/calls.h"
+
+void trit_cpu_cursor_init(cpu_cursor *c, const trit_view *view, trit_dtype type, int64_t first) {
+    trit_view_collapse(&c->view, view);
+    c->type = type;
+    c->is_single = true;
+    for (uint32_t d = 0; d < c->view.n_dims; d++) c->is_single = c->is_single && (c->view.stride[d] == 0 || c->view.shape[d] == 1);
+    c->is_direct = view->dtype == type && c->view.n_dims == 1 && c->view.stride[0] == 1;
+    const int64_t size = (int64_t)trit_dtype_bytes(view->dtype);
+    c->at = view->data;
+    for (uint32_t d = c->view.n_dims; d-- > 0 && c->view.shape[d];) {
+        c->index[d] = first % c->view.shape[d];
+        first /= c->view.shape[d];
+        c->at += c->index[d] * c->view.stride[d] * size;
+    }
+    c->is_filled = false;
+}
+
+/* The whole block is the one element. */
+static const void *load_single(cpu_cursor *c) {
+    const size_t size = trit_dtype_bytes(c->view.dtype);
+    if (!c->is_filled) {
+        for (size_t i = 0; i < trit_cpu_block; i++) memcpy(c->raw + i * size, c->at, size);
+        trit_elements_convert(c->type, c->block, c->view.dtype, c->raw, trit_cpu_block);
+    }
+    c->is_filled = true;
+    return c->block;
+}
+
+/* Elements that stand `stride` elements apart, next to each other, or the other way. */
+static void copy_strided(char *to, int64_t to_stride, const char *from, int64_t from_stride, size_t n, size_t size) {
+    if (to_stride == 1 && from_stride == 1) {
+        memcpy(to, from, n * size);
+        return;
+    }
+    const int64_t a = to_stride * (int64_t)size, b = from_stride * (int64_t)size;
+    switch (size) {
+    case 1:
+        for (size_t i = 0; i < n; i++, to += a, from += b) *to = *from;
+        break;
+    case 2:
+        for (size_t i = 0; i < n; i++, to += a, from += b) memcpy(to, from, 2);
+        break;
+    case 4:
+        for (size_t i = 0; i < n; i++, to += a, from += b) memcpy(to, from, 4);
+        break;
+    default:
+        for (size_t i = 0; i < n; i++, to += a, from += b) memcpy(to, from, 8);
+        break;
+    }
+}
+
+/* n elements on, within the last dimension or to its end. */
+static void advance(cpu_cursor *c, int64_t n) {
+    const int64_t size = (int64_t)trit_dtype_bytes(c->view.dtype);
+    for (uint32_t d = c->view.n_dims; d-- > 0;) {
+        c->index[d] += n;
+        c->at += n * c->view.stride[d] * size;
+        if (c->index[d] < c->view.shape[d] || d == 0) return;
+        c->at -= c->index[d] * c->view.stride[d] * size;
+        c->index[d] = 0;
+        n = 1;
+    }
+}
+
+/* Moves n elements between `block` and their places. */
+static void walk(cpu_cursor *c, unsigned char *block, size_t n, bool is_store) {
+    const size_t size = trit_dtype_bytes(c->view.dtype);
+    const uint32_t last = c->view.n_dims - 1;
+    const int64_t stride = c->view.stride[last];
+    while (n > 0) {
+        const size_t left = (size_t)(c->view.shape[last] - c->index[last]), run = left < n ? left : n;
+        if (is_store)
+            copy_strided(c->at, stride, (const char *)block, 1, run, size);
+        else
+            copy_strided((char *)block, 1, c->at, stride, run, size);
+        advance(c, (int64_t)run);
+        block += run * size;
+        n -= run;
+    }
+}
+
+const void *trit_cpu_cursor_load(cpu_cursor *c, size_t n) {
+    if (c->is_single) return load_single(c);
+    if (c->is_direct) {
+        const void *p = c->at;
+        c->at += n * trit_dtype_bytes(c->type);
+        return p;
+    }
+    if (c->view.dtype == c->type) {
+        walk(c, c->block, n, false);
+        return c->block;
+    }
+    walk(c, c->raw, n, false);
+    trit_elements_convert(c->type, c->block, c->view.dtype, c->raw, n);
+    return c->block;
+}
+
+void *trit_cpu_cursor_target(cpu_cursor *c) {
+    return c->is_direct ? (void *)c->at : c->block;
+}
+
+void trit_cpu_cursor_store(cpu_cursor *c, size_t n) {
+    if (c->is_direct) {
+        c->at += n * trit_dtype_bytes(c->type);
+        return;
+    }
+    if (c->view.dtype == c->type) {
+        walk(c, c->block, n, true);
+        return;
+    }
+    trit_elements_convert(c->view.dtype, c->raw, c->type, c->block, n);
+    walk(c, c->raw, n, true);
+}

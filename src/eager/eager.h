@@ -1,0 +1,27 @@
+/* Tensor functions: each settles types and shapes, and hands one op to run, which every function ends with. */
+#ifndef TRIT_EAGER_EAGER_H
+#define TRIT_EAGER_EAGER_H
+
+#include "op/call.h"
+
+/* An op whose result is known but not made. */
+typedef struct trit_eager_op {
+    trit_op_kind kind;
+    trit_dtype type;   /* computed in */
+    trit_dtype result; /* of the elements of the result */
+    uint32_t n_in;
+    const trit_tensor *in[trit_call_max_in]; /* borrowed */
+    uint32_t n_dims; /* of the result */
+    int64_t shape[trit_max_dims];
+    bool expands;    /* inputs repeat to the result's shape */
+    trit_attrs attrs;
+} trit_eager_op;
+
+/* Makes the result or takes *out (include/trit/tensor.h), runs the op, records it where a gradient is wanted. Errors: arg (inputs on
+ * two devices; *out of another shape, device or kind), memory, what the device says. */
+trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_error *err);
+
+/* A new tensor that is another view of t's storage. */
+trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_error *err);
+
+#endif

@@ -1,0 +1,68 @@
+/* Where every tensor function ends: a place for the result, the device, the record. */
+#include <string.h>
+
+#include "base/error.h"
+#include "device/device.h"
+#include "eager/eager.h"
+
+static trit_status new_result(trit_tensor **out, const trit_eager_op *op, trit_error *err) {
+    return trit_tensor_new(out, op->in[0]->device, op->result, op->n_dims, op->shape, err);
+}
+
+/* May the result be written into *out? */
+static trit_status check_out(const trit_tensor *out, const trit_eager_op *op, trit_error *err) {
+    const trit_view *v = &out->view;
+    const char *name = trit_op_name(op->kind);
+    if (out->device != op->in[0]->device) return trit_error_set(err, trit_arg, "%s: the result is on another device", name);
+    if (v->n_dims != op->n_dims || memcmp(v->shape, op->shape, op->n_dims * sizeof *op->shape) != 0) {
+        char have[trit_shape_text_bytes], want[trit_shape_text_bytes];
+        return trit_error_set(err, trit_arg, "%s: the result %s does not fit into a tensor %s", name,
+                              trit_shape_text(want, op->n_dims, op->shape), trit_shape_text(have, v->n_dims, v->shape));
+    }
+    if (!trit_dtype_can_become(op->result, v->dtype))
+        return trit_error_set(err, trit_arg, "%s: results of %s cannot be written as %s", name, trit_dtype_label(op->result),
+                              trit_dtype_label(v->dtype));
+    return trit_ok;
+}
+
+static trit_status call_device(const trit_view *out, const trit_eager_op *op, trit_error *err) {
+    trit_call call = {.kind = op->kind, .type = op->type, .n_in = op->n_in, .out = *out, .attrs = op->attrs};
+    for (uint32_t i = 0; i < op->n_in; i++) {
+        call.in[i] = op->in[i]->view;
+        if (!op->expands) continue;
+        trit_status status = trit_view_expand(&call.in[i], &op->in[i]->view, op->n_dims, op->shape, trit_op_name(op->kind), err);
+        if (status != trit_ok) return status;
+    }
+    trit_device *d = op->in[0]->device;
+    return d->vt->call(d, &call, err);
+}
+
+/* Would the result be written over elements that are still to be read? Element by element, one and the same view is in order. */
+static bool writes_inputs(const trit_view *out, const trit_eager_op *op) {
+    for (uint32_t i = 0; i < op->n_in; i++) {
+        const trit_view *in = &op->in[i]->view;
+        if (trit_view_overlaps(out, in) && !(op->expands && trit_view_equal(out, in))) return true;
+    }
+    return false;
+}
+
+trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_error *err) {
+    for (uint32_t i = 1; i < op->n_in; i++)
+        if (op->in[i]->device != op->in[0]->device)
+            return trit_error_set(err, trit_arg, "%s: inputs on two devices", trit_op_name(op->kind));
+    trit_tensor *result = NULL;
+    trit_status status;
+    if (*out) {
+        status = check_out(*out, op, err);
+        if (status != trit_ok) return status;
+        if (!writes_inputs(&(*out)->view, op)) return call_device(&(*out)->view, op, err);
+    }
+    status = new_result(&result, op, err);
+    if (status == trit_ok) status = call_device(&result->view, op, err);
+    if (status == trit_ok && *out) status = trit_tensor_assign(*out, result, err);
+    if (status != trit_ok || *out)
+        trit_tensor_free(result);
+    else
+        *out = result;
+    return status;
+}

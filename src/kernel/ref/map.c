@@ -1,0 +1,4 @@
+/* Scalar twins of the maps. */
+#define MAP1 trit_map1_scalar
+#define MAP2 trit_map2_scalar
+#include "kernel/map_template.h"

@@ -1,0 +1,94 @@
+/* Tensors from the inside: storage with several owners, and views that say where elements stand in it. */
+#ifndef TRIT_TENSOR_TENSOR_H
+#define TRIT_TENSOR_TENSOR_H
+
+#include <stdatomic.h>
+
+#include "tensor/dtype.h"
+#include "trit/tensor.h"
+
+/* Bytes that tensors share. The last owner calls `release`, which frees them and the storage itself. */
+typedef struct trit_storage {
+    atomic_size_t n_owners;
+    void *data;
+    size_t n_bytes;
+    void (*release)(struct trit_storage *s);
+    void *user; /* of `release` */
+} trit_storage;
+
+void trit_storage_retain(trit_storage *s);
+void trit_storage_free(trit_storage *s); /* one owner less; NULL is fine */
+
+/* Storage on the heap, and on bytes that are someone else's. Errors: memory. */
+trit_status trit_storage_new(trit_storage **out, size_t n_bytes, trit_error *err);
+trit_status trit_storage_borrow(trit_storage **out, void *data, size_t n_bytes, trit_error *err);
+
+/* Element [i0, i1, ...] of plain type stands at data + size * (i0 * stride[0] + i1 * stride[1] + ...). */
+typedef struct trit_view {
+    void *data;
+    trit_dtype dtype;
+    uint32_t n_dims;
+    int64_t shape[trit_max_dims], stride[trit_max_dims];
+} trit_view;
+
+/* A recorded operation that made a tensor, see op/tape.h. */
+typedef struct trit_node trit_node;
+
+struct trit_tensor {
+    atomic_size_t n_owners;
+    trit_view view;
+    trit_storage *storage;
+    trit_device *device; /* borrowed, closed after its tensors */
+    trit_node *node;     /* NULL: no gradient is wanted */
+};
+
+/* A tensor that becomes another owner of the storage. Errors: memory. */
+trit_status trit_tensor_make(trit_tensor **out, trit_device *device, trit_storage *storage, const trit_view *view, trit_error *err);
+
+/* shape.c */
+enum { trit_shape_text_bytes = 200 };
+/* "[3, 1]", for messages; returns text. */
+const char *trit_shape_text(char text[trit_shape_text_bytes], uint32_t n_dims, const int64_t *shape);
+/* Elements and bytes of a shape. Errors: arg (negative sizes, too many dimensions, a type without single elements, too large). */
+trit_status trit_shape_check(uint32_t n_dims, const int64_t *shape, trit_dtype dtype, int64_t *n_elements, size_t *n_bytes, trit_error *err);
+int64_t trit_view_n_elements(const trit_view *v);
+bool trit_view_is_contiguous(const trit_view *v);
+void trit_view_set_contiguous(trit_view *v); /* strides from the shape */
+size_t trit_dtype_bytes(trit_dtype plain);   /* of one element */
+/* Into [0, n_dims). `what` names the call. Errors: arg. */
+trit_status trit_axis_check(uint32_t *out, int32_t axis, uint32_t n_dims, const char *what, trit_error *err);
+/* The shape that both repeat to. Errors: arg, naming `what` and both shapes. */
+trit_status trit_shape_broadcast(uint32_t *n_dims, int64_t shape[trit_max_dims], const trit_view *a, const trit_view *b, const char *what,
+                                 trit_error *err);
+/* *v as a view of that shape, strides 0 where it repeats. Errors: arg. */
+trit_status trit_view_expand(trit_view *out, const trit_view *v, uint32_t n_dims, const int64_t *shape, const char *what, trit_error *err);
+/* May elements of the two stand on the same bytes? Never false where they do. */
+bool trit_view_overlaps(const trit_view *a, const trit_view *b);
+/* The same elements in the same places. */
+bool trit_view_equal(const trit_view *a, const trit_view *b);
+/* Without dimensions of size 1, neighbours merged where one stride walks both: the fewest dimensions of the same elements in the same
+ * order. No elements: one dimension of 0. */
+void trit_view_collapse(trit_view *out, const trit_view *v);
+
+/* views.c: the geometry of views, no storage. Errors: arg, with the call's name in `what` where several share one. */
+/* False: these strides do not allow the shape, which has as many elements. */
+bool trit_view_reshape(trit_view *out, const trit_view *v, uint32_t n_dims, const int64_t *shape);
+/* The shape with -1 filled in. */
+trit_status trit_shape_fill(int64_t out[trit_max_dims], const trit_view *v, uint32_t n_dims, const int64_t *shape, trit_error *err);
+trit_status trit_view_permute(trit_view *out, const trit_view *v, const int32_t *order, trit_error *err);
+trit_status trit_view_squeeze(trit_view *out, const trit_view *v, int32_t axis, trit_error *err);
+void trit_view_squeeze_all(trit_view *out, const trit_view *v);
+trit_status trit_view_unsqueeze(trit_view *out, const trit_view *v, int32_t axis, trit_error *err);
+trit_status trit_view_diagonal(trit_view *out, const trit_view *v, int64_t offset, int32_t axis_a, int32_t axis_b, trit_error *err);
+trit_status trit_view_slice(trit_view *out, const trit_view *v, uint32_t n, const trit_slice *slices, trit_error *err);
+
+/* May results of `from` be written into `to`? Within a kind or into a wider one: bool, whole numbers, floats. */
+bool trit_dtype_can_become(trit_dtype from, trit_dtype to);
+
+/* elements.c: one element by its address, and n that follow each other into another type. Whole numbers keep all 64 bits between
+ * each other; floats are cut to whole numbers, those outside the range and NaN become the nearest bound and 0. */
+double trit_element_get(trit_dtype dtype, const void *p);
+void trit_element_set(trit_dtype dtype, void *p, double value);
+void trit_elements_convert(trit_dtype to, void *y, trit_dtype from, const void *x, size_t n);
+
+#endif
