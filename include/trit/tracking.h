@@ -93,7 +93,8 @@ typedef struct trit_memory_event {
     bool is_release;
 } trit_memory_event;
 
-/* The timeline in the order of time: the latest 65536 events, about. The caller frees the array; its strings live as long as the pool. Errors: unsupported (no timeline), memory. */
+/* The timeline in the order of time: the latest 65536 events, about. The caller frees the array; its strings live as long as the pool.
+ * Errors: unsupported (no timeline), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tracker_events(trit_memory_event **out, size_t *n, trit_tracker *tracker, trit_error *err);
 TRIT_API void trit_memory_events_free(trit_memory_event *events); /* NULL is fine */
 
