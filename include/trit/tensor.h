@@ -66,6 +66,25 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_zeros(trit_tensor **out, trit_d
                                                        const int64_t *shape, trit_error *err);
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_ones(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,
                                                       const int64_t *shape, trit_error *err);
+/* Ones where row + offset = column, else zeros. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_eye(trit_tensor **out, trit_device *device, trit_dtype dtype, int64_t n_rows,
+                                                     int64_t n_cols, int64_t offset, trit_error *err);
+/* first, first + step, ... before last (beyond it where step is negative): ceil((last - first) / step) elements. Errors: arg (a step of 0,
+ * bounds that are not finite), as above. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_arange(trit_tensor **out, trit_device *device, trit_dtype dtype, double first, double last,
+                                                        double step, trit_error *err);
+/* n elements from first to last, both included. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_linspace(trit_tensor **out, trit_device *device, trit_dtype dtype, double first, double last,
+                                                          int64_t n, trit_error *err);
+/* Random elements: uniform in [0, 1); normal with mean 0 and deviation 1; whole numbers uniform in [low, high). Element i depends on the seed
+ * and i alone, so a shape does not matter and every machine gives the same (base/rng.h; normal by Box and Muller, with functions of
+ * our own). Floats are made in F64 and rounded. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_rand(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,
+                                                      const int64_t *shape, uint64_t seed, trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_randn(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,
+                                                       const int64_t *shape, uint64_t seed, trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_randint(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,
+                                                         const int64_t *shape, int64_t low, int64_t high, uint64_t seed, trit_error *err);
 /* A copy of `data`, whose elements of `dtype` follow each other. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_from(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,
                                                       const int64_t *shape, const void *data, trit_error *err);

@@ -10,6 +10,7 @@
 #include "trit/embed.h"
 #include "trit/engine.h"
 #include "trit/hub.h"
+#include "trit/index.h"
 #include "trit/maps.h"
 #include "trit/memory.h"
 #include "trit/model.h"

@@ -37,6 +37,19 @@ trit_status trit_tensor_borrow(trit_tensor **out, trit_device *device, trit_dtyp
     return status;
 }
 
+trit_status trit_eager_contiguous(trit_tensor **out, const trit_tensor *t, trit_dtype dtype, trit_error *err) {
+    if (t->view.dtype != dtype || !trit_view_is_contiguous(&t->view)) {
+        *out = NULL;
+        return trit_tensor_cast(out, t, dtype, err);
+    }
+    union {
+        const trit_tensor *in;
+        trit_tensor *out;
+    } same = {t}; /* counting an owner changes nothing else */
+    *out = trit_tensor_retain(same.out);
+    return trit_ok;
+}
+
 trit_status trit_tensor_assign(trit_tensor *to, const trit_tensor *from, trit_error *err) {
     trit_eager_op op = {.kind = trit_op_copy, .type = from->view.dtype, .result = to->view.dtype, .n_in = 1, .in = {from},
                         .n_dims = to->view.n_dims, .expands = true};

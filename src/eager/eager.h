@@ -11,15 +11,20 @@ typedef struct trit_eager_op {
     trit_dtype result; /* of the elements of the result */
     uint32_t n_in;
     const trit_tensor *in[trit_call_max_in]; /* borrowed */
+    trit_device *device; /* of an op without inputs */
     uint32_t n_dims; /* of the result */
     int64_t shape[trit_max_dims];
     bool expands;    /* inputs repeat to the result's shape */
+    bool is_plain;   /* the device writes contiguous elements of `result`, and nothing else */
     trit_attrs attrs;
 } trit_eager_op;
 
 /* Makes the result or takes *out (include/trit/tensor.h), runs the op, records it where a gradient is wanted. Errors: arg (inputs on
  * two devices; *out of another shape, device or kind), memory, what the device says. */
 trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_error *err);
+
+/* t itself, one owner more, where it lies contiguous and has the type; else a copy of it that does. */
+trit_status trit_eager_contiguous(trit_tensor **out, const trit_tensor *t, trit_dtype dtype, trit_error *err);
 
 /* A new tensor that is another view of t's storage. */
 trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_error *err);

@@ -5,15 +5,19 @@
 #include "device/device.h"
 #include "eager/eager.h"
 
+static trit_device *device_of(const trit_eager_op *op) {
+    return op->n_in ? op->in[0]->device : op->device;
+}
+
 static trit_status new_result(trit_tensor **out, const trit_eager_op *op, trit_error *err) {
-    return trit_tensor_new(out, op->in[0]->device, op->result, op->n_dims, op->shape, err);
+    return trit_tensor_new(out, device_of(op), op->result, op->n_dims, op->shape, err);
 }
 
 /* May the result be written into *out? */
 static trit_status check_out(const trit_tensor *out, const trit_eager_op *op, trit_error *err) {
     const trit_view *v = &out->view;
     const char *name = trit_op_name(op->kind);
-    if (out->device != op->in[0]->device) return trit_error_set(err, trit_arg, "%s: the result is on another device", name);
+    if (out->device != device_of(op)) return trit_error_set(err, trit_arg, "%s: the result is on another device", name);
     if (v->n_dims != op->n_dims || memcmp(v->shape, op->shape, op->n_dims * sizeof *op->shape) != 0) {
         char have[trit_shape_text_bytes], want[trit_shape_text_bytes];
         return trit_error_set(err, trit_arg, "%s: the result %s does not fit into a tensor %s", name,
@@ -33,7 +37,7 @@ static trit_status call_device(const trit_view *out, const trit_eager_op *op, tr
         trit_status status = trit_view_expand(&call.in[i], &op->in[i]->view, op->n_dims, op->shape, trit_op_name(op->kind), err);
         if (status != trit_ok) return status;
     }
-    trit_device *d = op->in[0]->device;
+    trit_device *d = device_of(op);
     return d->vt->call(d, &call, err);
 }
 
@@ -46,6 +50,11 @@ static bool writes_inputs(const trit_view *out, const trit_eager_op *op) {
     return false;
 }
 
+/* Can the device write into these places? */
+static bool takes_result(const trit_view *out, const trit_eager_op *op) {
+    return !writes_inputs(out, op) && (!op->is_plain || (out->dtype == op->result && trit_view_is_contiguous(out)));
+}
+
 trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_error *err) {
     for (uint32_t i = 1; i < op->n_in; i++)
         if (op->in[i]->device != op->in[0]->device)
@@ -55,7 +64,7 @@ trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_erro
     if (*out) {
         status = check_out(*out, op, err);
         if (status != trit_ok) return status;
-        if (!writes_inputs(&(*out)->view, op)) return call_device(&(*out)->view, op, err);
+        if (takes_result(&(*out)->view, op)) return call_device(&(*out)->view, op, err);
     }
     status = new_result(&result, op, err);
     if (status == trit_ok) status = call_device(&result->view, op, err);

@@ -200,6 +200,8 @@ typedef struct trit_kernels {
      * `real` knows F32 and F64 only. Floats: exp of F32 as above, else what the C library gives; whole numbers wrap around. */
     void (*map1)(trit_map map, trit_dtype type, void *y, const void *a, size_t n);
     void (*map2)(trit_map map, trit_dtype type, void *y, const void *a, const void *b, size_t n);
+    /* y[i] = c[i] ? a[i] : b[i], elements of `size` bytes, 1, 2, 4 or 8; y may be a or b. */
+    void (*choose)(size_t size, void *y, const uint8_t *c, const void *a, const void *b, size_t n);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.
      * read: exclusive or of the 64-bit words of p[0..n), p and n multiples of 64.

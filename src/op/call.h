@@ -5,14 +5,14 @@
 #include "op/op.h"
 #include "tensor/tensor.h"
 
-enum { trit_call_max_in = 3 };
+enum { trit_call_max_in = 8 };
 
 /* What an op is told beside its inputs; each op reads what its row says. */
 typedef struct trit_attrs {
     uint32_t axes;   /* bit d: dimension d */
     int32_t axis;
-    int64_t n;
-    double a, b;
+    int64_t n, n2, n3;
+    double a, b, c;
 } trit_attrs;
 
 typedef struct trit_call {

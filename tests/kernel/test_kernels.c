@@ -630,6 +630,20 @@ static void check_map2(const pair *p) {
     check_maps(p, true);
 }
 
+static void check_choose(const pair *p) {
+    for (size_t size = 1; size <= 8; size *= 2)
+        for (size_t n = 0; n <= 300; n++) {
+            uint8_t *c = bytes(n + 1), *x = bytes(n * 8 + 8), *u = bytes(n * 8 + 8), *a = bytes(n * 8 + 8), *b = bytes(n * 8 + 8);
+            for (size_t i = 0; i < n; i++) c[i] = c[i] % 3 ? 0 : c[i];
+            memcpy(b, a, n * 8 + 8);
+            A(p, choose)(size, a, c, x, u, n);
+            B(p, choose)(size, b, c, x, u, n);
+            same_bytes(p, "elements", a, b, n * 8 + 8);
+            for (size_t i = 0; i < n; i++) assert_memory_equal(a + i * size, (c[i] ? x : u) + i * size, size);
+            free(c), free(x), free(u), free(a), free(b);
+        }
+}
+
 /* ---- probes ---- */
 
 static void check_probe_read(const pair *p) {
@@ -681,7 +695,7 @@ static const struct {
     {"kv_mix_f32", check_mix},     {"kv_mix_f16", check_mix},      {"kv_mix_q8", check_mix},
     {"kv_store_f32", check_store}, {"kv_store_f16", check_store}, {"kv_store_q8", check_store},
     {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"crc32c", check_crc32c},
-    {"map1", check_map1},          {"map2", check_map2},
+    {"map1", check_map1},          {"map2", check_map2},         {"choose", check_choose},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };
 enum { n_checks = sizeof checks / sizeof checks[0] };

@@ -36,8 +36,20 @@ void trit_cpu_cursor_store(cpu_cursor *c, size_t n);
 typedef void (*trit_cpu_range_fn)(void *arg, int64_t first, int64_t last);
 void trit_cpu_parallel(cpu_device *cpu, int64_t n, int64_t step, int64_t work, trit_cpu_range_fn fn, void *arg);
 
+/* What the members of the team are handed. */
+typedef struct cpu_call {
+    const cpu_device *cpu;
+    const trit_call *call;
+} cpu_call;
+
 /* The parts of ops.def, a function each: trit_cpu_call_<part>. */
 typedef trit_status trit_cpu_call_fn(cpu_device *cpu, const trit_call *call, trit_error *err);
 trit_cpu_call_fn trit_cpu_call_map;
+trit_cpu_call_fn trit_cpu_call_generate;
+trit_cpu_call_fn trit_cpu_call_where;
+trit_cpu_call_fn trit_cpu_call_take;
+trit_cpu_call_fn trit_cpu_call_gather;
+trit_cpu_call_fn trit_cpu_call_concat;
+trit_cpu_call_fn trit_cpu_call_masked;
 
 #endif

@@ -23,13 +23,8 @@ static const bool is_test[trit_n_maps] = {
 #undef TRIT_MAP2
 };
 
-typedef struct map_work {
-    const trit_kernels *kernels;
-    const trit_call *call;
-} map_work;
-
 static void map_range(void *arg, int64_t first, int64_t last) {
-    const map_work *w = arg;
+    const cpu_call *w = arg;
     const trit_call *call = w->call;
     const trit_map map = map_of[call->kind];
     const trit_dtype result = map == trit_n_maps ? call->type : is_test[map] ? trit_dtype_bool : call->type;
@@ -43,9 +38,9 @@ static void map_range(void *arg, int64_t first, int64_t last) {
         if (map == trit_n_maps)
             memmove(y, a, n * trit_dtype_bytes(call->type));
         else if (b)
-            w->kernels->map2(map, call->type, y, a, b, n);
+            w->cpu->kernels->map2(map, call->type, y, a, b, n);
         else
-            w->kernels->map1(map, call->type, y, a, n);
+            w->cpu->kernels->map1(map, call->type, y, a, n);
         trit_cpu_cursor_store(&out, n);
     }
 }
@@ -53,6 +48,6 @@ static void map_range(void *arg, int64_t first, int64_t last) {
 trit_status trit_cpu_call_map(cpu_device *cpu, const trit_call *call, trit_error *err) {
     (void)err;
     const int64_t n = trit_view_n_elements(&call->out);
-    trit_cpu_parallel(cpu, n, trit_cpu_block, n, map_range, &(map_work){cpu->kernels, call});
+    trit_cpu_parallel(cpu, n, trit_cpu_block, n, map_range, &(cpu_call){cpu, call});
     return trit_ok;
 }
