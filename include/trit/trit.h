@@ -16,6 +16,7 @@
 #include "trit/model.h"
 #include "trit/pack.h"
 #include "trit/pool.h"
+#include "trit/patterns.h"
 #include "trit/pressure.h"
 #include "trit/quant.h"
 #include "trit/quantize.h"
