@@ -23,6 +23,24 @@ void trit_os_unmap(trit_file_map *map);
 void trit_os_map_drop(const void *p, size_t n);
 void trit_os_advise_huge(void *p, size_t n);
 
+/* Address space of n bytes at a multiple of `align` (a power of two, at least a page); NULL: the system has none. It reads as zero, and costs
+ * memory only where it was touched. discard gives what was touched in [p, p + n) back: it is as at the beginning; p and n are whole pages. */
+size_t trit_os_page_bytes(void);
+void *trit_os_reserve(size_t n, size_t align);
+void trit_os_unreserve(void *p, size_t n);
+bool trit_os_discard(void *p, size_t n);
+/* Moves the pages of a reservation into the beginning of another and ends the old one, without a copy; false: not on this system. */
+bool trit_os_move_pages(void *to, void *from, size_t n);
+
+/* Part or all of a file, or memory under a name that other processes can open: mapped, written through if `writes`. */
+typedef enum trit_os_source { trit_os_file, trit_os_shared } trit_os_source;
+/* bytes 0: as long as it is; else `path` is made (must_make: it may not exist) or, if a file, set to that length. *n is what was mapped. Errors:
+ * io (with the system's reason), memory. */
+TRIT_MUST_CHECK trit_status trit_os_map_named(void **out, size_t *n, trit_os_source source, const char *path, size_t bytes, bool must_make,
+                                              bool writes, trit_error *err);
+TRIT_MUST_CHECK trit_status trit_os_map_flush(void *p, size_t n, trit_error *err); /* of a file: returns when the disk has it */
+TRIT_MUST_CHECK trit_status trit_os_shared_remove(const char *name, trit_error *err);
+
 bool trit_os_is_dir(const char *path);
 bool trit_os_is_file(const char *path);
 
