@@ -68,16 +68,16 @@ TRIT_API TRIT_MUST_CHECK void *trit_pool_alloc_zero(trit_pool *pool, size_t byte
 TRIT_API TRIT_MUST_CHECK void *trit_pool_resize(trit_pool *pool, void *p, size_t bytes, size_t align, trit_error *err);
 
 /* The pool knows a block's size by its address, so callers need not carry it: two table look-ups, and no caller can lie. NULL is fine.
- * Errors, which may be ignored: arg (an address outside of the pool's memory; with tracking from standard on, any that is not a
- * live block: then nothing is changed). Without tracking a block released twice is the caller's mistake, as with free(). */
+ * Errors, which may be ignored: arg (not the beginning of a live block: nothing is changed). A block that was released and taken again by
+ * another looks alive; a release by the first is told from that only by tracking, and not always then. */
 TRIT_API trit_status trit_pool_release(trit_pool *pool, void *p, trit_error *err);
 
 /* Bytes that the block was asked to hold, and that it could hold in place; 0: not of this pool. */
 TRIT_API size_t trit_pool_requested(const trit_pool *pool, const void *p);
 TRIT_API size_t trit_pool_usable(const trit_pool *pool, const void *p);
 
-/* Gives all pages without a live block back to the system and returns their bytes, by which `committed` falls exactly. What other living
- * threads keep in their caches (at most 2 MiB each) follows after their next call. */
+/* Gives all pages back that belong to no live block, nor to blocks of one class among which one is live. Returns their bytes, by which
+ * `committed` falls exactly. What other living threads keep in their caches (at most 2 MiB each) follows after their next call. */
 TRIT_API size_t trit_pool_trim(trit_pool *pool);
 
 /* Real counters, read while other threads go on: exact when they rest. */
@@ -90,13 +90,13 @@ typedef struct trit_pool_metrics {
     uint64_t peak_committed;
     uint64_t limit;           /* 0: none */
     uint64_t n_live, n_allocations, n_releases, n_resizes, n_moved; /* n_moved: resizes that were not in place */
-    uint64_t n_misses;        /* allocations that needed memory of the system: address space, or pages not committed */
+    uint64_t n_misses;        /* calls that needed memory of the system: address space, or pages not committed */
     uint64_t n_direct;        /* allocations with a mapping of their own */
     uint64_t n_failed;
     uint64_t n_trims, trimmed; /* and bytes given back by them */
     uint64_t n_arenas, n_threads; /* now: arenas; threads that have a cache */
     uint64_t largest_free;    /* longest free run in an arena, bytes */
-    double hit_rate;          /* 1 - n_misses / n_allocations; 1 while there are none */
+    double hit_rate;          /* 1 - n_misses / (n_allocations + n_resizes) */
     double fragmentation_internal; /* 1 - requested / in_use */
     double fragmentation_external; /* 1 - largest_free / all bytes free in arenas */
     double overhead;          /* (in_use + metadata - requested) / requested: what live blocks cost beyond what was asked for */
@@ -125,7 +125,7 @@ TRIT_API trit_status trit_handle_unpin(trit_pool *pool, trit_handle handle, trit
 TRIT_API trit_status trit_handle_free(trit_pool *pool, trit_handle handle, trit_error *err);
 TRIT_API size_t trit_handle_bytes(const trit_pool *pool, trit_handle handle); /* 0: freed, or none of this pool */
 
-/* Moves blocks of handles that are not pinned together, then trims. Returns the bytes given back. */
+/* Moves blocks of handles that are not pinned together, then trims. Returns by how many bytes `committed` fell. */
 TRIT_API size_t trit_pool_compact(trit_pool *pool);
 
 #ifdef __cplusplus

@@ -122,7 +122,7 @@ static void move_down(trit_pool *pool, trit_slot *slot) {
     void *lower = trit_block_take(pool, bytes, slot->align, false, &is_zero);
     if (!lower) return;
     if (lower > slot->block ||
-        (pool->tracker && trit_tracker_resized(pool->tracker, slot->block, lower, bytes, NULL) != trit_ok)) {
+        (pool->tracker && trit_tracker_resized(pool->tracker, slot->block, bytes, lower, bytes, NULL) != trit_ok)) {
         trit_block_give(pool, lower, false);
         return;
     }
@@ -131,8 +131,17 @@ static void move_down(trit_pool *pool, trit_slot *slot) {
     slot->block = lower;
 }
 
+static uint64_t committed_of(trit_pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    const uint64_t bytes = pool->committed;
+    pthread_mutex_unlock(&pool->lock);
+    return bytes;
+}
+
 size_t trit_pool_compact(trit_pool *pool) {
-    size_t given = trit_pool_trim(pool), n = 0;
+    const uint64_t before = committed_of(pool);
+    size_t n = 0;
+    (void)trit_pool_trim(pool);
     pthread_mutex_lock(&pool->handle_lock);
     trit_slot **order = trit_alloc(pool->n_slots, sizeof *order);
     for (size_t i = 0; order && i < pool->n_slots; i++)
@@ -142,6 +151,7 @@ size_t trit_pool_compact(trit_pool *pool) {
     for (size_t i = 0; i < n; i++) move_down(pool, order[i]);
     pthread_mutex_unlock(&pool->handle_lock);
     trit_free(order);
-    given += trit_pool_trim(pool);
-    return given;
+    (void)trit_pool_trim(pool);
+    const uint64_t after = committed_of(pool);
+    return before > after ? (size_t)(before - after) : 0;
 }

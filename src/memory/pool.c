@@ -253,6 +253,12 @@ static inline void give(trit_pool *pool, trit_cache *cache, trit_counts *counts,
     trit_class_give(pool, c, &p, 1);
 }
 
+/* Bytes of the block, with what a sanitizer keeps behind it. */
+static size_t usable_of(const trit_pool *pool, const trit_span *span) {
+    if (span->class_id < trit_class_run) return trit_class_bytes(span->class_id);
+    return span->class_id == trit_class_run ? (size_t)span->n_units << pool->unit_shift : span->region->bytes;
+}
+
 static bool find_block(const trit_pool *pool, const void *p, trit_span **span, size_t *slack) {
     *span = p ? trit_span_of(pool, p) : NULL;
     return *span && trit_block_slack(pool, *span, p, slack);
@@ -279,22 +285,17 @@ trit_status trit_pool_release(trit_pool *pool, void *p, trit_error *err) {
     trit_span *span;
     size_t slack;
     if (!p) return trit_ok;
+    const bool is_live = find_block(pool, p, &span, &slack);
     if (pool->tracker) {
-        trit_status status = trit_tracker_released(pool->tracker, p, err);
+        trit_status status = trit_tracker_released(pool->tracker, p, is_live ? usable_of(pool, span) - slack : 0, err);
         if (status != trit_ok) return status;
     }
-    if (!find_block(pool, p, &span, &slack)) return not_ours(pool, p, err);
+    if (!is_live) return not_ours(pool, p, err);
     trit_cache *cache = trit_cache_of(pool);
     if (!cache) return release_alone(pool, span, p, slack);
     give(pool, cache, &cache->counts, span, p, slack);
     trit_count(&cache->counts.n_releases, 1);
     return trit_ok;
-}
-
-/* Without what a sanitizer keeps behind it. */
-static size_t usable_of(const trit_pool *pool, const trit_span *span) {
-    if (span->class_id < trit_class_run) return trit_class_bytes(span->class_id);
-    return span->class_id == trit_class_run ? (size_t)span->n_units << pool->unit_shift : span->region->bytes;
 }
 
 size_t trit_pool_requested(const trit_pool *pool, const void *p) {
@@ -325,7 +326,7 @@ static void *resize_in_place(trit_pool *pool, trit_cache *cache, trit_span *span
     bool missed = false;
     if (align && (uintptr_t)p % align) return NULL;
     if (span->class_id < trit_class_run) {
-        if (need > usable || need < usable - usable / 8) return NULL;
+        if (need > usable || (need < usable - usable / 8 && trit_class_of(need) != span->class_id)) return NULL;
         trit_block_set_slack(span, p, usable - bytes);
         return p;
     }
@@ -346,7 +347,7 @@ static void *move_block(trit_pool *pool, void *p, size_t old, size_t bytes, size
     void *q = trit_block_take(pool, bytes, align, true, &is_zero);
     if (!q) q = take_after_trim(pool, bytes, align, &is_zero);
     if (!q) return fail(pool, bytes, align, err);
-    if (pool->tracker && trit_tracker_resized(pool->tracker, p, q, bytes, err) != trit_ok) {
+    if (pool->tracker && trit_tracker_resized(pool->tracker, p, old, q, bytes, err) != trit_ok) {
         trit_block_give(pool, q, true);
         return NULL;
     }
@@ -374,7 +375,7 @@ void *trit_pool_resize(trit_pool *pool, void *p, size_t bytes, size_t align, tri
             trit_poison(q, usable_of(pool, span));
             trit_unpoison(q, bytes);
         }
-        if (pool->tracker) (void)trit_tracker_resized(pool->tracker, p, q, bytes, NULL);
+        if (pool->tracker) (void)trit_tracker_resized(pool->tracker, p, old, q, bytes, NULL);
     } else {
         q = move_block(pool, p, old, bytes, align, err);
     }

@@ -244,7 +244,6 @@ static inline trit_cache *trit_cache_of(trit_pool *pool) {
 }
 
 /* pool.c */
-trit_tracker *trit_pool_tracker(const trit_pool *pool); /* NULL: the pool was made without tracking */
 /* Without the tracker; `is_cached` false: past the thread's cache, the lowest address there is. */
 void *trit_block_take(trit_pool *pool, size_t bytes, size_t align, bool is_cached, bool *is_zero);
 void trit_block_give(trit_pool *pool, void *p, bool is_cached);
