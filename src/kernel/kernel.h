@@ -202,6 +202,9 @@ typedef struct trit_kernels {
     void (*map2)(trit_map map, trit_dtype type, void *y, const void *a, const void *b, size_t n);
     /* y[i] = c[i] ? a[i] : b[i], elements of `size` bytes, 1, 2, 4 or 8; y may be a or b. */
     void (*choose)(size_t size, void *y, const uint8_t *c, const void *a, const void *b, size_t n);
+    /* y[i] = x[i] as another plain type. To floats: nearest, even of two. Floats to whole numbers: towards zero, the nearest bound
+     * where they lie outside, 0 for NaN. Whole numbers among each other wrap around. To BOOL: is it not 0? */
+    void (*convert)(trit_dtype to, void *y, trit_dtype from, const void *x, size_t n);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.
      * read: exclusive or of the 64-bit words of p[0..n), p and n multiples of 64.

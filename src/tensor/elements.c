@@ -1,4 +1,4 @@
-/* Elements one by one: reading, writing and changing their type. The kernels convert faster; this is what they must agree with. */
+/* Elements one by one, as doubles. */
 #include <string.h>
 
 #include "tensor/tensor.h"
@@ -63,22 +63,5 @@ void trit_element_set(trit_dtype dtype, void *p, double value) {
     case trit_dtype_i64: set_integer(dtype, p, cut(value, INT64_MIN, INT64_MAX)); break;
     case trit_dtype_bool: *(uint8_t *)p = value != 0; break;
     default: set_integer(dtype, p, cut(value, 0, UINT8_MAX)); break;
-    }
-}
-
-void trit_elements_convert(trit_dtype to, void *y, trit_dtype from, const void *x, size_t n) {
-    const size_t y_bytes = trit_dtype_bytes(to), x_bytes = trit_dtype_bytes(from);
-    if (to == from) {
-        memmove(y, x, n * y_bytes);
-        return;
-    }
-    const bool integers = !trit_dtype_is_float(to) && !trit_dtype_is_float(from);
-    for (size_t i = 0; i < n; i++) {
-        void *p = (char *)y + i * y_bytes;
-        const void *q = (const char *)x + i * x_bytes;
-        if (integers)
-            set_integer(to, p, get_integer(from, q));
-        else
-            trit_element_set(to, p, trit_element_get(from, q));
     }
 }

@@ -85,10 +85,9 @@ trit_status trit_view_slice(trit_view *out, const trit_view *v, uint32_t n, cons
 /* May results of `from` be written into `to`? Within a kind or into a wider one: bool, whole numbers, floats. */
 bool trit_dtype_can_become(trit_dtype from, trit_dtype to);
 
-/* elements.c: one element by its address, and n that follow each other into another type. Whole numbers keep all 64 bits between
- * each other; floats are cut to whole numbers, those outside the range and NaN become the nearest bound and 0. */
+/* elements.c: one element by its address. Floats are cut to whole numbers, those outside the range and NaN become the nearest bound
+ * and 0. */
 double trit_element_get(trit_dtype dtype, const void *p);
 void trit_element_set(trit_dtype dtype, void *p, double value);
-void trit_elements_convert(trit_dtype to, void *y, trit_dtype from, const void *x, size_t n);
 
 #endif

@@ -644,6 +644,20 @@ static void check_choose(const pair *p) {
         }
 }
 
+/* Random bits from every type to every other. */
+static void check_convert(const pair *p) {
+    for (trit_dtype from = 0; from <= trit_dtype_bool; from++)
+        for (trit_dtype to = 0; to <= trit_dtype_bool; to++)
+            for (size_t n = 0; n <= 300; n += n < 70 ? 1 : 77) {
+                uint64_t *x = bytes(n * 8 + 8), *a = bytes(n * 8 + 8), *b = bytes(n * 8 + 8);
+                memcpy(b, a, n * 8 + 8);
+                A(p, convert)(to, a, from, x, n);
+                B(p, convert)(to, b, from, x, n);
+                same_elements(p, to, a, b, n);
+                free(x), free(a), free(b);
+            }
+}
+
 /* ---- probes ---- */
 
 static void check_probe_read(const pair *p) {
@@ -696,6 +710,7 @@ static const struct {
     {"kv_store_f32", check_store}, {"kv_store_f16", check_store}, {"kv_store_q8", check_store},
     {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"crc32c", check_crc32c},
     {"map1", check_map1},          {"map2", check_map2},         {"choose", check_choose},
+    {"convert", check_convert},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };
 enum { n_checks = sizeof checks / sizeof checks[0] };

@@ -13,6 +13,7 @@ enum { trit_cpu_block = 1024, trit_cpu_block_bytes = trit_cpu_block * 8 };
 enum { trit_cpu_serial_elements = 1 << 15 };
 
 typedef struct cpu_cursor {
+    const trit_kernels *kernels;
     trit_view view; /* collapsed */
     trit_dtype type; /* in which elements are wanted */
     bool is_direct;  /* they lie as they are wanted */
@@ -24,7 +25,7 @@ typedef struct cpu_cursor {
 } cpu_cursor;
 
 /* At element `first` of the view's own order. */
-void trit_cpu_cursor_init(cpu_cursor *c, const trit_view *view, trit_dtype type, int64_t first);
+void trit_cpu_cursor_init(cpu_cursor *c, const cpu_device *cpu, const trit_view *view, trit_dtype type, int64_t first);
 /* The next n <= trit_cpu_block elements, valid until the next call. */
 const void *trit_cpu_cursor_load(cpu_cursor *c, size_t n);
 /* Where the next n elements may be written; store then puts them in their places. */

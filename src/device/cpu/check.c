@@ -161,6 +161,7 @@ static void tensors(bench *b, const trit_kernels *f) {
     f->map1(trit_map_exp, trit_dtype_f32, y, b->x[0], k), keep(b, y, k * sizeof *y);
     f->map2(trit_map_div, trit_dtype_f32, y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
     f->map2(trit_map_mul, trit_dtype_i32, y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+    f->convert(trit_dtype_f16, y, trit_dtype_f32, b->x[0], k), keep(b, y, k * 2);
     f->choose(sizeof *y, y, (const uint8_t *)b->a8, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
 }
 

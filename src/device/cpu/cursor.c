@@ -3,8 +3,9 @@
 
 #include "device/cpu/calls.h"
 
-void trit_cpu_cursor_init(cpu_cursor *c, const trit_view *view, trit_dtype type, int64_t first) {
+void trit_cpu_cursor_init(cpu_cursor *c, const cpu_device *cpu, const trit_view *view, trit_dtype type, int64_t first) {
     trit_view_collapse(&c->view, view);
+    c->kernels = cpu->kernels;
     c->type = type;
     c->is_single = true;
     for (uint32_t d = 0; d < c->view.n_dims; d++) c->is_single = c->is_single && (c->view.stride[d] == 0 || c->view.shape[d] == 1);
@@ -24,7 +25,7 @@ static const void *load_single(cpu_cursor *c) {
     const size_t size = trit_dtype_bytes(c->view.dtype);
     if (!c->is_filled) {
         for (size_t i = 0; i < trit_cpu_block; i++) memcpy(c->raw + i * size, c->at, size);
-        trit_elements_convert(c->type, c->block, c->view.dtype, c->raw, trit_cpu_block);
+        c->kernels->convert(c->type, c->block, c->view.dtype, c->raw, trit_cpu_block);
     }
     c->is_filled = true;
     return c->block;
@@ -95,7 +96,7 @@ const void *trit_cpu_cursor_load(cpu_cursor *c, size_t n) {
         return c->block;
     }
     walk(c, c->raw, n, false);
-    trit_elements_convert(c->type, c->block, c->view.dtype, c->raw, n);
+    c->kernels->convert(c->type, c->block, c->view.dtype, c->raw, n);
     return c->block;
 }
 
@@ -112,6 +113,6 @@ void trit_cpu_cursor_store(cpu_cursor *c, size_t n) {
         walk(c, c->block, n, true);
         return;
     }
-    trit_elements_convert(c->view.dtype, c->raw, c->type, c->block, n);
+    c->kernels->convert(c->view.dtype, c->raw, c->type, c->block, n);
     walk(c, c->raw, n, true);
 }

@@ -28,6 +28,7 @@ static uint64_t below(uint64_t range, uint64_t bits) {
 }
 
 typedef struct generate_work {
+    const cpu_device *cpu;
     const trit_call *call;
     int64_t n;
 } generate_work;
@@ -36,7 +37,7 @@ static void generate_range(void *arg, int64_t first, int64_t last) {
     const generate_work *w = arg;
     const trit_call *call = w->call;
     cpu_cursor out;
-    trit_cpu_cursor_init(&out, &call->out, call->type, first);
+    trit_cpu_cursor_init(&out, w->cpu, &call->out, call->type, first);
     for (int64_t at = first; at < last; at += trit_cpu_block) {
         const int64_t n = last - at < trit_cpu_block ? last - at : trit_cpu_block;
         void *y = trit_cpu_cursor_target(&out);
@@ -55,6 +56,6 @@ static void generate_range(void *arg, int64_t first, int64_t last) {
 trit_status trit_cpu_call_generate(cpu_device *cpu, const trit_call *call, trit_error *err) {
     (void)err;
     const int64_t n = trit_view_n_elements(&call->out);
-    trit_cpu_parallel(cpu, n, trit_cpu_block, 8 * n, generate_range, &(generate_work){call, n});
+    trit_cpu_parallel(cpu, n, trit_cpu_block, 8 * n, generate_range, &(generate_work){cpu, call, n});
     return trit_ok;
 }

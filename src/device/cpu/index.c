@@ -11,10 +11,10 @@ static void where_range(void *arg, int64_t first, int64_t last) {
     const cpu_call *w = arg;
     const trit_call *call = w->call;
     cpu_cursor c, a, b, out;
-    trit_cpu_cursor_init(&c, &call->in[0], trit_dtype_bool, first);
-    trit_cpu_cursor_init(&a, &call->in[1], call->type, first);
-    trit_cpu_cursor_init(&b, &call->in[2], call->type, first);
-    trit_cpu_cursor_init(&out, &call->out, call->type, first);
+    trit_cpu_cursor_init(&c, w->cpu, &call->in[0], trit_dtype_bool, first);
+    trit_cpu_cursor_init(&a, w->cpu, &call->in[1], call->type, first);
+    trit_cpu_cursor_init(&b, w->cpu, &call->in[2], call->type, first);
+    trit_cpu_cursor_init(&out, w->cpu, &call->out, call->type, first);
     for (int64_t at = first; at < last; at += trit_cpu_block) {
         const size_t n = (size_t)(last - at < trit_cpu_block ? last - at : trit_cpu_block);
         const void *condition = trit_cpu_cursor_load(&c, n), *x = trit_cpu_cursor_load(&a, n), *y = trit_cpu_cursor_load(&b, n);
@@ -161,14 +161,13 @@ static void put_coordinates(int64_t *out, int64_t at, const trit_view *v) {
 
 /* One after the other: where an element goes depends on those before. The caller has counted. */
 trit_status trit_cpu_call_masked(cpu_device *cpu, const trit_call *call, trit_error *err) {
-    (void)cpu;
     (void)err;
     const trit_view *mask = &call->in[call->n_in - 1];
     const int64_t n = trit_view_n_elements(mask);
     const size_t size = trit_dtype_bytes(call->out.dtype);
     cpu_cursor m, t;
-    trit_cpu_cursor_init(&m, mask, trit_dtype_bool, 0);
-    trit_cpu_cursor_init(&t, &call->in[0], call->out.dtype, 0);
+    trit_cpu_cursor_init(&m, cpu, mask, trit_dtype_bool, 0);
+    trit_cpu_cursor_init(&t, cpu, &call->in[0], call->out.dtype, 0);
     char *y = call->out.data;
     for (int64_t at = 0; at < n; at += trit_cpu_block) {
         const size_t n_block = (size_t)(n - at < trit_cpu_block ? n - at : trit_cpu_block);

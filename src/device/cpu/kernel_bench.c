@@ -191,6 +191,10 @@ static void call_choose(bench *b) {
     AS(b, choose)(sizeof *b->y, b->y, (const uint8_t *)b->q, b->x, b->u, b->shape.k);
 }
 
+static void call_convert(bench *b) {
+    AS(b, convert)(trit_dtype_f32, b->y, trit_dtype_f16, b->x, b->shape.k);
+}
+
 /* Works in place: what it gets is copied anew. */
 static void call_softmax(bench *b) {
     memcpy(b->y, b->x, b->shape.k * sizeof *b->y);
@@ -217,6 +221,7 @@ static const family base3 = {call_base3, count_base3};
 static const family map1 = {call_map1, count_two_rows};
 static const family map2 = {call_map2, count_three_rows};
 static const family choose = {call_choose, count_three_rows};
+static const family convert = {call_convert, count_two_rows};
 static const family crc32c = {call_crc32c, count_crc32c};
 
 /* 2560, 6912: width and feed-forward of BitNet b1.58 2B4T. */
@@ -255,6 +260,7 @@ static const bench_case cases[] = {
     {"map1", "exp of 4096", &map1, 4096, 1, 1, 0},
     {"map2", "add of 4096", &map2, 4096, 1, 1, 0},
     {"choose", "4096 of 4 bytes", &choose, 4096, 1, 1, 0},
+    {"convert", "4096 of F16 to F32", &convert, 4096, 1, 1, 0},
     {"crc32c", "64 KiB", &crc32c, 65536, 1, 1, 0},
 };
 

@@ -29,8 +29,8 @@ static void map_range(void *arg, int64_t first, int64_t last) {
     const trit_map map = map_of[call->kind];
     const trit_dtype result = map == trit_n_maps ? call->type : is_test[map] ? trit_dtype_bool : call->type;
     cpu_cursor in[2], out;
-    for (uint32_t i = 0; i < call->n_in; i++) trit_cpu_cursor_init(&in[i], &call->in[i], call->type, first);
-    trit_cpu_cursor_init(&out, &call->out, result, first);
+    for (uint32_t i = 0; i < call->n_in; i++) trit_cpu_cursor_init(&in[i], w->cpu, &call->in[i], call->type, first);
+    trit_cpu_cursor_init(&out, w->cpu, &call->out, result, first);
     for (int64_t at = first; at < last; at += trit_cpu_block) {
         const size_t n = (size_t)(last - at < trit_cpu_block ? last - at : trit_cpu_block);
         const void *a = trit_cpu_cursor_load(&in[0], n), *b = call->n_in > 1 ? trit_cpu_cursor_load(&in[1], n) : NULL;
