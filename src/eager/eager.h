@@ -26,6 +26,10 @@ trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_erro
 /* t itself, one owner more, where it lies contiguous and has the type; else a copy of it that does. */
 trit_status trit_eager_contiguous(trit_tensor **out, const trit_tensor *t, trit_dtype dtype, trit_error *err);
 
+/* Functions of single elements, which rows of tensor/maps.def are. Errors: as trit_eager_run's, and arg (types, shapes). */
+trit_status trit_eager_map1(trit_tensor **out, trit_op_kind kind, const trit_tensor *a, trit_error *err);
+trit_status trit_eager_map2(trit_tensor **out, trit_op_kind kind, const trit_tensor *a, const trit_tensor *b, trit_error *err);
+
 /* A new tensor that is another view of t's storage. */
 trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_error *err);
 

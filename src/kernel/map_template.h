@@ -14,7 +14,6 @@
 #define U float
 #define NAME(x) x##_f32
 #define FN(x) x##f
-#define EXP(x) trit_exp_f32(x)
 #define REAL 1
 #include "kernel/map_type.h"
 
@@ -22,7 +21,6 @@
 #define U double
 #define NAME(x) x##_f64
 #define FN(x) x
-#define EXP(x) exp(x)
 #define REAL 1
 #include "kernel/map_type.h"
 

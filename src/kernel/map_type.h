@@ -3,7 +3,7 @@
  *   T        the type
  *   U        the unsigned type in which whole numbers wrap around; for floats T itself
  *   NAME(x)  x with the type's name behind it
- *   REAL     1 for floats: only they have the rows of `real` types */
+ *   REAL     1 for floats: map_real.h has their functions, map_whole.h those of whole numbers */
 
 typedef T NAME(fn1)(T a);
 typedef T NAME(fn2)(T a, T b);
@@ -15,14 +15,6 @@ static inline T NAME(neg)(T a) {
     return -a;
 #else
     return (T)((U)0 - (U)a);
-#endif
-}
-
-static inline T NAME(abs)(T a) {
-#if REAL
-    return FN(fabs)(a);
-#else
-    return a < (T)1 ? NAME(neg)(a) : a;
 #endif
 }
 
@@ -38,26 +30,54 @@ static inline T NAME(mul)(T a, T b) {
     return (T)((U)a * (U)b);
 }
 
+static inline T NAME(square)(T a) {
+    return NAME(mul)(a, a);
+}
+
+static inline bool NAME(eq)(T a, T b) {
+    return a == b;
+}
+
+static inline bool NAME(ne)(T a, T b) {
+    return a != b;
+}
+
 static inline bool NAME(lt)(T a, T b) {
     return a < b;
 }
 
+static inline bool NAME(le)(T a, T b) {
+    return a <= b;
+}
+
+static inline bool NAME(gt)(T a, T b) {
+    return a > b;
+}
+
+static inline bool NAME(ge)(T a, T b) {
+    return a >= b;
+}
+
+static inline bool NAME(logical_not)(T a) {
+    return a == 0;
+}
+
+static inline bool NAME(logical_and)(T a, T b) {
+    return (a != 0) & (b != 0);
+}
+
+static inline bool NAME(logical_or)(T a, T b) {
+    return (a != 0) | (b != 0);
+}
+
+static inline bool NAME(logical_xor)(T a, T b) {
+    return (a != 0) ^ (b != 0);
+}
+
 #if REAL
-static inline T NAME(sqrt)(T a) {
-    return FN(sqrt)(a);
-}
-
-static inline T NAME(exp)(T a) {
-    return EXP(a);
-}
-
-static inline bool NAME(isnan)(T a) {
-    return a != a;
-}
-
-static inline T NAME(div)(T a, T b) {
-    return a / b;
-}
+#include "kernel/map_real.h"
+#else
+#include "kernel/map_whole.h"
 #endif
 
 /* The loops take the function as a constant, so that each call is a loop of its own. */
@@ -78,10 +98,16 @@ ALWAYS_INLINE void NAME(test2)(uint8_t *y, const T *a, const T *b, size_t n, NAM
 }
 
 #define HAS_any(line) line
+#define HAS_number(line) line
+#define HAS_signed(line) line
 #if REAL
 #define HAS_real(line) line
+#define HAS_whole(line)
+#define HAS_shift(line)
 #else
 #define HAS_real(line)
+#define HAS_whole(line) line
+#define HAS_shift(line) line
 #endif
 #define DO1_same(name) NAME(apply1)(y, a, n, NAME(name))
 #define DO1_bool(name) NAME(test1)(y, a, n, NAME(name))
@@ -111,7 +137,11 @@ static void NAME(map2)(trit_map map, void *y, const void *a, const void *b, size
 }
 
 #undef HAS_any
+#undef HAS_number
+#undef HAS_signed
 #undef HAS_real
+#undef HAS_whole
+#undef HAS_shift
 #undef DO1_same
 #undef DO1_bool
 #undef DO2_same
@@ -120,5 +150,4 @@ static void NAME(map2)(trit_map map, void *y, const void *a, const void *b, size
 #undef U
 #undef NAME
 #undef FN
-#undef EXP
 #undef REAL

@@ -1,6 +1,7 @@
 /* Functions of single elements, and copies: each member of the team walks a part of the result. */
 #include <string.h>
 
+#include "base/error.h"
 #include "device/cpu/calls.h"
 
 /* The map of an op, or trit_n_maps for a copy. */
@@ -45,9 +46,25 @@ static void map_range(void *arg, int64_t first, int64_t last) {
     }
 }
 
+/* Whole powers of whole numbers, before anything is written. */
+static trit_status check_exponents(const trit_call *call, trit_error *err) {
+    cpu_cursor c;
+    trit_cpu_cursor_init(&c, &call->in[1], trit_dtype_i64, 0);
+    for (int64_t left = c.is_single ? 1 : trit_view_n_elements(&call->in[1]); left > 0; left -= trit_cpu_block) {
+        const size_t n = (size_t)(left < trit_cpu_block ? left : trit_cpu_block);
+        const int64_t *b = trit_cpu_cursor_load(&c, n);
+        for (size_t i = 0; i < n; i++)
+            if (b[i] < 0) return trit_error_set(err, trit_arg, "pow: a whole number to the %lld is no whole number", (long long)b[i]);
+    }
+    return trit_ok;
+}
+
 trit_status trit_cpu_call_map(cpu_device *cpu, const trit_call *call, trit_error *err) {
-    (void)err;
     const int64_t n = trit_view_n_elements(&call->out);
+    if (call->kind == trit_op_pow && !trit_dtype_is_float(call->type) && n > 0) {
+        trit_status status = check_exponents(call, err);
+        if (status != trit_ok) return status;
+    }
     trit_cpu_parallel(cpu, n, trit_cpu_block, n, map_range, &(cpu_call){cpu, call});
     return trit_ok;
 }
