@@ -2,6 +2,7 @@
 #ifndef TRIT_TRIT_H
 #define TRIT_TRIT_H
 
+#include "trit/arrays.h"
 #include "trit/beam.h"
 #include "trit/chat.h"
 #include "trit/convert.h"

@@ -172,7 +172,7 @@ typedef struct raw_info {
 static void take_shape(cursor *c, trit_file_tensor *t) {
     uint64_t n = 1;
     t->n_dims = take_u32(c);
-    if (t->n_dims > trit_file_max_dims) fail(c, trit_format, "%u dimensions, at most %d are allowed", t->n_dims, (int)trit_file_max_dims);
+    if (t->n_dims > trit_gguf_max_dims) fail(c, trit_format, "%u dimensions, at most %d are allowed", t->n_dims, (int)trit_gguf_max_dims);
     for (uint32_t i = 0; i < t->n_dims && c->status == trit_ok; i++) {
         const uint64_t dim = take_u64(c);
         if (c->status != trit_ok) return;

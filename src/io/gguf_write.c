@@ -170,14 +170,14 @@ static trit_status check_tensor(const trit_file_tensor *t, trit_error *err) {
     const trit_dtype_traits *traits = trit_dtype_info(t->dtype);
     uint64_t n_bytes;
     bool empty = false;
-    for (uint32_t i = 0; i < t->n_dims && i < trit_file_max_dims; i++) empty |= t->shape[i] == 0;
+    for (uint32_t i = 0; i < t->n_dims && i < trit_gguf_max_dims; i++) empty |= t->shape[i] == 0;
     if (t->name.n > max_name_bytes)
         return trit_error_set(err, trit_arg, "tensor %.*s: a name of %zu bytes, GGUF allows %d", TRIT_STR_ARG(t->name), t->name.n,
                               max_name_bytes);
     if (!traits || traits->gguf_id < 0)
         return trit_error_set(err, trit_arg, "tensor %.*s: GGUF has no type %s", TRIT_STR_ARG(t->name),
                               traits ? traits->label : "like that");
-    if (t->n_dims > trit_file_max_dims || empty)
+    if (t->n_dims > trit_gguf_max_dims || empty)
         return trit_error_set(err, trit_arg, "tensor %.*s: GGUF has no such shape", TRIT_STR_ARG(t->name));
     if (!trit_dtype_n_bytes(t->dtype, trit_file_tensor_n_rows(t), trit_file_tensor_n_cols(t), &n_bytes) || n_bytes != t->n_bytes)
         return trit_error_set(err, trit_arg, "tensor %.*s: %llu bytes are not the size of its shape as %s", TRIT_STR_ARG(t->name),

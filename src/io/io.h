@@ -32,6 +32,8 @@ typedef struct trit_gguf_kv {
     const uint8_t *data;      /* first item, unaligned; strings are u64 length + bytes */
 } trit_gguf_kv;
 
+enum { trit_gguf_max_dims = 4 };
+
 /* Immutable after open: shared freely by threads. */
 typedef struct trit_gguf trit_gguf;
 

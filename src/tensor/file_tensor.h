@@ -5,7 +5,7 @@
 
 #include "tensor/dtype.h"
 
-enum { trit_file_max_dims = 4 };
+enum { trit_file_max_dims = 8 };
 
 /* A tensor inside a mapped file. Everything is borrowed from the file. */
 typedef struct trit_file_tensor {

@@ -120,7 +120,7 @@ class Random:
     def values(self, shape, dtype):
         dtype = np.dtype(dtype)
         if dtype == bool:
-            return self.rng.random(shape) < 0.5
+            return np.asarray(self.rng.random(shape) < 0.5)
         if dtype.kind in "iu":
             info = np.iinfo(dtype)
             wide = self.rng.random() < 0.3
