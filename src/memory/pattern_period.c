@@ -1,6 +1,6 @@
 /* A rhythm: the autocorrelation of the number of blocks allocated, in bins of time, has a peak at some lag and another at twice the lag.
- * Square roots make the noise of large and small numbers alike (Anscombe). For bins without a rhythm the coefficients are about normal with variance 1 / bins (Bartlett), so
- * that of 1300 lags of 4096 bins the largest is about 0.05. Fine bins see short periods, coarse ones see through jitter. */
+ * Square roots make the noise of large and small numbers alike (Anscombe). For bins without a rhythm the coefficients are about
+ * normal with variance 1 / bins (Bartlett). Fine bins see short periods, coarse ones see through jitter. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
