@@ -140,6 +140,7 @@ static trit_status leave(trit_tracker *t, const void *p, size_t bytes, uint64_t 
 trit_status trit_tracker_released(trit_tracker *t, const void *p, size_t bytes, trit_error *err) {
     trit_track_block block = {0};
     trit_status status = trit_ok;
+    if (!bytes && !has_table(t)) return trit_ok;
     if (has_table(t))
         status = leave(t, p, bytes, trit_os_clock_ns(), &block, err);
     else

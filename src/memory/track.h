@@ -16,7 +16,7 @@ void trit_tracker_free(trit_tracker *tracker); /* NULL is fine */
 void trit_tracker_allocated(trit_tracker *tracker, const void *p, size_t bytes, const char *tag);
 
 /* Before a block is released: arg (standard level and above) where it is none that lives; the pool then leaves it alone. `bytes` as
- * asked for; only the basic level, which has no table, looks at them. */
+ * asked for, 0 where the pool knows of no such block: then the basic level, which has no table, does not count it. */
 trit_status trit_tracker_released(trit_tracker *tracker, const void *p, size_t bytes, trit_error *err);
 
 /* The block at `old` is going to have `bytes` at p, which is old where it stays. Before old's bytes are read. Errors as for released: the pool
