@@ -8,17 +8,17 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/str.h"
+#include "conversion.h"
 #include "input.h"
-#include "interrupt.h"
-#include "load.h"
 #include "out.h"
 #include "quantize_report.h"
 
 typedef struct quantize_opts {
-    const char *scheme, *policy, *budget, *calibrate, *format;
+    const char *scheme, *policy, *budget, *calibrate;
     trit_opt_texts rules, reports;
     int64_t tokens;
+    trit_conversion_choice conversion;
     trit_output_choice output;
 } quantize_opts;
 
@@ -36,33 +36,17 @@ static const trit_option options[] = {
     {"budget", 0, trit_opt_text, AT(budget), "BYTES", 0, 0, "the types of least error that fit into so many bytes of tensors (500M, 2.5G: powers of 1000)"},
     {"calibrate", 0, trit_opt_file, AT(calibrate), "FILE", 0, 0, "a text: errors weigh as the model's activations on it do"},
     {"calibrate-tokens", 0, trit_opt_int, AT(tokens), "N", 2, 1 << 24, "of the text, at most"},
-    {"format", 0, trit_opt_choice, AT(format), "gguf|safetensors", 0, 0,
-     "what OUT becomes; without it gguf where OUT ends in .gguf, else a folder, which holds the values as floats"},
     {"report", 0, trit_opt_list, AT(reports), "FILE", 0, 0, "FILE.html or FILE.json: the error of every matrix (both may be given)"},
 };
 
 typedef struct work {
+    trit_conversion conversion; /* first: its callbacks have it as `user`, and on_tensor finds the rest by that */
     const quantize_opts *o;
-    trit_progress bar;
     trit_text rules, policy, sample;
     uint64_t budget;
     trit_importance *importance;
     trit_quantize_report report;
 } work;
-
-static bool on_progress(void *user, uint64_t done, uint64_t total) {
-    work *w = user;
-    trit_progress_update(&w->bar, done, total);
-    return !trit_interrupted();
-}
-
-static void on_word(void *user, trit_convert_word word, const char *text) {
-    static const char *const names[] = {"mended", "note", "warning"};
-    work *w = user;
-    trit_jsonw *lists[] = {&w->report.mended, &w->report.notes, &w->report.warnings};
-    trit_jsonw_str(lists[word], text);
-    if (!w->o->output.quiet) fprintf(stderr, "trit: %s: %s\n", names[word], text);
-}
 
 static void on_tensor(void *user, const trit_quantized *t) {
     work *w = user;
@@ -102,42 +86,29 @@ static trit_status read_policy(work *w, trit_error *err) {
 }
 
 static trit_status read_budget(work *w, trit_error *err) {
-    static const char units[] = "kMGT";
     const char *s = w->o->budget;
-    if (!s) return trit_ok;
-    char number[32];
-    size_t n = strlen(s);
-    double value, unit = 1;
-    const char *at = n > 1 ? strchr(units, s[n - 1]) : NULL;
-    for (const char *u = units; at && u <= at; u++) unit *= 1000;
-    if (at) n--;
-    snprintf(number, sizeof number, "%.*s", (int)(n < sizeof number ? n : 0), s);
-    if (!trit_parse_real(number, &value) || !(value * unit >= 1) || !(value * unit < 1e18))
-        return trit_error_set(err, trit_arg, "--budget \"%.40s\": a number of bytes was expected (500M, 2.5G)", s);
-    w->budget = (uint64_t)(value * unit);
-    return trit_ok;
+    if (!s || (trit_parse_bytes(s, &w->budget) && w->budget > 0)) return trit_ok;
+    return trit_error_set(err, trit_arg, "--budget \"%.40s\": a number of bytes was expected (500M, 2.5G)", s);
 }
 
 static trit_status check(const quantize_opts *o, const trit_args *args, trit_error *err) {
-    trit_status status = trit_args_at_most(args, 2, err);
-    if (status == trit_ok && args->n < 2) status = trit_error_set(err, trit_arg, "two names are needed: the model IN and the file or folder OUT");
+    trit_status status = trit_conversion_check(args, err);
     if (status == trit_ok && (o->scheme != NULL) + (o->policy != NULL) + (o->budget != NULL) > 1)
         status = trit_error_set(err, trit_arg, "--scheme, --policy and --budget exclude each other (--rule goes with each)");
     for (size_t i = 0; i < o->reports.n && status == trit_ok; i++) status = trit_report_check(o->reports.item[i], err);
     return status;
 }
 
-static trit_status calibrate(work *w, const char *in, trit_error *err) {
+static trit_status calibrate(work *w, const char *in, const trit_convert_opts *by, trit_error *err) {
     const quantize_opts *o = w->o;
     const trit_model_choice choice = {.model = in};
-    const trit_run_choice run = {0};
+    const trit_run_choice run = {.threads = o->conversion.threads};
     trit_loaded loaded = {0};
     trit_status status = trit_input_read(&w->sample, o->calibrate, err);
     if (status == trit_ok) status = trit_load(&loaded, &choice, &run, &o->output, err);
-    const trit_calibrate_opts opts = {.max_tokens = (uint32_t)o->tokens, .progress = on_progress, .user = w};
-    trit_progress_init(&w->bar, "calibrating", !o->output.quiet);
+    const trit_calibrate_opts opts = {.max_tokens = (uint32_t)o->tokens, .progress = by->progress, .user = by->user};
+    trit_conversion_begin(&w->conversion, "calibrating");
     if (status == trit_ok) status = trit_calibrate(&w->importance, loaded.model, w->sample.data, w->sample.n, &opts, err);
-    trit_progress_fini(&w->bar);
     trit_unload(&loaded);
     return status;
 }
@@ -154,7 +125,6 @@ static void print_text(const trit_quantize_report *r) {
 
 static trit_status report(work *w, trit_error *err) {
     trit_status status = w->report.failed ? trit_error_memory(err, w->report.n, "the report") : trit_ok;
-    trit_report_close(&w->report);
     for (size_t i = 0; i < w->o->reports.n && status == trit_ok; i++) status = trit_report_save(&w->report, w->o->reports.item[i], err);
     if (status != trit_ok) return status;
     if (w->o->output.json) {
@@ -166,35 +136,27 @@ static trit_status report(work *w, trit_error *err) {
     return trit_ok;
 }
 
-static bool to_folder(const quantize_opts *o, const char *out) {
-    const size_t n = strlen(out);
-    if (o->format) return strcmp(o->format, "safetensors") == 0;
-    return n < 5 || strcmp(out + n - 5, ".gguf") != 0;
-}
-
-static trit_status quantize(work *w, const trit_args *args, trit_error *err) {
-    const trit_quantize_opts q = {
-        .convert = {.hugging_face = to_folder(w->o, args->item[1]), .progress = on_progress, .say = on_word, .user = w},
-        .rules = w->rules.data, .policy = w->policy.data, .budget = w->budget, .importance = w->importance, .on_tensor = on_tensor,
-    };
-    trit_progress_init(&w->bar, "quantizing", !w->o->output.quiet);
-    const trit_status status = trit_quantize(args->item[0], args->item[1], &q, &w->report.total, err);
-    trit_progress_fini(&w->bar);
-    return status;
-}
-
 static trit_status run(const void *opts, const trit_args *args, trit_error *err) {
     work w = {.o = opts};
     trit_status status = check(opts, args, err);
     if (status != trit_ok) return status;
-    trit_report_init(&w.report, args->item[0], args->item[1]);
+    trit_conversion_init(&w.conversion, &w.o->output);
+    trit_report_init(&w.report, args->item[0], args->item[1], &w.conversion);
+    trit_quantize_opts q = {.convert = trit_conversion_opts(&w.conversion, &w.o->conversion, args->item[1]), .on_tensor = on_tensor};
     status = read_rules(&w, err);
     if (status == trit_ok) status = read_policy(&w, err);
     if (status == trit_ok) status = read_budget(&w, err);
-    if (status == trit_ok && w.o->calibrate) status = calibrate(&w, args->item[0], err);
-    if (status == trit_ok) status = quantize(&w, args, err);
+    if (status == trit_ok && w.o->calibrate) status = calibrate(&w, args->item[0], &q.convert, err);
+    q.rules = w.rules.data;
+    q.policy = w.policy.data;
+    q.budget = w.budget;
+    q.importance = w.importance;
+    trit_conversion_begin(&w.conversion, "quantizing");
+    if (status == trit_ok) status = trit_quantize(args->item[0], args->item[1], &q, &w.report.total, err);
+    trit_conversion_end(&w.conversion);
     if (status == trit_ok) status = report(&w, err);
     trit_report_fini(&w.report);
+    trit_conversion_fini(&w.conversion);
     trit_importance_free(w.importance);
     trit_text_fini(&w.rules);
     trit_text_fini(&w.policy);
@@ -204,6 +166,7 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
 
 static const trit_opt_group groups[] = {
     {"Quantization", options, TRIT_COUNT(options), 0},
+    TRIT_CONVERSION_GROUP(quantize_opts, conversion),
     TRIT_OUTPUT_GROUP(quantize_opts, output),
 };
 
@@ -221,7 +184,8 @@ const trit_command trit_cmd_quantize = {
     .about = "Makes a float model smaller: each matrix gets a type by a scheme, a policy or a budget of bytes, and what that costs is measured on what "
              "was written (MSE, SQNR, cosine). Weights that are ternary already stay as they are unless a --rule names them; norms and biases stay floats.\n\n"
              "Values of a scheme that no file type has (\"3bit-asym-g64\") stand in the narrowest type that holds them exactly; the file is then larger "
-             "than the scheme, and the report says both. Float weights that become ternary without training make a model that does not speak; a "
+             "than the scheme, and the report says both. A folder holds the values as floats. Float "
+             "weights that become ternary without training make a model that does not speak; a "
              "warning says so.",
     .groups = groups,
     .n_groups = TRIT_COUNT(groups),

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/os.h"
+#include "base/str.h"
 #include "base64.h"
 #include "command.h"
 #include "ids.h"
@@ -197,11 +198,6 @@ static trit_status answer(work *w, const trit_args *args, trit_error *err) {
     return status;
 }
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static trit_status run(const void *opts, const trit_args *args, trit_error *err) {
     work w = {.opts = opts};
     const tokenize_opts *o = opts;
@@ -213,7 +209,7 @@ static trit_status run(const void *opts, const trit_args *args, trit_error *err)
     if (status != trit_ok) return status;
     trit_tokenizer *owned = NULL;
     trit_loaded loaded = {0};
-    bool by_model = !o->model || !*o->model || strncmp(o->model, "synthetic:", 10) == 0 || ends_with(o->model, ".safetensors");
+    bool by_model = !o->model || !*o->model || strncmp(o->model, "synthetic:", 10) == 0 || trit_ends_with(o->model, ".safetensors");
     if (by_model) {
         trit_model_choice choice = {.model = o->model};
         status = trit_load(&loaded, &choice, NULL, &(trit_output_choice){.quiet = true}, err);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/str.h"
 #include "info.h"
 #include "interrupt.h"
 #include "jsonw.h"
@@ -23,17 +24,12 @@ typedef struct type_counts {
     uint64_t n_tensors, n_bytes;
 } type_counts;
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 /* Of a file that cannot be run, by the shapes in it: bytes of packed Hugging Face tensors hold four, stored scales are none. */
 static uint64_t n_params_of(const trit_model_info *info, const trit_model *model) {
     uint64_t sum = info->n_params;
     trit_tensor_info t;
     for (size_t i = 0; !info->n_params && trit_model_tensor_at(model, i, &t); i++) {
-        if (ends_with(t.name, "_scale") || ends_with(t.name, "rope_freqs.weight")) continue;
+        if (trit_ends_with(t.name, "_scale") || trit_ends_with(t.name, "rope_freqs.weight")) continue;
         uint64_t n = strcmp(t.type, "U8") == 0 ? 4 : 1;
         for (uint32_t d = 0; d < t.n_dims; d++) n *= t.shape[d];
         sum += n;

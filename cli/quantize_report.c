@@ -10,20 +10,15 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/os.h"
+#include "base/str.h"
 #include "html.h"
 
-void trit_report_init(trit_quantize_report *r, const char *in, const char *out) {
-    *r = (trit_quantize_report){.in = in, .out = out};
-    trit_jsonw_array(&r->mended);
-    trit_jsonw_array(&r->notes);
-    trit_jsonw_array(&r->warnings);
+void trit_report_init(trit_quantize_report *r, const char *in, const char *out, const trit_conversion *said) {
+    *r = (trit_quantize_report){.in = in, .out = out, .said = said};
 }
 
 void trit_report_fini(trit_quantize_report *r) {
     trit_free(r->row);
-    trit_jsonw_fini(&r->mended);
-    trit_jsonw_fini(&r->notes);
-    trit_jsonw_fini(&r->warnings);
 }
 
 void trit_report_add(trit_quantize_report *r, const trit_quantized *t) {
@@ -37,12 +32,6 @@ void trit_report_add(trit_quantize_report *r, const trit_quantized *t) {
     row->t = *t;
     snprintf(row->name, sizeof row->name, "%s", t->name);
     snprintf(row->scheme, sizeof row->scheme, "%s", t->scheme);
-}
-
-void trit_report_close(trit_quantize_report *r) {
-    trit_jsonw_close(&r->mended, ']');
-    trit_jsonw_close(&r->notes, ']');
-    trit_jsonw_close(&r->warnings, ']');
 }
 
 static bool is_kept(const trit_report_row *row) {
@@ -101,12 +90,7 @@ void trit_report_put_json(const trit_quantize_report *r, trit_jsonw *w) {
     trit_jsonw_array(w);
     for (size_t i = 0; i < r->n; i++) put_row(w, &r->row[i]);
     trit_jsonw_close(w, ']');
-    trit_jsonw_key(w, "mended");
-    trit_jsonw_raw(w, &r->mended);
-    trit_jsonw_key(w, "notes");
-    trit_jsonw_raw(w, &r->notes);
-    trit_jsonw_key(w, "warnings");
-    trit_jsonw_raw(w, &r->warnings);
+    trit_conversion_put_json(r->said, w);
     trit_jsonw_close(w, '}');
 }
 
@@ -216,16 +200,11 @@ static trit_status save_html(const trit_quantize_report *r, const char *path, tr
 
 /* ---- Files ---- */
 
-static bool ends_with(const char *s, const char *end) {
-    const size_t n = strlen(s), m = strlen(end);
-    return n > m && strcmp(s + n - m, end) == 0;
-}
-
 trit_status trit_report_check(const char *path, trit_error *err) {
-    if (ends_with(path, ".html") || ends_with(path, ".json")) return trit_ok;
+    if (trit_ends_with(path, ".html") || trit_ends_with(path, ".json")) return trit_ok;
     return trit_error_set(err, trit_arg, "--report %.200s: the name ends in .html or .json", path);
 }
 
 trit_status trit_report_save(const trit_quantize_report *r, const char *path, trit_error *err) {
-    return ends_with(path, ".json") ? save_json(r, path, err) : save_html(r, path, err);
+    return trit_ends_with(path, ".json") ? save_json(r, path, err) : save_html(r, path, err);
 }

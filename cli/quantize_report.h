@@ -2,7 +2,7 @@
 #ifndef TRIT_CLI_QUANTIZE_REPORT_H
 #define TRIT_CLI_QUANTIZE_REPORT_H
 
-#include "jsonw.h"
+#include "conversion.h"
 #include "options.h"
 #include "trit/quantize.h"
 
@@ -17,13 +17,12 @@ typedef struct trit_quantize_report {
     bool failed;          /* a row was lost: no memory */
     const char *in, *out;
     trit_convert_report total;
-    trit_jsonw mended, notes, warnings; /* arrays, open */
+    const trit_conversion *said; /* ended before the report is told */
 } trit_quantize_report;
 
-void trit_report_init(trit_quantize_report *r, const char *in, const char *out);
+void trit_report_init(trit_quantize_report *r, const char *in, const char *out, const trit_conversion *said);
 void trit_report_fini(trit_quantize_report *r);
 void trit_report_add(trit_quantize_report *r, const trit_quantized *t);
-void trit_report_close(trit_quantize_report *r); /* before it is told */
 
 /* Sums over the matrices that were quantized: their errors against their sizes. */
 typedef struct trit_report_sums {

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (pattern) *pattern++ = '\0';
     if (trit_hub_ref_parse(&ref, text, true, &err) == trit_ok) {
         if (strstr(ref.repo, "..") || strstr(ref.file, "../") || strchr(ref.file, '\\') || ref.file[0] == '/' || ref.revision[0] == '/') __builtin_trap();
-        if (pattern) (void)!trit_hub_matches(pattern, ref.file);
+        if (pattern) (void)!trit_glob(trit_str_from(pattern), ref.file);
     }
     free(text);
     return 0;

@@ -28,6 +28,7 @@ typedef struct trit_convert_opts {
     void (*say)(void *user, trit_convert_word word, const char *text); /* one line; may be NULL */
     void *user;
     const char *kernel_config; /* as in trit_model_opts */
+    unsigned n_threads;        /* 0: TRIT_THREADS, else the physical cores. The output and the report are the same for any number */
 } trit_convert_opts;
 
 typedef struct trit_convert_report {

@@ -1,9 +1,10 @@
-/* A borrowed run of bytes, not NUL-terminated: names and texts inside a mapped file. */
+/* A borrowed run of bytes, not NUL-terminated: names and texts inside a mapped file. And what is asked of texts in several rooms. */
 #ifndef TRIT_BASE_STR_H
 #define TRIT_BASE_STR_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 typedef struct trit_str {
@@ -22,6 +23,14 @@ static inline bool trit_str_equal(trit_str a, trit_str b) {
 static inline bool trit_str_is(trit_str a, const char *s) {
     return trit_str_equal(a, trit_str_from(s));
 }
+
+char trit_ascii_lower(char c); /* of ASCII letters; others stay */
+bool trit_str_is_lower(trit_str s, const char *word); /* s in lower case is the word */
+bool trit_ends_with(const char *s, const char *end);
+bool trit_glob(trit_str pattern, const char *name); /* *: any run of characters; ?: any one */
+
+/* "1500", "1.5G", "50 GB" without the blank, in any case: powers of 1000, below 2^63 bytes. False: no such text. */
+bool trit_parse_bytes(const char *s, uint64_t *out);
 
 /* For printf("%.*s", TRIT_STR_ARG(s)); names longer than 200 bytes are cut. */
 #define TRIT_STR_ARG(s) (int)((s).n < 200 ? (s).n : 200), ((s).p ? (s).p : "")

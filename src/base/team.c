@@ -3,14 +3,18 @@
  * busier; between runs the members sleep. */
 #include "base/team.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/env.h"
 #include "base/error.h"
+#include "base/os.h"
 
 enum { spins_before_yield = 4000, spins_before_sleep = 40000 };
 
@@ -95,7 +99,7 @@ static void start_run(trit_team *team) {
 }
 
 void trit_team_run(trit_team *team, void (*fn)(void *arg, unsigned i, unsigned n), void *arg) {
-    if (team->n == 1) {
+    if (trit_team_size(team) == 1) {
         fn(arg, 0, 1);
         return;
     }
@@ -106,6 +110,19 @@ void trit_team_run(trit_team *team, void (*fn)(void *arg, unsigned i, unsigned n
     fn(arg, 0, team->n);
     trit_team_barrier(team);
     pthread_mutex_unlock(&team->turn);
+}
+
+trit_status trit_team_choose(unsigned *out, unsigned n, trit_error *err) {
+    const char *text = n ? NULL : trit_env_get("TRIT_THREADS");
+    *out = n ? n : trit_os_n_cores();
+    if (!text) return trit_ok;
+    char *end;
+    errno = 0;
+    const unsigned long given = strtoul(text, &end, 10);
+    if (errno || *end || given < 1 || given > 1024)
+        return trit_error_set(err, trit_arg, "TRIT_THREADS: \"%s\" is not a number between 1 and 1024", text);
+    *out = (unsigned)given;
+    return trit_ok;
 }
 
 trit_status trit_team_new(trit_team **out, unsigned n, trit_error *err) {
@@ -147,7 +164,26 @@ void trit_team_free(trit_team *team) {
 }
 
 unsigned trit_team_size(const trit_team *team) {
-    return team->n;
+    return team ? team->n : 1;
+}
+
+typedef struct shared {
+    void (*fn)(void *arg, unsigned i, uint64_t first, uint64_t last);
+    void *arg;
+    uint64_t n, step;
+    atomic_uint_fast64_t next;
+} shared;
+
+static void take_pieces(void *arg, unsigned i, unsigned n) {
+    shared *s = arg;
+    (void)n;
+    for (uint64_t first; (first = atomic_fetch_add_explicit(&s->next, s->step, memory_order_relaxed)) < s->n;)
+        s->fn(s->arg, i, first, s->n - first < s->step ? s->n : first + s->step);
+}
+
+void trit_team_share(trit_team *team, uint64_t n, uint64_t step, void (*fn)(void *arg, unsigned i, uint64_t first, uint64_t last), void *arg) {
+    shared s = {.fn = fn, .arg = arg, .n = n, .step = step};
+    trit_team_run(team, take_pieces, &s);
 }
 
 void trit_team_split(uint64_t n, uint64_t step, unsigned i, unsigned n_parts, uint64_t *first, uint64_t *last) {

@@ -167,7 +167,7 @@ static trit_status report(trit_hub_snapshot *s, const pull *p, trit_error *err) 
         if (p->tree.item[i].wanted) only = p->tree.item[i].name;
     }
     memcpy(s->commit, p->tree.commit, sizeof s->commit);
-    if (!*p->file && (n != 1 || !trit_path_has_suffix(only, ".gguf"))) only = "";
+    if (!*p->file && (n != 1 || !trit_ends_with(only, ".gguf"))) only = "";
     trit_status status = trit_hub_path(path, err, "%s/snapshots/%s%s%s", p->cache.folder, s->commit, *only ? "/" : "", only);
     if (status != trit_ok) return status;
     s->name = trit_strndup(p->ref.repo, strlen(p->ref.repo));

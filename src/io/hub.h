@@ -39,7 +39,6 @@ TRIT_MUST_CHECK trit_status trit_hub_ref_parse(trit_hub_ref *out, const char *te
 bool trit_hub_is_safe_file(trit_str name); /* a relative path that is one on every system and leads nowhere else */
 bool trit_hub_is_commit(trit_str s);       /* 40 hexadecimal digits in lower case */
 bool trit_hub_is_hash(trit_str s);         /* 40 or 64 of them */
-bool trit_hub_matches(const char *pattern, const char *name); /* * is any run of characters, ? is any one */
 
 const char *trit_hub_endpoint(void);                               /* without a slash at its end */
 TRIT_MUST_CHECK trit_status trit_hub_token(trit_text *out, trit_error *err); /* empty: none */

@@ -132,23 +132,16 @@ static void begin(trit_hub_head *h, trit_str line) {
     if (h->from_hub) h->error_code[0] = h->error_text[0] = '\0';
 }
 
-static bool is_name(trit_str s, const char *name) {
-    if (s.n != strlen(name)) return false;
-    for (size_t i = 0; i < s.n; i++)
-        if ((s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] - 'A' + 'a' : s.p[i]) != name[i]) return false;
-    return true;
-}
-
 static void hub_line(trit_hub_head *h, trit_str name, trit_str value) {
     uint64_t n;
     /* Of the file behind a redirect before that of the redirect itself. */
-    if (is_name(name, "x-linked-etag") || (is_name(name, "etag") && !h->hash[0])) read_etag(h, value);
-    else if (is_name(name, "x-linked-size") && whole_number(value, &n)) {
+    if (trit_str_is_lower(name, "x-linked-etag") || (trit_str_is_lower(name, "etag") && !h->hash[0])) read_etag(h, value);
+    else if (trit_str_is_lower(name, "x-linked-size") && whole_number(value, &n)) {
         h->has_size = true;
         h->n_bytes = n;
-    } else if (is_name(name, "x-repo-commit") && trit_hub_is_commit(value)) read_text(h->commit, sizeof h->commit, value);
-    else if (is_name(name, "x-error-code")) read_text(h->error_code, sizeof h->error_code, value);
-    else if (is_name(name, "x-error-message")) read_text(h->error_text, sizeof h->error_text, value);
+    } else if (trit_str_is_lower(name, "x-repo-commit") && trit_hub_is_commit(value)) read_text(h->commit, sizeof h->commit, value);
+    else if (trit_str_is_lower(name, "x-error-code")) read_text(h->error_code, sizeof h->error_code, value);
+    else if (trit_str_is_lower(name, "x-error-message")) read_text(h->error_text, sizeof h->error_text, value);
 }
 
 void trit_hub_head_line(trit_hub_head *h, const char *line, size_t n) {
@@ -163,7 +156,7 @@ void trit_hub_head_line(trit_hub_head *h, const char *line, size_t n) {
     trit_str value = {colon + 1, n - name.n - 1};
     while (value.n && (*value.p == ' ' || *value.p == '\t')) value = (trit_str){value.p + 1, value.n - 1};
     if (h->from_hub) hub_line(h, name, value);
-    if (is_name(name, "content-range")) read_range(h, value);
-    else if (is_name(name, "content-length")) h->has_length = whole_number(value, &h->length);
-    else if (is_name(name, "retry-after") && !whole_number(value, &h->rest_s)) h->rest_s = 0;
+    if (trit_str_is_lower(name, "content-range")) read_range(h, value);
+    else if (trit_str_is_lower(name, "content-length")) h->has_length = whole_number(value, &h->length);
+    else if (trit_str_is_lower(name, "retry-after") && !whole_number(value, &h->rest_s)) h->rest_s = 0;
 }

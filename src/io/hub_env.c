@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "base/os.h"
+#include "base/str.h"
 #include "io/hub.h"
 #include "io/path.h"
 
@@ -89,20 +90,8 @@ trit_status trit_hub_token(trit_text *out, trit_error *err) {
 }
 
 trit_status trit_hub_limit(uint64_t *out, trit_error *err) {
-    static const char units[] = "KMGT";
     const char *text = trit_env_get("TRIT_CACHE_LIMIT");
     *out = UINT64_MAX;
-    if (!text) return trit_ok;
-    char *end = NULL;
-    double n = strtod(text, &end);
-    const char *unit = end != text && *end ? strchr(units, *end >= 'a' && *end <= 'z' ? *end - 'a' + 'A' : *end) : NULL;
-    if (unit) {
-        for (const char *u = units; u <= unit; u++) n *= 1000;
-        end++;
-        if (*end == 'B' || *end == 'b') end++;
-    }
-    if (end == text || *end || !(n >= 0) || n >= 0x1p63)
-        return trit_error_set(err, trit_arg, "TRIT_CACHE_LIMIT: \"%s\" is no size (for example 50GB)", text);
-    *out = (uint64_t)n;
-    return trit_ok;
+    if (!text || trit_parse_bytes(text, out)) return trit_ok;
+    return trit_error_set(err, trit_arg, "TRIT_CACHE_LIMIT: \"%s\" is no size (for example 50GB)", text);
 }

@@ -46,10 +46,6 @@ static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool is_hex(trit_str s) {
     for (size_t i = 0; i < s.n; i++)
         if (!is_digit(s.p[i]) && !(s.p[i] >= 'a' && s.p[i] <= 'f')) return false;
@@ -79,12 +75,6 @@ static bool is_repo(trit_str s) {
     return n_slashes <= 1;
 }
 
-static bool is_word(trit_str s, const char *word) {
-    for (size_t i = 0; i < s.n; i++)
-        if (lower(s.p[i]) != word[i]) return false;
-    return true;
-}
-
 /* Names that Windows keeps for devices, whatever stands behind a dot: con, nul.txt, com1. */
 static bool is_device(trit_str s) {
     static const char *const devices[] = {"con", "prn", "aux", "nul", "com", "lpt"};
@@ -93,7 +83,7 @@ static bool is_device(trit_str s) {
     const size_t n = dot ? (size_t)(dot - s.p) : s.n;
     if (n == 3 || (n == 4 && is_digit(s.p[3])))
         for (size_t i = n == 3 ? 0 : first_numbered; i < (n == 3 ? (size_t)first_numbered : (size_t)n_devices); i++)
-            if (is_word((trit_str){s.p, 3}, devices[i])) return true;
+            if (trit_str_is_lower((trit_str){s.p, 3}, devices[i])) return true;
     return false;
 }
 
@@ -119,26 +109,6 @@ bool trit_hub_is_safe_file(trit_str name) {
         name.n -= n + (slash != NULL);
     }
     return true;
-}
-
-bool trit_hub_matches(const char *pattern, const char *name) {
-    const char *star = NULL, *retry = NULL;
-    while (*name) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            retry = name;
-        } else if (*pattern == '?' || *pattern == *name) {
-            pattern++;
-            name++;
-        } else if (star) {
-            pattern = star;
-            name = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*') pattern++;
-    return *pattern == '\0';
 }
 
 static void copy(char *out, trit_str s) {

@@ -176,7 +176,7 @@ static trit_status remove_partial_of(void *user, const char *folder, trit_error 
     if (status == trit_ok) status = locks_of(folder, locks, err);
     if (status == trit_ok) status = trit_fs_list(&names, blobs, err);
     for (size_t i = 0; i < names.n && status == trit_ok; i++) {
-        if (!trit_path_has_suffix(names.item[i], ".incomplete")) continue;
+        if (!trit_ends_with(names.item[i], ".incomplete")) continue;
         trit_fs_lock lock = {0}; /* so that no pull opens the file while it goes */
         bool held = false;
         status = trit_hub_path(path, err, "%s/%.*s.lock", locks, (int)strcspn(names.item[i], "."), names.item[i]);

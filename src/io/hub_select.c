@@ -21,18 +21,14 @@ static bool want(const trit_hub_tree *tree, const char *name) {
     return e != NULL;
 }
 
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Does the name end in -TAG.gguf (or _TAG, .TAG), in any case? Every GGUF file does where there is no tag. */
 static bool has_tag(const char *name, const char *tag) {
-    if (!trit_path_has_suffix(name, ".gguf")) return false;
+    if (!trit_ends_with(name, ".gguf")) return false;
     const size_t n = strlen(name) - 5, m = strlen(tag);
     if (m == 0) return true;
     if (n <= m || !strchr("-_.", name[n - m - 1])) return false;
     for (size_t i = 0; i < m; i++)
-        if (lower(name[n - m + i]) != lower(tag[i])) return false;
+        if (trit_ascii_lower(name[n - m + i]) != trit_ascii_lower(tag[i])) return false;
     return true;
 }
 
@@ -66,7 +62,8 @@ static trit_status select_included(trit_hub_tree *tree, const trit_hub_ref *ref,
     char list[280];
     size_t n = 0;
     for (size_t i = 0; i < tree->n; i++)
-        for (size_t k = 0; k < o->n_include && !tree->item[i].wanted; k++) n += tree->item[i].wanted = trit_hub_matches(o->include[k], tree->item[i].name);
+        for (size_t k = 0; k < o->n_include && !tree->item[i].wanted; k++)
+            n += tree->item[i].wanted = trit_glob(trit_str_from(o->include[k]), tree->item[i].name);
     if (n) return trit_ok;
     describe(list, sizeof list, tree, false);
     return trit_error_set(err, trit_arg, "hf:%s: no file matches %s; there are %s", ref->repo, o->include[0], list);

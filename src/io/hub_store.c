@@ -94,7 +94,7 @@ static trit_status on_file(walk *w, const char *path, const char *name, trit_err
 static trit_status on_partial(walk *w, const char *path, const char *name, trit_error *err) {
     trit_hub_snapshot *s = w->user;
     trit_hub_file *f;
-    if (!trit_path_has_suffix(name, ".incomplete")) return trit_ok;
+    if (!trit_ends_with(name, ".incomplete")) return trit_ok;
     const trit_fs_info info = trit_fs_look_here(path);
     later(&s->used_s, info.written_s);
     const trit_status status = add_file(w, name, info.n_bytes, &f, err);

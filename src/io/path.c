@@ -15,8 +15,3 @@ trit_str trit_path_folder(const char *path) {
     if (!slash) return (trit_str){path, 0};
     return (trit_str){path, slash == path ? 1 : (size_t)(slash - path)};
 }
-
-bool trit_path_has_suffix(const char *path, const char *suffix) {
-    const size_t n = strlen(path), m = strlen(suffix);
-    return n >= m && memcmp(path + n - m, suffix, m) == 0;
-}

@@ -14,6 +14,4 @@ bool trit_path_join(trit_text *out, trit_str folder, trit_str name);
 /* What stands before the last slash of a path; "/" of "/x"; empty where there is none. Borrowed from path. */
 trit_str trit_path_folder(const char *path);
 
-bool trit_path_has_suffix(const char *path, const char *suffix);
-
 #endif

@@ -334,7 +334,7 @@ trit_status trit_safetensors_open(trit_safetensors **out, const char *path, trit
     trit_status status;
     if (!s) return trit_error_memory(err, sizeof *s, path);
     if (trit_os_is_dir(path)) status = open_folder(s, path, err);
-    else if (trit_path_has_suffix(path, ".json")) status = open_index(s, path, err);
+    else if (trit_ends_with(path, ".json")) status = open_index(s, path, err);
     else status = open_single(s, path, err);
     if (status == trit_ok) *out = s;
     else trit_safetensors_close(s);

@@ -7,6 +7,7 @@
  *
  * Trits take int8 or float activations, by what the model was trained with (config.c) or its user asks. */
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -97,53 +98,104 @@ static trit_status row_of_floats(const void *ctx, uint64_t row, int8_t *trits, f
     return trit_ok;
 }
 
-/* Are the floats ternary already, each row or each group of a row with a scale of its own? Most that are not show it in the first
- * row. The widest group that fits is taken. */
-static trit_status find_group(trit_linear *r, bool *found, trit_error *err) {
-    static const uint32_t groups[] = {0, 256, 128, 64};
-    const trit_quant_matrix *m = &r->matrix;
-    float *row = trit_alloc(m->n_cols, sizeof *row), *scales = trit_alloc(m->n_cols, sizeof *scales);
-    int8_t *trits = trit_alloc(m->n_cols, sizeof *trits);
-    trit_status status = row && scales && trits ? trit_ok : trit_error_memory(err, m->n_cols * 9, "a row of weights");
-    *found = false;
-    for (size_t i = 0; i < sizeof groups / sizeof groups[0] && !*found && status == trit_ok; i++) {
-        uint64_t n = 0;
-        for (bool fits = true; n < m->n_rows && fits; n += fits) {
-            r->format->unpack(m, n, row);
-            fits = trit_ternary_row(row, m->n_cols, groups[i], trits, scales);
-        }
-        *found = r->is_exact = n == m->n_rows;
-        r->group = groups[i];
-    }
-    trit_free(row);
-    trit_free(scales);
-    trit_free(trits);
-    return status;
+/* ---- What floats are ---- */
+
+enum { rows_at_once = 16 };
+
+/* Rows of floats on their way through the team's threads. */
+typedef struct search {
+    const trit_linear *r;
+    float *row;    /* [threads, n_cols] */
+    float *scales; /* [threads, n_cols] */
+    int8_t *trits; /* [threads, n_cols] */
+    double *sums;  /* [n_rows]: of |w| */
+    float *values; /* [n_rows]: the one |w| that is not 0; 0: there is none */
+    atomic_bool fails; /* a row is not ternary */
+} search;
+
+static void search_fini(search *s) {
+    trit_free(s->row);
+    trit_free(s->scales);
+    trit_free(s->trits);
+    trit_free(s->sums);
+    trit_free(s->values);
 }
 
-/* The scale of float masters: the one value that ternary weights in floats have, or the absmean. */
-static trit_status find_absmean(trit_linear *r, const trit_file_tensor *t, trit_error *err) {
-    const trit_quant_matrix *m = &r->matrix;
-    float *row = trit_alloc(m->n_cols, sizeof *row);
-    if (!row) return trit_error_memory(err, m->n_cols * sizeof *row, "a row of weights");
-    double sum = 0;
-    float value = 0;
-    bool ternary = true, any = false;
-    for (uint64_t i = 0; i < m->n_rows; i++) {
-        r->format->unpack(m, i, row);
-        double row_sum = trit_abs_sum(row, m->n_cols);
-        sum += row_sum;
-        if (!ternary || row_sum == 0) continue;
-        float v;
-        ternary = trit_is_ternary(row, m->n_cols, &v) && (!any || v == value);
-        value = v;
-        any = true;
+static trit_status search_init(search *s, const trit_linear *r, const trit_model *m, trit_error *err) {
+    const uint64_t n_rows = r->matrix.n_rows, n = trit_team_size(m->team) * r->matrix.n_cols;
+    *s = (search){.r = r, .row = trit_alloc(n, sizeof *s->row), .scales = trit_alloc(n, sizeof *s->scales), .trits = trit_alloc(n, 1),
+                  .sums = trit_alloc(n_rows, sizeof *s->sums), .values = trit_alloc(n_rows, sizeof *s->values)};
+    if (s->row && s->scales && s->trits && s->sums && s->values) return trit_ok;
+    search_fini(s);
+    return trit_error_memory(err, n * 9 + n_rows * 12, "rows of weights");
+}
+
+static void look_for_groups(void *arg, unsigned i, uint64_t first, uint64_t last) {
+    search *s = arg;
+    const trit_quant_matrix *m = &s->r->matrix;
+    const uint64_t at = i * m->n_cols;
+    for (uint64_t k = first; k < last && !atomic_load(&s->fails); k++) {
+        s->r->format->unpack(m, k, s->row + at);
+        if (!trit_ternary_row(s->row + at, m->n_cols, s->r->group, s->trits + at, s->scales + at)) atomic_store(&s->fails, true);
     }
-    trit_free(row);
-    double mean = sum / ((double)m->n_rows * (double)m->n_cols);
+}
+
+/* Are the floats ternary already, each row or each group of a row with a scale of its own? Most that are not show it in the first
+ * row. The widest group that fits is taken. */
+static trit_status find_group(trit_linear *r, const trit_model *m, bool *found, trit_error *err) {
+    static const uint32_t groups[] = {0, 256, 128, 64};
+    search s;
+    trit_status status = search_init(&s, r, m, err);
+    *found = false;
+    if (status != trit_ok) return status;
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0] && !*found; i++) {
+        r->group = groups[i];
+        atomic_store(&s.fails, false);
+        trit_team_share(m->team, r->matrix.n_rows, rows_at_once, look_for_groups, &s);
+        *found = r->is_exact = !atomic_load(&s.fails);
+    }
+    search_fini(&s);
+    return trit_ok;
+}
+
+static void look_for_absmean(void *arg, unsigned i, uint64_t first, uint64_t last) {
+    search *s = arg;
+    const trit_quant_matrix *m = &s->r->matrix;
+    float *row = s->row + i * m->n_cols;
+    for (uint64_t k = first; k < last; k++) {
+        s->r->format->unpack(m, k, row);
+        s->sums[k] = trit_abs_sum(row, m->n_cols);
+        s->values[k] = 0;
+        if (s->sums[k] == 0 || atomic_load(&s->fails)) continue;
+        if (!trit_is_ternary(row, m->n_cols, &s->values[k])) atomic_store(&s->fails, true);
+    }
+}
+
+/* The one value of all rows; 0: they have several, or are zeros. */
+static float common_value(const search *s) {
+    float value = 0;
+    for (uint64_t k = 0; k < s->r->matrix.n_rows; k++) {
+        if (value == 0) value = s->values[k];
+        if (s->values[k] != 0 && s->values[k] != value) return 0;
+    }
+    return value;
+}
+
+/* The scale of float masters: the one value that ternary weights in floats have, or the absmean, whose sum is joined row by row. */
+static trit_status find_absmean(trit_linear *r, const trit_model *m, const trit_file_tensor *t, trit_error *err) {
+    const uint64_t n_rows = r->matrix.n_rows;
+    search s;
+    trit_status status = search_init(&s, r, m, err);
+    if (status != trit_ok) return status;
+    trit_team_share(m->team, n_rows, rows_at_once, look_for_absmean, &s);
+    double sum = 0;
+    for (uint64_t k = 0; k < n_rows; k++) sum += s.sums[k];
+    const float value = atomic_load(&s.fails) ? 0 : common_value(&s);
+    search_fini(&s);
+    const double mean = sum / ((double)n_rows * (double)r->matrix.n_cols);
     if (!isfinite(mean)) return trit_error_set(err, trit_numeric, "tensor %.*s: holds a value that is not finite", TRIT_STR_ARG(t->name));
-    r->is_exact = ternary && any;
-    r->absmean = ternary && any ? value : mean < 1e-5 ? 1e-5f : (float)mean;
+    r->is_exact = value != 0;
+    r->absmean = value != 0 ? value : mean < 1e-5 ? 1e-5f : (float)mean;
     return trit_ok;
 }
 
@@ -162,7 +214,7 @@ static trit_status choose_rows(trit_linear *r, const trit_model *m, const trit_f
     r->is_master = !r->format->trits && m->config.masters;
     r->row = r->format->trits ? row_of_trits : r->is_master ? row_of_masters : row_of_floats;
     if (r->format->trits) r->group = r->format->scale_group;
-    return r->is_master ? find_absmean(r, t, err) : trit_ok;
+    return r->is_master ? find_absmean(r, m, t, err) : trit_ok;
 }
 
 static trit_status upload_ternary(trit_weight *out, trit_model *m, trit_linear *r, const trit_file_tensor *t, trit_error *err) {
@@ -217,7 +269,7 @@ trit_status trit_linear_settle(trit_linear *r, const trit_model *m, const trit_p
     bool ternary = r->format->trits != NULL;
     if (trit_dtype_is_float(r->matrix.dtype)) {
         ternary = m->config.masters;
-        if (!ternary) status = find_group(r, &ternary, err);
+        if (!ternary) status = find_group(r, m, &ternary, err);
     }
     return status == trit_ok && ternary ? choose_rows(r, m, p->weight, err) : status;
 }

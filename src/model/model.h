@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/team.h"
 #include "device/device.h"
 #include "io/io.h"
 #include "op/op.h"
@@ -149,6 +150,7 @@ struct trit_model {
     trit_program embedder;      /* tokens to the final norm's output */
     trit_tokenizer *tokenizer;
     uint32_t i2_s_block;
+    trit_team *team; /* borrowed, or NULL: reads projections to see what they are */
     trit_kernel_config kernels; /* of TL1 and TL2 */
     uint64_t weight_bytes, n_params;
     char *name, *chat_template; /* owned, NULL if absent */

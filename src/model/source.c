@@ -9,11 +9,6 @@
 
 static const char synthetic_prefix[] = "synthetic:";
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 /* The folder that `path` is, or that the file stands in. */
 static char *folder_of(const char *path) {
     if (trit_os_is_dir(path)) return trit_strndup(path, strlen(path));
@@ -80,10 +75,10 @@ static trit_status open_any(trit_source *s, const char *ref, trit_error *err) {
         return status == trit_ok ? settle_gguf(s, "", err) : status;
     }
     if (strncmp(ref, synthetic_prefix, sizeof synthetic_prefix - 1) == 0) return open_synthetic(s, ref + sizeof synthetic_prefix - 1, err);
-    if (trit_os_is_dir(ref) || ends_with(ref, ".safetensors") || ends_with(ref, ".safetensors.index.json"))
+    if (trit_os_is_dir(ref) || trit_ends_with(ref, ".safetensors") || trit_ends_with(ref, ".safetensors.index.json"))
         return open_hugging_face(s, ref, err);
-    if (ends_with(ref, ".pt")) return open_pt(s, ref, err);
-    status = ends_with(ref, ".bin") ? trit_llama2c_open(&s->gguf, ref, err) : trit_gguf_open(&s->gguf, ref, err);
+    if (trit_ends_with(ref, ".pt")) return open_pt(s, ref, err);
+    status = trit_ends_with(ref, ".bin") ? trit_llama2c_open(&s->gguf, ref, err) : trit_gguf_open(&s->gguf, ref, err);
     s->is_mapped = status == trit_ok;
     return status == trit_ok ? settle_gguf(s, "llama2.c", err) : status;
 }

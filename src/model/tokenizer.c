@@ -183,24 +183,19 @@ trit_status trit_tokenizer_from_folder(trit_tokenizer **out, const char *folder,
     return status;
 }
 
-static bool ends_with(const char *s, const char *end) {
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static trit_status open_path(trit_tokenizer **out, const char *ref, trit_error *err) {
     trit_tokenizer *tokenizer = NULL;
     trit_status status;
     if (trit_os_is_dir(ref)) {
         status = trit_tokenizer_from_folder(&tokenizer, ref, NULL, err);
         if (status == trit_ok && !tokenizer) status = trit_error_set(err, trit_io, "%s: no tokenizer.json or tokenizer.model in it", ref);
-    } else if (ends_with(ref, ".json")) {
+    } else if (trit_ends_with(ref, ".json")) {
         status = from_json_file(&tokenizer, ref, NULL, err);
-    } else if (ends_with(ref, ".model")) {
+    } else if (trit_ends_with(ref, ".model")) {
         status = from_spm_file(&tokenizer, ref, err);
     } else {
         trit_gguf *g;
-        status = ends_with(ref, ".bin") ? trit_llama2c_open_tokenizer(&g, ref, err) : trit_gguf_open(&g, ref, err);
+        status = trit_ends_with(ref, ".bin") ? trit_llama2c_open_tokenizer(&g, ref, err) : trit_gguf_open(&g, ref, err);
         if (status != trit_ok) return status;
         status = trit_tokenizer_from_gguf(&tokenizer, g, err);
         trit_gguf_close(g);

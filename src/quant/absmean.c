@@ -18,12 +18,10 @@ float trit_absmean(const float *w, uint64_t n) {
     return mean < 1e-5f ? 1e-5f : mean; /* a NaN stays one, for the caller to see */
 }
 
-/* Round to nearest even puts exactly +-0.5 on 0, so of all x = w / g only those with |x| > 0.5 become +-1. */
+/* Round to nearest even puts exactly +-0.5 on 0, so of all w / g only those beyond +-0.5 become +-1. Nothing is divided for that: a w
+ * above g / 2 is so by one part in 2^24 at least, and the quotient of floats above 0.5 with it; and 2 w is exact, or infinite. */
 void trit_absmean_trits(const float *w, uint64_t n, float scale, int8_t *trits) {
-    for (uint64_t i = 0; i < n; i++) {
-        const float x = w[i] / scale;
-        trits[i] = (int8_t)((x > 0.5f) - (x < -0.5f));
-    }
+    for (uint64_t i = 0; i < n; i++) trits[i] = (int8_t)((2 * w[i] > scale) - (2 * w[i] < -scale));
 }
 
 bool trit_is_ternary(const float *w, uint64_t n, float *scale) {

@@ -1,4 +1,4 @@
-/* base: math against libm, UTF-8, checked sizes, the team. */
+/* base: math against libm, UTF-8, checked sizes, texts, the team. */
 #include "test.h"
 
 #include <math.h>
@@ -8,6 +8,7 @@
 #include "base/math.h"
 #include "base/os.h"
 #include "base/rng.h"
+#include "base/str.h"
 #include "base/team.h"
 #include "base/utf8.h"
 
@@ -89,6 +90,47 @@ static void sizes_are_checked(void **state) {
     trit_text_fini(&text);
 }
 
+static void globs(void **state) {
+    (void)state;
+    static const struct {
+        const char *pattern, *name;
+        bool fits;
+    } all[] = {
+        {"*", "blk.0.attn_q.weight", true},          {"", "a", false},          {"", "", true},       {"*attn_q*", "blk.0.attn_q.weight", true},
+        {"blk.?.attn_q.weight", "blk.11.attn_q.weight", false},
+        {"blk.*.weight", "blk.0.x.bias", false},     {"a*b*c", "aXbYbZc", true}, {"a*b*c", "aXbYbZ", false},
+        {"***", "", true},                           {"a?", "a", false},        {"*", "", true},      {"*.gguf", "a.gguf", true},
+        {"*.gguf", "a.ggufx", false},                {"a?c", "abc", true},      {"a?c", "ac", false}, {"*a*b*", "xaxbx", true},
+        {"*a*b", "xaxbx", false},                    {"sub/*", "sub/x/y", true}, {"**", "a/b", true},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (trit_glob(trit_str_from(all[i].pattern), all[i].name) != all[i].fits) fail_msg("\"%s\" and \"%s\"", all[i].pattern, all[i].name);
+}
+
+static void texts(void **state) {
+    (void)state;
+    assert_true(trit_ends_with("a.gguf", ".gguf") && trit_ends_with(".gguf", ".gguf") && trit_ends_with("a", ""));
+    assert_false(trit_ends_with("gguf", ".gguf") || trit_ends_with("a.ggufx", ".gguf"));
+    assert_true(trit_str_is_lower((trit_str){"ETag", 4}, "etag") && trit_ascii_lower('[') == '[');
+    assert_false(trit_str_is_lower((trit_str){"ETag", 3}, "etag"));
+}
+
+static void sizes_in_words(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t n;
+    } good[] = {{"0", 0}, {"1500", 1500}, {"2k", 2000}, {"7K", 7000}, {"500M", 500000000}, {"1.5gb", 1500000000}, {"2.5G", 2500000000u},
+                {"1e3", 1000}, {".5TB", 500000000000u}};
+    static const char *const bad[] = {"", "k", "-1", "+1", " 1", "1 k", "0x10", "5X", "5GBs", "5b", "1e30", "9e18T", "nan", "inf", "GB", "1..2", "1e"};
+    uint64_t n = 7;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        if (!trit_parse_bytes(good[i].text, &n) || n != good[i].n) fail_msg("\"%s\" is read as %llu", good[i].text, (unsigned long long)n);
+    n = 7;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (trit_parse_bytes(bad[i], &n) || n != 7) fail_msg("\"%s\" is read as %llu", bad[i], (unsigned long long)n);
+}
+
 typedef struct count {
     trit_team *team;
     atomic_uint sum, phase_error;
@@ -119,6 +161,52 @@ static void team_runs_all_members(void **state) {
     }
     trit_team *none;
     assert_int_equal(trit_team_new(&none, 0, &err), trit_arg);
+}
+
+enum { most_items = 70 };
+
+typedef struct visits {
+    unsigned n, step, n_threads;
+    atomic_uint seen[most_items];
+} visits;
+
+static void visit(void *arg, unsigned i, uint64_t first, uint64_t last) {
+    visits *v = arg;
+    assert_true(i < v->n_threads && first % v->step == 0 && first < last && last <= v->n && (last - first == v->step || last == v->n));
+    for (uint64_t k = first; k < last; k++) atomic_fetch_add(&v->seen[k], 1);
+}
+
+/* Each item once, by a whole team and by none. */
+static void team_shares_all(void **state) {
+    (void)state;
+    trit_error err;
+    for (unsigned n_threads = 0; n_threads <= 4; n_threads += 2) {
+        trit_team *team = NULL;
+        if (n_threads) assert_ok(trit_team_new(&team, n_threads, &err));
+        for (unsigned n = 0; n <= most_items; n += 7) {
+            visits v = {.n = n, .step = 1 + n % 9, .n_threads = trit_team_size(team)};
+            trit_team_share(team, n, v.step, visit, &v);
+            for (unsigned k = 0; k < most_items; k++) assert_int_equal(atomic_load(&v.seen[k]), k < n);
+        }
+        trit_team_free(team);
+    }
+}
+
+static void team_sizes(void **state) {
+    (void)state;
+    trit_error err;
+    unsigned n;
+    assert_int_equal(setenv("TRIT_THREADS", "3", 1), 0);
+    assert_ok(trit_team_choose(&n, 0, &err));
+    assert_int_equal(n, 3);
+    assert_ok(trit_team_choose(&n, 5, &err));
+    assert_int_equal(n, 5);
+    assert_int_equal(setenv("TRIT_THREADS", "3x", 1), 0);
+    assert_int_equal(trit_team_choose(&n, 0, &err), trit_arg);
+    assert_string_equal(err.message, "TRIT_THREADS: \"3x\" is not a number between 1 and 1024");
+    assert_int_equal(unsetenv("TRIT_THREADS"), 0);
+    assert_ok(trit_team_choose(&n, 0, &err));
+    assert_true(n >= 1);
 }
 
 static void team_splits_cover(void **state) {
@@ -154,7 +242,9 @@ static void files_are_replaced_whole(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(math_is_near_libm), cmocka_unit_test(utf8_is_strict),     cmocka_unit_test(sizes_are_checked),
-        cmocka_unit_test(team_runs_all_members), cmocka_unit_test(team_splits_cover), cmocka_unit_test(files_are_replaced_whole),
+        cmocka_unit_test(globs),                 cmocka_unit_test(texts),             cmocka_unit_test(sizes_in_words),
+        cmocka_unit_test(team_runs_all_members), cmocka_unit_test(team_shares_all),   cmocka_unit_test(team_sizes),
+        cmocka_unit_test(team_splits_cover),     cmocka_unit_test(files_are_replaced_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

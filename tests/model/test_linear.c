@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/team.h"
 #include "io/io.h"
 #include "model/model.h"
 #include "trit/trit.h"
@@ -83,7 +84,40 @@ static void floats_that_are_ternary(void **state) {
     check(32, false, NULL, trit_dtype_f32, 0); /* groups of 32 are not of our forms */
 }
 
+/* Masters: the sum of each row by itself, then of the rows in their order, whatever the number of threads; and the one value of floats
+ * that are ternary, but not where the last row has another. */
+static void absmean_of_masters(void **state) {
+    (void)state;
+    enum { n_rows = 100, n_cols = 70 };
+    static float w[n_rows * n_cols];
+    trit_error err;
+    uint32_t seed = 8;
+    const trit_file_tensor t = {{"t", 1}, trit_dtype_f32, 2, {n_rows, n_cols}, (const uint8_t *)w, sizeof w};
+    const trit_projection p = {.weight = &t, .n_rows = n_rows, .n_cols = n_cols};
+    trit_model m = {.config.masters = true};
+    trit_linear l;
+    for (unsigned n_threads = 1; n_threads <= 5; n_threads += 2) {
+        double sum = 0;
+        if (n_threads > 1) assert_ok(trit_team_new(&m.team, n_threads, &err)); /* else without a team */
+        for (int i = 0; i < n_rows * n_cols; i++) w[i] = (float)test_lcg(&seed) / 1e9f - 1;
+        for (int r = 0; r < n_rows; r++) sum += trit_abs_sum(w + r * n_cols, n_cols);
+        assert_ok(trit_linear_settle(&l, &m, &p, &err));
+        assert_false(l.is_exact);
+        assert_true(l.absmean == (float)(sum / (n_rows * n_cols)));
+        for (int i = 0; i < n_rows * n_cols; i++) w[i] = i < n_cols ? 0 : 0.3f * (float)((int)(test_lcg(&seed) % 3) - 1);
+        assert_ok(trit_linear_settle(&l, &m, &p, &err));
+        assert_true(l.is_exact && l.absmean == 0.3f);
+        for (int i = 0; i < n_cols; i++) w[(n_rows - 1) * n_cols + i] *= 2;
+        assert_ok(trit_linear_settle(&l, &m, &p, &err));
+        assert_false(l.is_exact);
+        w[n_rows * n_cols / 2] = NAN;
+        assert_int_equal(trit_linear_settle(&l, &m, &p, &err), trit_numeric);
+        trit_team_free(m.team);
+        m.team = NULL;
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(floats_that_are_ternary)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(floats_that_are_ternary), cmocka_unit_test(absmean_of_masters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

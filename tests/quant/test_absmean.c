@@ -1,6 +1,7 @@
 /* The quantizer of b1.58: the mean, the ties, the floor, and recognising what is ternary already. */
 #include "test.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "quant/quant.h"
@@ -39,6 +40,26 @@ static void ties_and_ends(void **state) {
     int8_t trits[sizeof w / sizeof w[0]];
     trit_absmean_trits(w, sizeof w / sizeof w[0], g, trits);
     assert_memory_equal(trits, expected, sizeof expected);
+}
+
+/* What a quotient decides is decided without one: next to half of scales of every size, down to the smallest that are not 0. */
+static void next_to_the_half(void **state) {
+    (void)state;
+    uint32_t seed = 4;
+    for (int k = 0; k < 20000; k++) {
+        const float g = ldexpf((float)(test_lcg(&seed) & 0xffffff) + 1, (int)(test_lcg(&seed) % 250) - 149);
+        float w[14] = {g / 2, g, FLT_MAX, FLT_TRUE_MIN, 0, INFINITY, NAN};
+        int8_t trits[14];
+        w[7] = nextafterf(g / 2, INFINITY);
+        w[8] = nextafterf(w[7], INFINITY);
+        w[9] = nextafterf(g / 2, 0);
+        for (int i = 10; i < 14; i++) w[i] = -w[i < 12 ? i - 10 : i - 5];
+        trit_absmean_trits(w, 14, g, trits);
+        for (int i = 0; i < 14; i++) {
+            const float x = w[i] / g;
+            if (trits[i] != (x > 0.5f) - (x < -0.5f)) fail_msg("%a / %a becomes %d", (double)w[i], (double)g, trits[i]);
+        }
+    }
 }
 
 /* Against the formula in rintf. */
@@ -99,7 +120,7 @@ static void ternary_groups(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mean),    cmocka_unit_test(mean_of_many), cmocka_unit_test(ties_and_ends),
-        cmocka_unit_test(formula), cmocka_unit_test(ternary),      cmocka_unit_test(ternary_groups),
+        cmocka_unit_test(next_to_the_half), cmocka_unit_test(formula), cmocka_unit_test(ternary),      cmocka_unit_test(ternary_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

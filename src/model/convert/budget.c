@@ -18,19 +18,21 @@ typedef struct choice {
     double error;
 } choice;
 
+/* What a thread packs a row with. */
+typedef struct trial {
+    float *row, *back; /* [n_cols] */
+    uint8_t *bytes;    /* [4 n_cols]: no candidate is wider */
+} trial;
+
 /* What one matrix may become, bytes rising, errors falling; taken[] is the one that it is now. */
 typedef struct options {
     trit_convert_tensor *t;
     choice list[trit_n_dtypes];
     size_t n, taken;
+    trial *trials; /* [threads], while it is weighed */
 } options;
 
 /* ---- Trials ---- */
-
-typedef struct trial {
-    float *row, *back; /* [n_cols] */
-    uint8_t *bytes;    /* [4 n_cols]: no candidate is wider */
-} trial;
 
 static void trial_fini(trial *x) {
     trit_free(x->row);
@@ -41,7 +43,6 @@ static void trial_fini(trial *x) {
 static trit_status trial_init(trial *x, uint64_t n_cols, trit_error *err) {
     *x = (trial){trit_alloc(n_cols, sizeof(float)), trit_alloc(n_cols, sizeof(float)), trit_alloc(n_cols, sizeof(float))};
     if (x->row && x->back && x->bytes) return trit_ok;
-    trial_fini(x);
     return trit_error_memory(err, n_cols * 12, "a row of weights");
 }
 
@@ -92,16 +93,31 @@ static void keep_hull(options *o) {
     o->n = n;
 }
 
+static void try_types(void *arg, unsigned i, uint64_t first, uint64_t last) {
+    options *o = arg;
+    for (uint64_t k = first; k < last; k++) o->list[k].error = error_of(&o->trials[i], o->t, o->list[k].dtype);
+}
+
+static trit_status try_all(options *o, trit_error *err) {
+    const unsigned n_threads = trit_team_size(o->t->job->team);
+    trit_status status = trit_ok;
+    o->trials = trit_alloc_zero(n_threads, sizeof *o->trials);
+    if (!o->trials) return trit_error_memory(err, n_threads * sizeof *o->trials, "trials");
+    for (unsigned i = 0; i < n_threads && status == trit_ok; i++) status = trial_init(&o->trials[i], o->t->linear.matrix.n_cols, err);
+    if (status == trit_ok) trit_team_share(o->t->job->team, o->n, 1, try_types, o);
+    for (unsigned i = 0; i < n_threads; i++) trial_fini(&o->trials[i]);
+    trit_free(o->trials);
+    return status;
+}
+
 static trit_status weigh(options *o, trit_convert_tensor *t, trit_error *err) {
-    trial x;
     uint64_t n_bytes;
     *o = (options){.t = t};
-    const trit_status status = trial_init(&x, t->linear.matrix.n_cols, err);
-    if (status != trit_ok) return status;
     for (int d = 0; d < trit_n_dtypes; d++)
-        if (is_candidate(t, (trit_dtype)d, &n_bytes)) o->list[o->n++] = (choice){(trit_dtype)d, n_bytes, error_of(&x, t, (trit_dtype)d)};
+        if (is_candidate(t, (trit_dtype)d, &n_bytes)) o->list[o->n++] = (choice){(trit_dtype)d, n_bytes, 0};
+    const trit_status status = try_all(o, err);
+    if (status != trit_ok) return status;
     if (!o->n) o->list[o->n++] = (choice){t->dtype, t->out.n_bytes, 0}; /* the input's type is none that can be written */
-    trial_fini(&x);
     qsort(o->list, o->n, sizeof *o->list, by_bytes);
     keep_hull(o);
     return trit_convert_advance(t->job, 0, err);

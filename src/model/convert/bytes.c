@@ -25,7 +25,7 @@ void trit_convert_compare(trit_convert_difference *d, const float *want, const f
         if (!(e <= rounding * a)) d->beyond = true;
     }
     const double relative = off == 0 ? 0 : most > 0 ? (double)off / (double)most : 1;
-    if (!(relative <= d->largest)) d->largest = relative;
+    d->largest = trit_convert_larger(d->largest, relative);
 }
 
 uint64_t trit_convert_source_row(const trit_convert_tensor *t, uint64_t row) {
@@ -51,80 +51,93 @@ trit_quant_matrix trit_convert_view(const trit_convert_tensor *t, trit_dtype dty
 
 /* ---- Rows of floats ---- */
 
+typedef struct floats {
+    const trit_convert_tensor *t;
+    const trit_quant_format *from, *to;
+    uint8_t *dst;
+    trit_quant_matrix out;     /* the rows that are made, at dst */
+    uint64_t first, row_bytes; /* of them in the tensor */
+} floats;
+
 /* What a norm less one misses is added when a model is opened, so that the weight compared is the one with it. */
-static trit_status fill_rows(trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, trit_convert_difference *d, trit_error *err) {
-    const trit_quant_matrix *in = &t->linear.matrix;
-    const trit_quant_format *from = trit_quant_format_of(in->dtype), *to = trit_quant_format_of(t->dtype);
-    const uint64_t n = in->n_cols, row_bytes = t->out.n_bytes / in->n_rows, first = t->made / row_bytes;
-    const trit_quant_matrix out = trit_convert_view(t, t->dtype, dst, n_bytes, 1);
+static trit_status convert_row(void *ctx, uint64_t r, float *row, trit_convert_difference *d) {
+    const floats *f = ctx;
+    const trit_convert_tensor *t = f->t;
+    const uint64_t n = t->linear.matrix.n_cols;
     const float more = t->add > 0 ? t->add : 0, less = t->add < 0 ? -t->add : 0;
-    float *row = trit_alloc(n, sizeof *row), *back = trit_alloc(n, sizeof *back);
-    trit_status status = row && back ? trit_ok : trit_error_memory(err, n * 2 * sizeof *row, "a row of weights");
-    for (uint64_t r = 0; r < n_bytes / row_bytes && status == trit_ok; r++) {
-        from->unpack(in, trit_convert_source_row(t, first + r), row);
-        for (uint64_t c = 0; c < n; c++) back[c] = row[c] = row[c] * t->linear.factor + more;
-        for (uint64_t c = 0; c < n; c++) back[c] -= less;
-        if (t->importance && to->pack_by) to->pack_by(back, t->importance, n, dst + r * row_bytes);
-        else to->pack(back, n, dst + r * row_bytes);
-        to->unpack(&out, r, back);
-        for (uint64_t c = 0; c < n; c++) back[c] += less;
-        trit_convert_compare(d, row, back, n);
-        status = trit_convert_advance(t->job, row_bytes, err);
-    }
-    trit_free(row);
-    trit_free(back);
-    return status;
+    float *back = row + n;
+    f->from->unpack(&t->linear.matrix, trit_convert_source_row(t, f->first + r), row);
+    for (uint64_t c = 0; c < n; c++) back[c] = row[c] = row[c] * t->linear.factor + more;
+    for (uint64_t c = 0; c < n; c++) back[c] -= less;
+    if (t->importance && f->to->pack_by) f->to->pack_by(back, t->importance, n, f->dst + r * f->row_bytes);
+    else f->to->pack(back, n, f->dst + r * f->row_bytes);
+    f->to->unpack(&f->out, r, back);
+    for (uint64_t c = 0; c < n; c++) back[c] += less;
+    trit_convert_compare(d, row, back, n);
+    return trit_ok;
+}
+
+static trit_status fill_rows(const trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, trit_convert_difference *d, trit_error *err) {
+    const trit_quant_matrix *in = &t->linear.matrix;
+    const uint64_t row_bytes = t->out.n_bytes / in->n_rows;
+    floats f = {t, trit_quant_format_of(in->dtype), trit_quant_format_of(t->dtype), dst, trit_convert_view(t, t->dtype, dst, n_bytes, 1),
+                t->made / row_bytes, row_bytes};
+    const trit_status status = trit_convert_rows(t->job, n_bytes / row_bytes, convert_row, &f, 2 * in->n_cols, d, err);
+    return status == trit_ok ? trit_convert_advance(t->job, n_bytes, err) : status;
 }
 
 /* ---- Ternary ---- */
 
 typedef struct ternary {
+    const trit_convert_tensor *t;
     int8_t *trits; /* [n_rows, n_cols] */
     float *scales; /* [n_rows, n_groups] */
-    float *row, *back; /* [n_cols], scratch */
     uint64_t n_rows, n_cols, n_groups, group;
 } ternary;
 
 static void ternary_fini(ternary *x) {
     trit_free(x->trits);
     trit_free(x->scales);
-    trit_free(x->row);
-    trit_free(x->back);
+}
+
+static trit_status read_row(void *ctx, uint64_t r, float *scratch, trit_convert_difference *d) {
+    const ternary *x = ctx;
+    const trit_linear *l = &x->t->linear;
+    (void)d;
+    return l->row(l, trit_convert_source_row(x->t, r), x->trits + r * x->n_cols, x->scales + r * x->n_groups, scratch);
 }
 
 static trit_status ternary_init(ternary *x, const trit_convert_tensor *t, trit_error *err) {
     const trit_linear *l = &t->linear;
-    *x = (ternary){.n_rows = l->matrix.n_rows, .n_cols = l->matrix.n_cols, .n_groups = 1, .group = l->group ? l->group : l->matrix.n_cols};
+    *x = (ternary){.t = t, .n_rows = l->matrix.n_rows, .n_cols = l->matrix.n_cols, .n_groups = 1, .group = l->group ? l->group : l->matrix.n_cols};
     x->n_groups = (x->n_cols + x->group - 1) / x->group;
     x->trits = trit_alloc(x->n_rows * x->n_cols, 1);
     x->scales = trit_alloc(x->n_rows * x->n_groups, sizeof *x->scales);
-    x->row = trit_alloc(x->n_cols, sizeof *x->row);
-    x->back = trit_alloc(x->n_cols, sizeof *x->back);
-    trit_status status = x->trits && x->scales && x->row && x->back ? trit_ok : trit_error_memory(err, x->n_rows * x->n_cols, "a ternary tensor");
-    for (uint64_t r = 0; r < x->n_rows && status == trit_ok; r++) {
-        status = l->row(l, trit_convert_source_row(t, r), x->trits + r * x->n_cols, x->scales + r * x->n_groups, x->row);
-        if (status != trit_ok) status = trit_linear_bad_row(status, t->in, err);
-    }
+    trit_convert_difference none = {0};
+    trit_status status = x->trits && x->scales ? trit_ok : trit_error_memory(err, x->n_rows * x->n_cols, "a ternary tensor");
+    if (status == trit_ok) status = trit_linear_bad_row(trit_convert_rows(t->job, x->n_rows, read_row, x, x->n_cols, &none, err), t->in, err);
     if (status != trit_ok) ternary_fini(x);
     return status;
 }
 
-static const float *floats_of(const ternary *x, uint64_t r) {
+static void floats_of(const ternary *x, uint64_t r, float *row) {
     const int8_t *trits = x->trits + r * x->n_cols;
     for (uint64_t g = 0, c = 0; g < x->n_groups; g++) {
         const float scale = x->scales[r * x->n_groups + g];
         const uint64_t end = c + x->group < x->n_cols ? c + x->group : x->n_cols;
-        for (; c < end; c++) x->row[c] = (float)trits[c] * scale;
+        for (; c < end; c++) row[c] = (float)trits[c] * scale;
     }
-    return x->row;
 }
 
 /* The one scale of the tensor, or where there are several the one that is nearest to all: the mean over the weights that it
  * multiplies. Groups of zeros have no say. */
 static float scale_of(const ternary *x) {
     double sum = 0, count = 0;
-    float first = 0;
+    float first = x->scales[0];
     bool equal = true;
+    for (uint64_t i = 1; i < x->n_rows * x->n_groups && equal; i++) equal = x->scales[i] == first;
+    if (equal) return first;
+    equal = true;
     for (uint64_t i = 0; i < x->n_rows * x->n_groups; i++) {
         const uint64_t row = i / x->n_groups, at = i % x->n_groups * x->group;
         const uint64_t end = at + x->group < x->n_cols ? at + x->group : x->n_cols;
@@ -139,19 +152,34 @@ static float scale_of(const ternary *x) {
     return count == 0 ? x->scales[0] : equal ? first : (float)(sum / count);
 }
 
-/* False: the shape does not fit the type. */
-static bool pack(const ternary *x, const trit_convert_tensor *t, trit_dtype dtype, uint8_t *dst, uint64_t n_bytes, float *scale, trit_convert_difference *d) {
-    const trit_quant_format *to = trit_quant_format_of(dtype);
-    *scale = to->pack_trits ? scale_of(x) : 1;
-    if (to->pack_trits && !to->pack_trits(x->trits, x->n_rows, x->n_cols, *scale, dst)) return false;
-    const trit_quant_matrix out = trit_convert_view(t, dtype, dst, n_bytes, *scale);
-    for (uint64_t r = 0; r < x->n_rows; r++) {
-        const float *row = floats_of(x, r);
-        if (to->pack) to->pack(row, x->n_cols, dst + r * (n_bytes / x->n_rows));
-        to->unpack(&out, r, x->back);
-        trit_convert_compare(d, row, x->back, x->n_cols);
-    }
-    return true;
+/* Their bytes in a type. */
+typedef struct packing {
+    const ternary *x;
+    const trit_quant_format *to;
+    uint8_t *dst; /* [out.n_bytes] */
+    trit_quant_matrix out;
+} packing;
+
+static trit_status pack_row(void *ctx, uint64_t r, float *row, trit_convert_difference *d) {
+    const packing *p = ctx;
+    const ternary *x = p->x;
+    float *back = row + x->n_cols;
+    floats_of(x, r, row);
+    if (p->to->pack) p->to->pack(row, x->n_cols, p->dst + r * (p->out.n_bytes / x->n_rows));
+    p->to->unpack(&p->out, r, back);
+    trit_convert_compare(d, row, back, x->n_cols);
+    return trit_ok;
+}
+
+/* *fits false: the shape does not fit the type. */
+static trit_status pack(bool *fits, const ternary *x, trit_dtype dtype, uint8_t *dst, uint64_t n_bytes, float *scale, trit_convert_difference *d,
+                        trit_error *err) {
+    packing p = {.x = x, .to = trit_quant_format_of(dtype), .dst = dst};
+    *scale = p.to->pack_trits ? scale_of(x) : 1;
+    *fits = !p.to->pack_trits || p.to->pack_trits(x->trits, x->n_rows, x->n_cols, *scale, dst);
+    if (!*fits) return trit_ok;
+    p.out = trit_convert_view(x->t, dtype, dst, n_bytes, *scale);
+    return trit_convert_rows(x->t->job, x->n_rows, pack_row, &p, 2 * x->n_cols, d, err);
 }
 
 bool trit_convert_can_hold(const trit_convert_job *job, trit_dtype dtype) {
@@ -162,17 +190,18 @@ bool trit_convert_can_hold(const trit_convert_job *job, trit_dtype dtype) {
 }
 
 /* Does the type hold the weights without an error? */
-static trit_status holds(bool *yes, const ternary *x, const trit_convert_tensor *t, trit_dtype dtype, trit_error *err) {
+static trit_status holds(bool *yes, const ternary *x, trit_dtype dtype, trit_error *err) {
     uint64_t n_bytes;
     float scale;
     trit_convert_difference d = {0};
     *yes = false;
-    if (!trit_convert_can_hold(t->job, dtype) || !trit_dtype_n_bytes(dtype, x->n_rows, x->n_cols, &n_bytes)) return trit_ok;
+    if (!trit_convert_can_hold(x->t->job, dtype) || !trit_dtype_n_bytes(dtype, x->n_rows, x->n_cols, &n_bytes)) return trit_ok;
     uint8_t *bytes = trit_alloc(n_bytes, 1);
     if (!bytes) return trit_error_memory(err, n_bytes, "a tensor in another type");
-    *yes = pack(x, t, dtype, bytes, n_bytes, &scale, &d) && d.largest == 0;
+    const trit_status status = pack(yes, x, dtype, bytes, n_bytes, &scale, &d, err);
+    *yes = *yes && d.largest == 0;
     trit_free(bytes);
-    return trit_ok;
+    return status;
 }
 
 /* Whole-tensor types first: I2_S is what published models have, HF_TERNARY what folders have. Floats are the last resort. */
@@ -180,14 +209,14 @@ static bool comes_in_round(const trit_quant_format *f, int round) {
     return round == 0 ? f->pack_trits != NULL : round == 1 ? f->trits && f->pack : trit_dtype_is_float(f->dtype) && f->pack;
 }
 
-static trit_status exact_type_of(trit_dtype *out, const ternary *x, const trit_convert_tensor *t, trit_error *err) {
+static trit_status exact_type_of(trit_dtype *out, const ternary *x, trit_error *err) {
     *out = trit_dtype_f32;
     for (int round = 0; round < 3; round++)
         for (int d = 0; d < trit_n_dtypes; d++) {
             const trit_quant_format *f = trit_quant_format_of((trit_dtype)d);
             bool yes;
             if (!trit_quant_can_pack(f) || !comes_in_round(f, round) || d == trit_dtype_f32) continue;
-            const trit_status status = holds(&yes, x, t, (trit_dtype)d, err);
+            const trit_status status = holds(&yes, x, (trit_dtype)d, err);
             if (status != trit_ok) return status;
             if (!yes) continue;
             *out = (trit_dtype)d;
@@ -228,28 +257,30 @@ trit_status trit_convert_exact_type(trit_dtype *out, const trit_convert_tensor *
     if (t->role == trit_role_rows) return exact_float(out, t, err);
     trit_status status = ternary_init(&x, t, err);
     if (status != trit_ok) return status;
-    status = exact_type_of(out, &x, t, err);
+    status = exact_type_of(out, &x, err);
     ternary_fini(&x);
     return status;
 }
 
-static trit_status refuse(const ternary *x, const trit_convert_tensor *t, const char *why, trit_error *err) {
+static trit_status refuse(const ternary *x, const char *why, trit_error *err) {
     trit_dtype can;
-    const trit_status status = exact_type_of(&can, x, t, err);
+    const trit_status status = exact_type_of(&can, x, err);
     if (status != trit_ok) return status;
-    return trit_error_set(err, trit_unsupported, "tensor %.*s: %s cannot hold %s; %s can", TRIT_STR_ARG(t->in->name),
-                          trit_dtype_info(t->dtype)->label, why, trit_dtype_info(can)->label);
+    return trit_error_set(err, trit_unsupported, "tensor %.*s: %s cannot hold %s; %s can", TRIT_STR_ARG(x->t->in->name),
+                          trit_dtype_info(x->t->dtype)->label, why, trit_dtype_info(can)->label);
 }
 
 static trit_status fill_ternary(trit_convert_tensor *t, uint8_t *dst, trit_convert_difference *d, trit_error *err) {
     ternary x;
     char why[96];
+    bool fits;
     trit_status status = ternary_init(&x, t, err);
     if (status != trit_ok) return status;
     snprintf(why, sizeof why, "%" PRIu64 " rows of %" PRIu64 " columns", x.n_rows, x.n_cols);
     const bool is_ternary = trit_quant_format_of(t->dtype)->trits != NULL;
-    if (!pack(&x, t, t->dtype, dst, t->out.n_bytes, &t->job->scale, d)) status = refuse(&x, t, why, err);
-    else if (is_ternary && d->beyond && !t->job->o->force) status = refuse(&x, t, "its scales (with --force the nearest are taken)", err);
+    status = pack(&fits, &x, t->dtype, dst, t->out.n_bytes, &t->job->scale, d, err);
+    if (status == trit_ok && !fits) status = refuse(&x, why, err);
+    else if (status == trit_ok && is_ternary && d->beyond && !t->job->o->force) status = refuse(&x, "its scales (with --force the nearest are taken)", err);
     ternary_fini(&x);
     return status == trit_ok ? trit_convert_advance(t->job, t->out.n_bytes, err) : status;
 }
@@ -261,7 +292,8 @@ static void store_floats(uint8_t *dst, const float *values, size_t n) {
 uint64_t trit_convert_piece(const trit_convert_tensor *t) {
     enum { wanted = 4 << 20 };
     if (t->role == trit_role_copy) return wanted;
-    if (t->role != trit_role_rows) return 0;
+    const bool by_rows = t->role == trit_role_rows || (t->role == trit_role_scheme && t->scheme.grain != trit_grain_tensor);
+    if (!by_rows) return 0;
     const uint64_t row_bytes = t->out.n_bytes / t->linear.matrix.n_rows;
     return row_bytes < wanted ? wanted / row_bytes * row_bytes : row_bytes;
 }
@@ -279,11 +311,11 @@ trit_status trit_convert_fill(void *tensor, const trit_file_tensor *out, uint8_t
     case trit_role_scale: store_floats(dst, &t->job->scale, 1); break;
     case trit_role_rows: status = fill_rows(t, dst, n, d, err); break;
     case trit_role_ternary: status = fill_ternary(t, dst, d, err); break;
-    case trit_role_scheme: status = trit_convert_fill_scheme(t, dst, d, err); break;
+    case trit_role_scheme: status = trit_convert_fill_scheme(t, dst, n, d, err); break;
     }
     t->made += n;
     if (t->role == trit_role_copy) status = trit_convert_advance(t->job, n, err);
-    if (!(d->largest <= t->job->report.max_error)) t->job->report.max_error = d->largest;
+    t->job->report.max_error = trit_convert_larger(t->job->report.max_error, d->largest);
     if (status == trit_ok && d->detailed && t->made == t->out.n_bytes) trit_convert_tell(t->job, t, d);
     if (t->in && t->job->m->source.is_mapped) trit_os_map_drop(t->in->data, (size_t)t->in->n_bytes);
     return status;

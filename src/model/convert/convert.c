@@ -64,6 +64,7 @@ static trit_status open_input(trit_convert_job *job, const char *in, trit_error 
     if (job->m->problem) return trit_error_set(err, trit_unsupported, "%.100s: %s", in, job->m->problem);
     if (job->m->source.synthetic) return trit_error_set(err, trit_arg, "%.100s: random weights are not worth a file", in);
     for (size_t i = 0; i < job->m->n_type_notes; i++) trit_convert_say(job, trit_convert_note, "%s", job->m->notes[i]);
+    job->m->team = job->team;
     job->same_container = job->o->hugging_face == (job->m->source.safetensors != NULL);
     return trit_ok;
 }
@@ -140,7 +141,10 @@ static trit_status convert(trit_convert_job *job, const char *in, const char *ou
         return trit_error_set(err, trit_arg, "%.200s: is a %s, but the output would be a %s", out, job->o->hugging_face ? "file" : "folder",
                               job->o->hugging_face ? "folder" : "file");
     if (trit_os_same_file(in, out)) return trit_error_set(err, trit_arg, "%.200s: input and output are the same", out);
-    trit_status status = open_input(job, in, err);
+    unsigned n_threads;
+    trit_status status = trit_team_choose(&n_threads, job->o->n_threads, err);
+    if (status == trit_ok) status = trit_team_new(&job->team, n_threads, err);
+    if (status == trit_ok) status = open_input(job, in, err);
     if (status == trit_ok) status = read_types(job, err);
     if (status == trit_ok) status = trit_convert_plan(job, err);
     if (status == trit_ok && job->q && job->q->budget) status = trit_convert_meet_budget(job, err);
@@ -155,6 +159,7 @@ trit_status trit_convert_run(trit_convert_job *job, const char *in, const char *
     if (status == trit_ok && report) *report = job->report;
     trit_convert_plan_fini(job);
     trit_model_close(job->m);
+    trit_team_free(job->team);
     return status;
 }
 

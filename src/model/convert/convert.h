@@ -3,6 +3,7 @@
  *   convert.c          what is asked for, checks before and after, writing
  *   plan.c             which tensors the output has, from which of the input, in which type
  *   bytes.c            the bytes of one of them, and how far they are from the input's
+ *   rows.c             the threads that make them
  *   quantize.c         a conversion by rules: recipe.c reads them, scheme.c makes integers of floats, budget.c weighs errors against bytes
  *   keys.c             metadata of GGUF: copied and mended, or from the configuration
  *   hf.c               config.json
@@ -11,6 +12,9 @@
 #ifndef TRIT_MODEL_CONVERT_CONVERT_H
 #define TRIT_MODEL_CONVERT_CONVERT_H
 
+#include <math.h>
+
+#include "base/team.h"
 #include "model/convert/recipe.h"
 #include "model/importance.h"
 #include "model/model.h"
@@ -63,6 +67,7 @@ typedef struct trit_convert_tensor {
 
 struct trit_convert_job {
     trit_model *m;
+    trit_team *team; /* owned */
     const trit_convert_opts *o;
     const trit_quantize_opts *q; /* NULL: a plain conversion */
     trit_recipe recipe;          /* of a quantization */
@@ -106,6 +111,16 @@ void trit_convert_compare(trit_convert_difference *d, const float *want, const f
 trit_quant_matrix trit_convert_view(const trit_convert_tensor *t, trit_dtype dtype, const uint8_t *bytes, uint64_t n_bytes, float scale);
 uint64_t trit_convert_source_row(const trit_convert_tensor *t, uint64_t row); /* the row of the input that becomes `row` */
 
+/* rows.c */
+/* What a thread does with a row, in n_scratch floats of its own; it adds to *d. */
+typedef trit_status trit_convert_row(void *ctx, uint64_t row, float *scratch, trit_convert_difference *d);
+/* Does it with the rows [0, n). The status is that of the first row, of those that failed, and in words only what went wrong here. */
+trit_status trit_convert_rows(const trit_convert_job *job, uint64_t n, trit_convert_row *row, void *ctx, uint64_t n_scratch,
+                              trit_convert_difference *d, trit_error *err);
+static inline double trit_convert_larger(double a, double b) { /* NaN where one of them is */
+    return a >= b || isnan(a) ? a : b;
+}
+
 /* quantize.c */
 /* Decides what a matrix of floats becomes: dtype, role, scheme. A float type, or a type that the rule asked for. */
 trit_status trit_convert_by_rules(trit_convert_tensor *draft, trit_error *err);
@@ -114,7 +129,7 @@ trit_dtype trit_convert_wider(trit_dtype dtype, uint64_t n_cols); /* the type, o
 
 /* scheme.c */
 trit_status trit_convert_carrier(trit_dtype *out, const trit_convert_tensor *draft, const trit_target *target, trit_error *err);
-trit_status trit_convert_fill_scheme(trit_convert_tensor *t, uint8_t *dst, trit_convert_difference *d, trit_error *err);
+trit_status trit_convert_fill_scheme(const trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, trit_convert_difference *d, trit_error *err);
 
 /* budget.c */
 trit_status trit_convert_meet_budget(trit_convert_job *job, trit_error *err);

@@ -121,28 +121,6 @@ void trit_recipe_fini(trit_recipe *recipe) {
     *recipe = (trit_recipe){0};
 }
 
-/* The usual backtracking to the last star: linear in the name for each star. */
-bool trit_glob(trit_str pattern, const char *name) {
-    size_t p = 0, star = SIZE_MAX;
-    const char *from = name;
-    while (*name) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = p++;
-            from = name;
-        } else if (p < pattern.n && (pattern.p[p] == '?' || pattern.p[p] == *name)) {
-            p++;
-            name++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            name = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*') p++;
-    return p == pattern.n;
-}
-
 const trit_recipe_rule *trit_recipe_find(const trit_recipe *recipe, const char *const names[3], bool only_named) {
     for (size_t i = 0; i < recipe->n; i++)
         for (int k = 0; k < 3; k++)

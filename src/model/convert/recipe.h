@@ -31,6 +31,4 @@ void trit_recipe_fini(trit_recipe *recipe);
 /* The first rule for one of the names (NULL: none), of those that are named only where `only_named`; NULL: none. */
 const trit_recipe_rule *trit_recipe_find(const trit_recipe *recipe, const char *const names[3], bool only_named);
 
-bool trit_glob(trit_str pattern, const char *name);
-
 #endif

@@ -52,106 +52,131 @@ trit_status trit_convert_carrier(trit_dtype *out, const trit_convert_tensor *t, 
 
 /* ---- Bytes ---- */
 
+/* Where one scale is for the whole tensor, its rows are read at once, to be seen together; else each where it is needed. */
 typedef struct work {
-    trit_convert_tensor *t;
-    uint64_t n_cols, n_together, group; /* rows that share a scale; columns that do, or all */
-    float *x, *back;           /* [n_together, n_cols]; [n_cols] */
-    float *weight;             /* [n_together, n_cols] or NULL: all alike */
-    int16_t *level;            /* [n_together, n_cols] */
-    float *scale, *offset;     /* [n_cols / group]: of a row */
+    const trit_convert_tensor *t;
+    const trit_quant_format *from, *to;
+    uint64_t n_cols, group;    /* columns of a row that share a scale, or all */
+    uint8_t *dst;
+    trit_quant_matrix out;     /* the rows that are made, at dst */
+    uint64_t first, row_bytes; /* of them in the tensor */
+    float *x;                  /* [n_rows, n_cols] or NULL */
+    float *weight;             /* [n_rows, n_cols] or NULL: all alike */
+    trit_scheme_scale by;      /* of x */
+    int8_t *trits;             /* [n_rows, n_cols]; NULL: the type is packed row by row */
 } work;
 
 static void work_fini(work *w) {
     trit_free(w->x);
-    trit_free(w->back);
     trit_free(w->weight);
-    trit_free(w->level);
-    trit_free(w->scale);
-    trit_free(w->offset);
+    trit_free(w->trits);
 }
 
-static trit_status work_init(work *w, trit_convert_tensor *t, trit_error *err) {
-    const trit_quant_matrix *m = &t->linear.matrix;
+static trit_status work_init(work *w, const trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, trit_error *err) {
+    const trit_quant_matrix *in = &t->linear.matrix;
     const trit_scheme *s = &t->scheme;
-    *w = (work){.t = t, .n_cols = m->n_cols, .n_together = s->grain == trit_grain_tensor ? m->n_rows : 1, .group = m->n_cols};
-    if (s->grain == trit_grain_group) w->group = s->group;
-    const uint64_t n = w->n_together * w->n_cols, n_groups = (w->n_cols + w->group - 1) / w->group;
+    const uint64_t n = in->n_rows * in->n_cols, row_bytes = t->out.n_bytes / in->n_rows;
+    *w = (work){.t = t, .from = trit_quant_format_of(in->dtype), .to = trit_quant_format_of(t->dtype), .n_cols = in->n_cols,
+                .group = s->grain == trit_grain_group ? s->group : in->n_cols, .dst = dst, .out = trit_convert_view(t, t->dtype, dst, n_bytes, 1),
+                .first = t->made / row_bytes, .row_bytes = row_bytes};
+    if (s->grain != trit_grain_tensor) return trit_ok;
+    const bool weighs = t->importance && s->range == trit_range_mse;
     w->x = trit_alloc(n, sizeof *w->x);
-    w->back = trit_alloc(w->n_cols, sizeof *w->back);
-    w->level = trit_alloc(n, sizeof *w->level);
-    w->scale = trit_alloc(n_groups, sizeof *w->scale);
-    w->offset = trit_alloc(n_groups, sizeof *w->offset);
-    if (t->importance && s->range == trit_range_mse) w->weight = trit_alloc(n, sizeof *w->weight);
-    bool ok = w->x && w->back && w->level && w->scale && w->offset && (w->weight || !t->importance || s->range != trit_range_mse);
-    for (uint64_t r = 0; ok && w->weight && r < w->n_together; r++) memcpy(w->weight + r * w->n_cols, t->importance, w->n_cols * sizeof *w->weight);
-    if (ok) return trit_ok;
+    if (weighs) w->weight = trit_alloc(n, sizeof *w->weight);
+    if (w->to->pack_trits) w->trits = trit_alloc(n, sizeof *w->trits);
+    if (w->x && (w->weight || !weighs) && (w->trits || !w->to->pack_trits)) return trit_ok;
     work_fini(w);
-    return trit_error_memory(err, n * (sizeof *w->x + sizeof *w->level), "a tensor's levels");
+    return trit_error_memory(err, n * sizeof *w->x, "a tensor's weights");
 }
 
-/* Levels of the rows that share a scale, or of one row with its groups. */
-static void quantize(work *w) {
-    const trit_scheme *s = &w->t->scheme;
-    const uint64_t step = w->n_together > 1 || w->group == w->n_cols ? w->n_together * w->n_cols : w->group;
-    for (uint64_t at = 0, g = 0; at < w->n_together * w->n_cols; at += step, g++) {
-        const uint64_t left = w->n_together * w->n_cols - at, n = left < step ? left : step;
-        const trit_scheme_scale by = trit_scheme_fit(s, w->x + at, w->weight ? w->weight + at : NULL, n);
-        trit_scheme_quantize(s, by, w->x + at, n, w->level + at);
-        w->scale[g] = by.scale;
-        w->offset[g] = by.offset;
+static void read(const work *w, uint64_t r, float *x) {
+    w->from->unpack(&w->t->linear.matrix, trit_convert_source_row(w->t, w->first + r), x);
+    for (uint64_t c = 0; c < w->n_cols; c++) x[c] *= w->t->linear.factor;
+}
+
+static trit_status read_row(void *ctx, uint64_t r, float *scratch, trit_convert_difference *d) {
+    const work *w = ctx;
+    (void)scratch;
+    (void)d;
+    read(w, r, w->x + r * w->n_cols);
+    if (w->weight) memcpy(w->weight + r * w->n_cols, w->t->importance, w->n_cols * sizeof *w->weight);
+    return trit_ok;
+}
+
+/* A row in integers. */
+typedef struct row {
+    const float *x;        /* [n_cols] */
+    float *back;           /* [n_cols], scratch */
+    float *scale, *offset; /* [n_cols / group] */
+    int16_t *level;        /* [n_cols] */
+} row;
+
+enum { row_floats = 5 }; /* that its lists are, of n_cols each */
+
+static void quantize(const work *w, const row *q) {
+    const trit_convert_tensor *t = w->t;
+    for (uint64_t at = 0, g = 0; at < w->n_cols; at += w->group, g++) {
+        const uint64_t left = w->n_cols - at, n = left < w->group ? left : w->group;
+        const float *weight = t->importance && t->scheme.range == trit_range_mse ? t->importance + at : NULL;
+        const trit_scheme_scale by = w->x ? w->by : trit_scheme_fit(&t->scheme, q->x + at, weight, n);
+        trit_scheme_quantize(&t->scheme, by, q->x + at, n, q->level + at);
+        q->scale[g] = by.scale;
+        q->offset[g] = by.offset;
     }
 }
 
-static void write_row(const work *w, uint64_t r, uint8_t *dst) {
-    const trit_quant_format *f = trit_quant_format_of(w->t->dtype);
-    const int16_t *level = w->level + r * w->n_cols;
-    if (f->put) {
-        f->put(&(trit_quant_levels){level, w->scale, f->put_offset ? w->offset : NULL, w->group}, w->n_cols, dst);
+static void write_row(const work *w, const row *q, uint8_t *dst) {
+    if (w->to->put) {
+        w->to->put(&(trit_quant_levels){q->level, q->scale, w->to->put_offset ? q->offset : NULL, w->group}, w->n_cols, dst);
         return;
     }
     for (uint64_t at = 0, g = 0; at < w->n_cols; at += w->group, g++) {
         const uint64_t left = w->n_cols - at;
-        trit_scheme_restore((trit_scheme_scale){w->scale[g], w->offset[g]}, level + at, left < w->group ? left : w->group, w->back + at);
+        trit_scheme_restore((trit_scheme_scale){q->scale[g], q->offset[g]}, q->level + at, left < w->group ? left : w->group, q->back + at);
     }
-    f->pack(w->back, w->n_cols, dst);
+    w->to->pack(q->back, w->n_cols, dst);
 }
 
-/* I2_S and its like take all trits at once; the levels' own memory has room for them. */
-static void write_trits(const work *w, uint8_t *dst) {
-    int8_t *trits = (int8_t *)w->level;
-    for (uint64_t i = 0; i < w->n_together * w->n_cols; i++) trits[i] = (int8_t)w->level[i];
-    (void)trit_quant_format_of(w->t->dtype)->pack_trits(trits, w->n_together, w->n_cols, w->scale[0], dst); /* `holds` saw that it fits */
-    w->t->job->scale = w->scale[0];
+static trit_status compare_row(void *ctx, uint64_t r, float *scratch, trit_convert_difference *d) {
+    const work *w = ctx;
+    w->to->unpack(&w->out, r, scratch);
+    trit_convert_compare(d, w->x + r * w->n_cols, scratch, w->n_cols);
+    return trit_ok;
 }
 
-static trit_status fill(work *w, uint8_t *dst, trit_convert_difference *d, trit_error *err) {
+static trit_status make_row(void *ctx, uint64_t r, float *scratch, trit_convert_difference *d) {
+    const work *w = ctx;
+    const uint64_t n = w->n_cols;
+    const row q = {w->x ? w->x + r * n : scratch, scratch + n, scratch + 2 * n, scratch + 3 * n, (int16_t *)(void *)(scratch + 4 * n)};
+    if (!w->x) read(w, r, scratch);
+    quantize(w, &q);
+    if (w->trits) {
+        for (uint64_t c = 0; c < n; c++) w->trits[r * n + c] = (int8_t)q.level[c];
+        return trit_ok;
+    }
+    write_row(w, &q, w->dst + r * w->row_bytes);
+    w->to->unpack(&w->out, r, q.back);
+    trit_convert_compare(d, q.x, q.back, n);
+    return trit_ok;
+}
+
+static trit_status make_rows(work *w, uint64_t n_rows, trit_convert_difference *d, trit_error *err) {
     const trit_convert_tensor *t = w->t;
-    const trit_quant_matrix *in = &t->linear.matrix;
-    const uint64_t row_bytes = t->out.n_bytes / in->n_rows;
-    const trit_quant_format *from = trit_quant_format_of(in->dtype), *to = trit_quant_format_of(t->dtype);
-    trit_status status = trit_ok;
-    for (uint64_t first = 0; first < in->n_rows && status == trit_ok; first += w->n_together) {
-        for (uint64_t r = 0; r < w->n_together; r++) from->unpack(in, trit_convert_source_row(t, first + r), w->x + r * w->n_cols);
-        for (uint64_t i = 0; i < w->n_together * w->n_cols; i++) w->x[i] *= t->linear.factor;
-        quantize(w);
-        if (to->pack_trits) write_trits(w, dst);
-        else
-            for (uint64_t r = 0; r < w->n_together; r++) write_row(w, r, dst + (first + r) * row_bytes);
-        const trit_quant_matrix out = trit_convert_view(t, t->dtype, dst, t->out.n_bytes, w->scale[0]);
-        for (uint64_t r = 0; r < w->n_together; r++) {
-            to->unpack(&out, first + r, w->back);
-            trit_convert_compare(d, w->x + r * w->n_cols, w->back, w->n_cols);
-        }
-        status = trit_convert_advance(t->job, w->n_together * row_bytes, err);
-    }
-    return status;
+    trit_status status = w->x ? trit_convert_rows(t->job, n_rows, read_row, w, 0, d, err) : trit_ok;
+    if (status == trit_ok && w->x) w->by = trit_scheme_fit(&t->scheme, w->x, w->weight, n_rows * w->n_cols);
+    if (status == trit_ok) status = trit_convert_rows(t->job, n_rows, make_row, w, row_floats * w->n_cols, d, err);
+    if (status != trit_ok || !w->trits) return status;
+    (void)w->to->pack_trits(w->trits, n_rows, w->n_cols, w->by.scale, w->dst); /* `holds` saw that it fits */
+    t->job->scale = w->by.scale;
+    w->out = trit_convert_view(t, t->dtype, w->dst, w->out.n_bytes, w->by.scale);
+    return trit_convert_rows(t->job, n_rows, compare_row, w, w->n_cols, d, err);
 }
 
-trit_status trit_convert_fill_scheme(trit_convert_tensor *t, uint8_t *dst, trit_convert_difference *d, trit_error *err) {
+trit_status trit_convert_fill_scheme(const trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, trit_convert_difference *d, trit_error *err) {
     work w;
-    trit_status status = work_init(&w, t, err);
+    trit_status status = work_init(&w, t, dst, n_bytes, err);
     if (status != trit_ok) return status;
-    status = fill(&w, dst, d, err);
+    status = make_rows(&w, n_bytes / w.row_bytes, d, err);
     work_fini(&w);
-    return status;
+    return status == trit_ok ? trit_convert_advance(t->job, n_bytes, err) : status;
 }
