@@ -47,9 +47,9 @@ static void map_range(void *arg, int64_t first, int64_t last) {
 }
 
 /* Whole powers of whole numbers, before anything is written. */
-static trit_status check_exponents(const trit_call *call, trit_error *err) {
+static trit_status check_exponents(const cpu_device *cpu, const trit_call *call, trit_error *err) {
     cpu_cursor c;
-    trit_cpu_cursor_init(&c, &call->in[1], trit_dtype_i64, 0);
+    trit_cpu_cursor_init(&c, cpu, &call->in[1], trit_dtype_i64, 0);
     for (int64_t left = c.is_single ? 1 : trit_view_n_elements(&call->in[1]); left > 0; left -= trit_cpu_block) {
         const size_t n = (size_t)(left < trit_cpu_block ? left : trit_cpu_block);
         const int64_t *b = trit_cpu_cursor_load(&c, n);
@@ -62,7 +62,7 @@ static trit_status check_exponents(const trit_call *call, trit_error *err) {
 trit_status trit_cpu_call_map(cpu_device *cpu, const trit_call *call, trit_error *err) {
     const int64_t n = trit_view_n_elements(&call->out);
     if (call->kind == trit_op_pow && !trit_dtype_is_float(call->type) && n > 0) {
-        trit_status status = check_exponents(call, err);
+        trit_status status = check_exponents(cpu, call, err);
         if (status != trit_ok) return status;
     }
     trit_cpu_parallel(cpu, n, trit_cpu_block, n, map_range, &(cpu_call){cpu, call});
