@@ -22,6 +22,7 @@
 #include "trit/pressure.h"
 #include "trit/quant.h"
 #include "trit/quantize.h"
+#include "trit/reduce.h"
 #include "trit/sampling.h"
 #include "trit/status.h"
 #include "trit/tensor.h"

@@ -30,6 +30,14 @@ trit_status trit_eager_contiguous(trit_tensor **out, const trit_tensor *t, trit_
 trit_status trit_eager_map1(trit_tensor **out, trit_op_kind kind, const trit_tensor *a, trit_error *err);
 trit_status trit_eager_map2(trit_tensor **out, trit_op_kind kind, const trit_tensor *a, const trit_tensor *b, trit_error *err);
 
+/* reduce.c: axes as a bit each, and the shape that is left of t's when those of op->attrs.axes go; returns how many elements one of the result
+ * stands for. `what` names the call. Errors: arg, naming axis and shape. */
+trit_status trit_eager_axis(uint32_t *out, const trit_tensor *t, int32_t axis, const char *what, trit_error *err);
+trit_status trit_eager_axes(uint32_t *out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes, const char *what, trit_error *err);
+int64_t trit_eager_reduce_shape(trit_eager_op *op, const trit_tensor *t, bool keepdims);
+/* One element on like's device. */
+trit_status trit_eager_scalar(trit_tensor **out, const trit_tensor *like, trit_dtype dtype, double value, trit_error *err);
+
 /* A new tensor that is another view of t's storage. */
 trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_error *err);
 

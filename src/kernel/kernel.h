@@ -27,6 +27,20 @@ typedef enum trit_map {
     trit_n_maps
 } trit_map;
 
+/* The functions of tensor/folds.def. n elements are folded in one order, whatever the tier: blocks of 256; in a block, lane l takes
+ * elements l, l + 16, l + 32, ...; then the lanes fold by halves, lane l with lane l + 8, 4, 2, 1. Blocks meet in pairs, pairs in pairs of pairs:
+ * block b, for each bit that is 1 at the low end of b, meets the group before it; the groups that are left at the end meet from the last
+ * on. So 2^k blocks, folded apart, are one group of the whole. A sum of n floats is wrong by less than log2(n) + 13 roundings. */
+typedef enum trit_fold {
+#define TRIT_FOLD(name, into, meaning) trit_fold_##name,
+#include "tensor/folds.def"
+#undef TRIT_FOLD
+    trit_n_folds
+} trit_fold;
+
+/* Levels: one more than bits of a number of blocks. Columns: lanes of them fit the first-level cache. */
+enum { trit_fold_lanes = 16, trit_fold_block = 256, trit_fold_levels = 57, trit_fold_columns = 128 };
+
 /* Ternary weights by int8 activations (layouts T2 and A8 of quant/layout.h), rows [row0, row1) of the result, row0 a multiple of 16:
  *
  *   group == 0:  y[t][r] = ((float)acc * w_scale[r]) * x_scale[t],   acc = sum_k q[t][k] * trit[r][k] in int32
@@ -205,6 +219,13 @@ typedef struct trit_kernels {
     /* y[i] = x[i] as another plain type. To floats: nearest, even of two. Floats to whole numbers: towards zero, the nearest bound
      * where they lie outside, 0 for NaN. Whole numbers among each other wrap around. To BOOL: is it not 0? */
     void (*convert)(trit_dtype to, void *y, trit_dtype from, const void *x, size_t n);
+
+    /* Tensors, many elements into one: *y = the fold of x[0..n), of `type` as in maps. *y: for sum and prod of floats, and for min and
+     * max, of `type`, else I64. n = 0: 0, 1 (prod, all); +-infinity or the type's bounds (min, max). */
+    void (*fold_run)(trit_fold fold, trit_dtype type, void *y, const void *x, size_t n);
+    /* Of columns: y[j] = the fold of x[0][j], x[1][j], ..., x[n_rows - 1][j] for j < n; 1 <= n_rows <= trit_fold_block, n <=
+     * trit_fold_columns. */
+    void (*fold_rows)(trit_fold fold, trit_dtype type, void *y, const void *const *x, size_t n_rows, size_t n);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.
      * read: exclusive or of the 64-bit words of p[0..n), p and n multiples of 64.

@@ -658,6 +658,59 @@ static void check_convert(const pair *p) {
             }
 }
 
+/* Random bits again; small numbers in floats, where random bits would make every sum infinite. */
+static void *elements(trit_dtype type, size_t n) {
+    double *x = bytes(n * 8 + 8);
+    for (size_t i = 0; i < n && type == trit_dtype_f64 && next() % 16; i++) x[i] = uniform();
+    for (size_t i = 0; i < n && type == trit_dtype_f32 && next() % 16; i++) ((float *)x)[i] = uniform();
+    return x;
+}
+
+static bool folds_into_type(trit_fold fold, trit_dtype type) {
+    const bool is_float = type == trit_dtype_f32 || type == trit_dtype_f64;
+    return fold == trit_fold_min || fold == trit_fold_max || (is_float && (fold == trit_fold_sum || fold == trit_fold_prod));
+}
+
+static void check_fold_run(const pair *p) {
+    for (size_t t = 0; t < sizeof map_types / sizeof map_types[0]; t++)
+        for (size_t n = 0; n <= 3000; n += n < 40 ? 1 : n < 900 ? 77 : 1024) {
+            void *x = elements(map_types[t], n);
+            for (trit_fold fold = 0; fold < trit_n_folds; fold++) {
+                uint64_t a = 0, b = 0;
+                A(p, fold_run)(fold, map_types[t], &a, x, n);
+                B(p, fold_run)(fold, map_types[t], &b, x, n);
+                same_elements(p, folds_into_type(fold, map_types[t]) ? map_types[t] : trit_dtype_i64, &a, &b, 1);
+            }
+            free(x);
+        }
+}
+
+/* Columns, and the same as runs: one order. */
+static void check_fold_rows(const pair *p) {
+    static const size_t row_numbers[] = {1, 2, 3, 15, 16, 17, 31, 100, 255, 256};
+    static const size_t sizes[] = {4, 8, 1, 2, 4, 8, 1}; /* of map_types */
+    for (size_t t = 0; t < sizeof map_types / sizeof map_types[0]; t++)
+        for (size_t i = 0; i < sizeof row_numbers / sizeof row_numbers[0]; i++)
+            for (trit_fold fold = 0; fold < trit_n_folds; fold++) {
+                const size_t n_rows = row_numbers[i], n = i % 2 ? 1 + next() % trit_fold_columns : next() % 9, size = sizes[t];
+                const bool same = folds_into_type(fold, map_types[t]);
+                unsigned char *x[trit_fold_block], column[trit_fold_block * 8];
+                uint64_t *a = bytes(n * 8), *b = bytes(n * 8), *c = bytes(n * 8);
+                memcpy(b, a, n * 8), memcpy(c, a, n * 8);
+                for (size_t r = 0; r < n_rows; r++) x[r] = elements(map_types[t], n);
+                A(p, fold_rows)(fold, map_types[t], a, (const void *const *)x, n_rows, n);
+                B(p, fold_rows)(fold, map_types[t], b, (const void *const *)x, n_rows, n);
+                for (size_t j = 0; j < n; j++) {
+                    for (size_t r = 0; r < n_rows; r++) memcpy(column + r * size, x[r] + j * size, size);
+                    trit_kernels_for(trit_cpu_scalar)->fold_run(fold, map_types[t], (char *)c + j * (same ? size : 8), column, n_rows);
+                }
+                same_elements(p, same ? map_types[t] : trit_dtype_i64, a, b, n);
+                same_elements(p, same ? map_types[t] : trit_dtype_i64, c, b, n);
+                for (size_t r = 0; r < n_rows; r++) free(x[r]);
+                free(a), free(b), free(c);
+            }
+}
+
 /* ---- probes ---- */
 
 static void check_probe_read(const pair *p) {
@@ -710,7 +763,7 @@ static const struct {
     {"kv_store_f32", check_store}, {"kv_store_f16", check_store}, {"kv_store_q8", check_store},
     {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"crc32c", check_crc32c},
     {"map1", check_map1},          {"map2", check_map2},         {"choose", check_choose},
-    {"convert", check_convert},
+    {"convert", check_convert},   {"fold_run", check_fold_run},   {"fold_rows", check_fold_rows},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };
 enum { n_checks = sizeof checks / sizeof checks[0] };

@@ -31,11 +31,33 @@ const void *trit_cpu_cursor_load(cpu_cursor *c, size_t n);
 /* Where the next n elements may be written; store then puts them in their places. */
 void *trit_cpu_cursor_target(cpu_cursor *c);
 void trit_cpu_cursor_store(cpu_cursor *c, size_t n);
+/* n elements on, within the last dimension or to its end. */
+void trit_cpu_cursor_advance(cpu_cursor *c, int64_t n);
+
+/* A view as rows: `along` is the row at the first element of `across`, whose elements are where rows begin. */
+typedef struct cpu_rows {
+    trit_view across, along;
+} cpu_rows;
+
+/* Rows run along the dimensions of `axes`, a bit each. */
+void trit_cpu_rows_init(cpu_rows *r, const trit_view *v, uint32_t axes);
+/* A row that begins at `at`. */
+trit_view trit_cpu_row(const cpu_rows *r, void *at);
+
+/* Are they better walked beside each other than one after the other? There are several whose steps are shorter than those along a row, or rows
+ * are short. */
+bool trit_cpu_rows_stand_across(const cpu_rows *r);
 
 /* fn(arg, first, last) for parts of [0, n) by the members of the team, in multiples of `step`; by the caller alone where `work` elements are
  * not worth it. */
 typedef void (*trit_cpu_range_fn)(void *arg, int64_t first, int64_t last);
 void trit_cpu_parallel(cpu_device *cpu, int64_t n, int64_t step, int64_t work, trit_cpu_range_fn fn, void *arg);
+
+/* The work of n rows of so many elements, as far as that matters. */
+static inline int64_t trit_cpu_work(int64_t n, int64_t elements) {
+    const int64_t most = trit_cpu_serial_elements;
+    return (n < most ? n : most) * (elements < most ? elements : most);
+}
 
 /* What the members of the team are handed. */
 typedef struct cpu_call {
@@ -52,5 +74,8 @@ trit_cpu_call_fn trit_cpu_call_take;
 trit_cpu_call_fn trit_cpu_call_gather;
 trit_cpu_call_fn trit_cpu_call_concat;
 trit_cpu_call_fn trit_cpu_call_masked;
+trit_cpu_call_fn trit_cpu_call_fold;
+trit_cpu_call_fn trit_cpu_call_softmax;
+trit_cpu_call_fn trit_cpu_call_scan;
 
 #endif

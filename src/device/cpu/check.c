@@ -163,6 +163,12 @@ static void tensors(bench *b, const trit_kernels *f) {
     f->map2(trit_map_mul, trit_dtype_i32, y, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
     f->convert(trit_dtype_f16, y, trit_dtype_f32, b->x[0], k), keep(b, y, k * 2);
     f->choose(sizeof *y, y, (const uint8_t *)b->a8, b->x[0], b->x[1], k), keep(b, y, k * sizeof *y);
+    const void *const rows[] = {b->x[0], b->x[1], b->x[2]};
+    for (trit_fold fold = 0; fold < trit_n_folds; fold++) {
+        memset(y, 0, 2 * trit_fold_columns * sizeof *y);
+        f->fold_run(fold, trit_dtype_f32, y, b->x[0], k), keep(b, y, 2 * sizeof *y);
+        f->fold_rows(fold, trit_dtype_f32, y, rows, 3, trit_fold_columns), keep(b, y, 2 * trit_fold_columns * sizeof *y);
+    }
 }
 
 static void exercise(bench *b, const trit_kernels *f) {

@@ -54,8 +54,7 @@ static void copy_strided(char *to, int64_t to_stride, const char *from, int64_t 
     }
 }
 
-/* n elements on, within the last dimension or to its end. */
-static void advance(cpu_cursor *c, int64_t n) {
+void trit_cpu_cursor_advance(cpu_cursor *c, int64_t n) {
     const int64_t size = (int64_t)trit_dtype_bytes(c->view.dtype);
     for (uint32_t d = c->view.n_dims; d-- > 0;) {
         c->index[d] += n;
@@ -78,7 +77,7 @@ static void walk(cpu_cursor *c, unsigned char *block, size_t n, bool is_store) {
             copy_strided(c->at, stride, (const char *)block, 1, run, size);
         else
             copy_strided((char *)block, 1, c->at, stride, run, size);
-        advance(c, (int64_t)run);
+        trit_cpu_cursor_advance(c, (int64_t)run);
         block += run * size;
         n -= run;
     }
@@ -115,4 +114,35 @@ void trit_cpu_cursor_store(cpu_cursor *c, size_t n) {
     }
     c->kernels->convert(c->view.dtype, c->raw, c->type, c->block, n);
     walk(c, c->raw, n, true);
+}
+
+void trit_cpu_rows_init(cpu_rows *r, const trit_view *v, uint32_t axes) {
+    r->across = r->along = (trit_view){.data = v->data, .dtype = v->dtype};
+    for (uint32_t d = 0; d < v->n_dims; d++) {
+        trit_view *part = axes >> d & 1 ? &r->along : &r->across;
+        part->shape[part->n_dims] = v->shape[d];
+        part->stride[part->n_dims++] = v->stride[d];
+    }
+    trit_view_collapse(&r->along, &r->along);
+}
+
+trit_view trit_cpu_row(const cpu_rows *r, void *at) {
+    trit_view row = r->along;
+    row.data = at;
+    return row;
+}
+
+static int64_t magnitude(int64_t stride) {
+    return stride < 0 ? -stride : stride;
+}
+
+bool trit_cpu_rows_stand_across(const cpu_rows *r) {
+    enum { several = 8, short_row = 16 };
+    trit_view across;
+    trit_view_collapse(&across, &r->across);
+    const int64_t n = across.shape[across.n_dims - 1], step = magnitude(across.stride[across.n_dims - 1]);
+    if (trit_view_n_elements(&r->along) <= short_row) return n >= 4 * several;
+    for (uint32_t d = 0; d < r->along.n_dims; d++)
+        if (magnitude(r->along.stride[d]) <= step) return false;
+    return n >= several;
 }

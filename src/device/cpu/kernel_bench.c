@@ -195,6 +195,24 @@ static void call_convert(bench *b) {
     AS(b, convert)(trit_dtype_f32, b->y, trit_dtype_f16, b->x, b->shape.k);
 }
 
+static void count_row(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = b->shape.k * sizeof(float)};
+}
+
+static void count_columns(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = (uint64_t)b->shape.k * b->shape.n_tokens * sizeof(float)};
+}
+
+static void call_fold_run(bench *b) {
+    AS(b, fold_run)(trit_fold_sum, trit_dtype_f32, b->y, b->x, b->shape.k);
+}
+
+static void call_fold_rows(bench *b) {
+    const void *rows[trit_fold_block];
+    for (size_t i = 0; i < b->shape.n_tokens; i++) rows[i] = b->x + i * b->shape.k;
+    AS(b, fold_rows)(trit_fold_sum, trit_dtype_f32, b->y, rows, b->shape.n_tokens, b->shape.k);
+}
+
 /* Works in place: what it gets is copied anew. */
 static void call_softmax(bench *b) {
     memcpy(b->y, b->x, b->shape.k * sizeof *b->y);
@@ -222,6 +240,8 @@ static const family map1 = {call_map1, count_two_rows};
 static const family map2 = {call_map2, count_three_rows};
 static const family choose = {call_choose, count_three_rows};
 static const family convert = {call_convert, count_two_rows};
+static const family fold_run = {call_fold_run, count_row};
+static const family fold_rows = {call_fold_rows, count_columns};
 static const family crc32c = {call_crc32c, count_crc32c};
 
 /* 2560, 6912: width and feed-forward of BitNet b1.58 2B4T. */
@@ -261,6 +281,8 @@ static const bench_case cases[] = {
     {"map2", "add of 4096", &map2, 4096, 1, 1, 0},
     {"choose", "4096 of 4 bytes", &choose, 4096, 1, 1, 0},
     {"convert", "4096 of F16 to F32", &convert, 4096, 1, 1, 0},
+    {"fold_rows", "sum of 64 rows of 128", &fold_rows, 128, 1, 64, 0},
+    {"fold_run", "sum of 4096", &fold_run, 4096, 1, 1, 0},
     {"crc32c", "64 KiB", &crc32c, 65536, 1, 1, 0},
 };
 

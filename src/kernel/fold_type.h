@@ -1,0 +1,120 @@
+/* The functions of tensor/folds.def for one element type: what an element counts as (enter_<name>), how two of those meet
+ * (<name>), and what changes nothing (NOTHING_<name>). Included by fold_template.h once for each type, with
+ *   T              the type
+ *   WIDE           what its sums are in
+ *   NAME(x)        x with the type's name behind it
+ *   REAL           1 for floats
+ *   LOWEST, HIGHEST  no element is below, above */
+
+static inline WIDE NAME(enter_wide)(T x) {
+    return (WIDE)x;
+}
+
+static inline T NAME(enter_same)(T x) {
+    return x;
+}
+
+static inline int64_t NAME(enter_count)(T x) {
+    return x != 0;
+}
+
+static inline WIDE NAME(sum)(WIDE a, WIDE b) {
+#if REAL
+    return a + b;
+#else
+    return (WIDE)((uint64_t)a + (uint64_t)b);
+#endif
+}
+
+static inline WIDE NAME(prod)(WIDE a, WIDE b) {
+#if REAL
+    return a * b;
+#else
+    return (WIDE)((uint64_t)a * (uint64_t)b);
+#endif
+}
+
+/* A NaN stays, on whichever side; of equal ones the first. */
+static inline T NAME(min)(T a, T b) {
+#if REAL
+    return (a <= b) | (a != a) ? a : b;
+#else
+    return a < b ? a : b;
+#endif
+}
+
+static inline T NAME(max)(T a, T b) {
+#if REAL
+    return (a >= b) | (a != a) ? a : b;
+#else
+    return a > b ? a : b;
+#endif
+}
+
+static inline int64_t NAME(any)(int64_t a, int64_t b) {
+    return a | b;
+}
+
+static inline int64_t NAME(all)(int64_t a, int64_t b) {
+    return a & b;
+}
+
+static inline int64_t NAME(count_nonzero)(int64_t a, int64_t b) {
+    return a + b;
+}
+
+#if REAL
+#define NOTHING_sum ((WIDE)-0.0) /* adding +0 would change -0 */
+#else
+#define NOTHING_sum 0
+#endif
+#define NOTHING_prod 1
+#define NOTHING_min HIGHEST
+#define NOTHING_max LOWEST
+#define NOTHING_any 0
+#define NOTHING_all 1
+#define NOTHING_count_nonzero 0
+
+#define INTO WIDE
+#define LOOP(x) NAME(x##_wide)
+#include "kernel/fold_loops.h"
+#define INTO T
+#define LOOP(x) NAME(x##_same)
+#include "kernel/fold_loops.h"
+#define INTO int64_t
+#define LOOP(x) NAME(x##_count)
+#include "kernel/fold_loops.h"
+
+static void NAME(fold)(trit_fold fold, void *y, const void *x, size_t n) {
+    switch (fold) {
+#define TRIT_FOLD(name, into, meaning) \
+    case trit_fold_##name: NAME(run_##into)(y, x, n, NOTHING_##name, NAME(enter_##into), NAME(name)); break;
+#include "tensor/folds.def"
+#undef TRIT_FOLD
+    default: break;
+    }
+}
+
+static void NAME(fold_rows)(trit_fold fold, void *y, const void *const *x, size_t n_rows, size_t n) {
+    switch (fold) {
+#define TRIT_FOLD(name, into, meaning) \
+    case trit_fold_##name: NAME(rows_##into)(y, x, n_rows, n, NAME(enter_##into), NAME(name)); break;
+#include "tensor/folds.def"
+#undef TRIT_FOLD
+    default: break;
+    }
+}
+
+#undef NOTHING_sum
+#undef NOTHING_prod
+#undef NOTHING_min
+#undef NOTHING_max
+#undef NOTHING_any
+#undef NOTHING_all
+#undef NOTHING_count_nonzero
+#undef T
+#undef WIDE
+#undef NAME
+#undef REAL
+#undef LOWEST
+#undef HIGHEST
