@@ -23,4 +23,10 @@ trit_status trit_tracker_released(trit_tracker *tracker, const void *p, size_t b
  * then changes nothing. Handles that are moved come here too. */
 trit_status trit_tracker_resized(trit_tracker *tracker, const void *old, size_t old_bytes, const void *p, size_t bytes, trit_error *err);
 
+/* What TRIT_MEMORY_TRACK asks for; none where it is unset. Errors: arg. */
+TRIT_MUST_CHECK trit_status trit_tracking_of_env(trit_tracking *out, trit_error *err);
+
+/* Says in the log, line by line, what was counted and, from standard on, which blocks are live: before a pool is freed. */
+void trit_tracker_log(trit_tracker *tracker); /* NULL is fine */
+
 #endif

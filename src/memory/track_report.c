@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/env.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/os.h"
 #include "memory/track_insides.h"
 
@@ -188,4 +190,26 @@ trit_status trit_leaks_json(const trit_leaks *leaks, trit_text *out, trit_error 
         good = (!i || trit_text_append(out, ",", 1)) && json_of_block(out, &leaks->blocks[i]);
     good = good && trit_text_format(out, "]}");
     return good ? trit_ok : trit_error_memory(err, out->n, "a report of live blocks");
+}
+
+trit_status trit_tracking_of_env(trit_tracking *out, trit_error *err) {
+    const char *name = trit_env_get("TRIT_MEMORY_TRACK");
+    *out = trit_tracking_none;
+    return name ? trit_tracking_parse(out, name, err) : trit_ok;
+}
+
+void trit_tracker_log(trit_tracker *t) {
+    trit_track_counts n;
+    trit_leaks *leaks = NULL;
+    trit_text text = {0};
+    if (!t) return;
+    trit_tracker_count(t, &n);
+    trit_logf(trit_log_warn, "memory of %s: %llu blocks taken, %llu released, at most %.1f MB; %llu are live, %.1f MB; watching took %.1f MB", t->name,
+              (unsigned long long)n.n_allocated, (unsigned long long)n.n_released, (double)n.peak_bytes / 1e6, (unsigned long long)n.live_blocks,
+              (double)n.live_bytes / 1e6, (double)n.own_bytes / 1e6);
+    if (trit_tracker_leaks(&leaks, t, 0, NULL) == trit_ok && leaks->n_blocks && trit_leaks_text(leaks, &text, NULL) == trit_ok)
+        for (char *rest = NULL, *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+            trit_logf(trit_log_warn, "%s", line);
+    trit_text_fini(&text);
+    trit_leaks_free(leaks);
 }

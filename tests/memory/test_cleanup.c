@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "base/rng.h"
 #include "base/team.h"
+#include "counting_malloc.h"
 #include "test.h"
 
 enum { n_live = 50, n_idle = 400 };
@@ -436,11 +437,46 @@ static void wrong_rules(void **state) {
     trit_cleaner_free(c);
 }
 
+/* Each allocation fails once: an error, nothing lost. */
+static void without_memory(void **state) {
+    (void)state;
+#if TRIT_COUNTS_MALLOC
+    trit_error err;
+    trit_pool *pool = NULL;
+    set_used("900");
+    assert_ok(trit_pool_new(&pool, NULL, &err));
+    for (long i = 0;; i++) {
+        trit_pressure *p = NULL;
+        trit_cleaner *c = NULL;
+        unsigned id;
+        const long before = atomic_load(&live);
+        atomic_store(&n_calls, 0);
+        atomic_store(&fail_at, i);
+        trit_status status = trit_pressure_new(&p, &(trit_pressure_opts){.no_thread = true, .root = "machine"}, &err);
+        if (status == trit_ok) status = trit_cleaner_new(&c, &(trit_cleaner_opts){.no_thread = true, .pressure = p}, &err);
+        if (status == trit_ok) status = trit_cleaner_add_pool(c, pool, &err);
+        if (status == trit_ok) status = trit_cleaner_add_cache(c, "cpu", release_cache, NULL, &err);
+        if (status == trit_ok) status = trit_cleaner_add_rule(c, &(trit_cleanup_rule){.kind = trit_cleanup_idle}, &id, &err);
+        atomic_store(&fail_at, -1);
+        trit_cleaner_free(c);
+        trit_pressure_free(p);
+        assert_int_equal(atomic_load(&live), before);
+        if (status == trit_ok) break;
+        assert_int_equal(status, trit_memory);
+        assert_true(i < 100);
+    }
+    trit_pool_free(pool);
+#else
+    skip();
+#endif
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_now),     cmocka_unit_test(idle),    cmocka_unit_test(periodic),   cmocka_unit_test(pressure),
         cmocka_unit_test(generational), cmocka_unit_test(device),  cmocka_unit_test(custom),     cmocka_unit_test(compaction),
         cmocka_unit_test(threads),      cmocka_unit_test(ends_at_once), cmocka_unit_test(wrong_rules),
+        cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/rng.h"
+#include "counting_malloc.h"
 #include "test.h"
 
 enum { n_blocks = 4000, n_each = 15, n_random = 150, n_noises = 4 };
@@ -151,17 +152,17 @@ static void plan_random(plan *p, dice *d) {
 
 /* Each step takes or releases any live block, with equal chance: live memory wanders without aim. */
 static void plan_wandering(plan *p, dice *d) {
-    static unsigned live[n_blocks];
-    unsigned n = 0, n_live = 0;
+    static unsigned held[n_blocks];
+    unsigned n = 0, n_held = 0;
     for (double t = 0; n < n_blocks; t += 0.5 / n_blocks) {
         if (t >= 1) t = 0.999999;
-        if (n_live && roll(d) < 0.5) {
-            const unsigned i = pick(d, n_live);
-            p[live[i]].death = t;
-            live[i] = live[--n_live];
+        if (n_held && roll(d) < 0.5) {
+            const unsigned i = pick(d, n_held);
+            p[held[i]].death = t;
+            held[i] = held[--n_held];
         } else {
             p[n] = (plan){t, 2, 1 + (uint64_t)roll_log(d, 16, 32768), 0};
-            live[n_live++] = n++;
+            held[n_held++] = n++;
         }
     }
 }
@@ -337,11 +338,35 @@ static void edges(void **state) {
     assert_string_equal(trit_pattern_name(trit_pattern_leak), "leak");
 }
 
+static void without_memory(void **state) {
+    (void)state;
+#if TRIT_COUNTS_MALLOC
+    trit_error err;
+    trit_pattern found[trit_n_patterns];
+    dice d = {.seed = 6};
+    plan_random(plans, &d);
+    const size_t n = play(plans, events);
+    for (long i = 0;; i++) {
+        const long before = atomic_load(&live);
+        atomic_store(&n_calls, 0);
+        atomic_store(&fail_at, i);
+        const trit_status status = trit_patterns_find(found, events, n, &err);
+        atomic_store(&fail_at, -1);
+        assert_int_equal(atomic_load(&live), before);
+        if (status == trit_ok && atomic_load(&n_calls) <= i) break;
+        if (status != trit_ok) assert_int_equal(status, trit_memory); /* qsort does without its memory */
+    }
+#else
+    skip();
+#endif
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(precision_and_recall),
         cmocka_unit_test(values),
         cmocka_unit_test(edges),
+        cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "memory/track.h"
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/os.h"
 #include "base/rng.h"
 #include "base/team.h"
@@ -253,6 +254,46 @@ static void reports(void **state) {
     trit_tracker_free(t);
 }
 
+static void keep_line(void *user, trit_log_level level, const char *line) {
+    trit_text *text = user;
+    assert_int_equal(level, trit_log_warn);
+    text->n += (size_t)snprintf(text->data + text->n, text->capacity - text->n, "%s\n", line);
+}
+
+static void logs(void **state) {
+    (void)state;
+    trit_error err;
+    char said[4096] = "";
+    trit_text text = {said, 0, sizeof said};
+    trit_log_to(keep_line, &text, trit_log_warn);
+    for (int level = trit_tracking_basic; level <= trit_tracking_standard; level++) {
+        trit_tracker *t = tracker_of((trit_tracking)level);
+        text.n = 0;
+        trit_tracker_allocated(t, block_at(1), 3000000, "kv");
+        trit_tracker_log(t);
+        assert_non_null(strstr(said, "memory of cpu: 1 blocks taken, 0 released, at most 3.0 MB; 1 are live"));
+        assert_int_equal(strstr(said, "tag kv\n") != NULL, level == trit_tracking_standard);
+        assert_ok(trit_tracker_released(t, block_at(1), 3000000, &err));
+        text.n = 0;
+        trit_tracker_log(t);
+        assert_non_null(strstr(said, "1 released, at most 3.0 MB; 0 are live"));
+        assert_null(strstr(said, "tag"));
+        trit_tracker_free(t);
+    }
+    trit_tracker_log(NULL);
+    trit_log_to(NULL, NULL, trit_log_none);
+
+    trit_tracking level;
+    setenv("TRIT_MEMORY_TRACK", "detailed", 1);
+    assert_ok(trit_tracking_of_env(&level, &err));
+    assert_int_equal(level, trit_tracking_detailed);
+    setenv("TRIT_MEMORY_TRACK", "all", 1);
+    assert_int_equal(trit_tracking_of_env(&level, &err), trit_arg);
+    unsetenv("TRIT_MEMORY_TRACK");
+    assert_ok(trit_tracking_of_env(&level, &err));
+    assert_int_equal(level, trit_tracking_none);
+}
+
 static void timeline(void **state) {
     (void)state;
     trit_error err;
@@ -371,7 +412,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels), cmocka_unit_test(counts),   cmocka_unit_test(seeded_leaks),   cmocka_unit_test(wrong_releases),
         cmocka_unit_test(marks),  cmocka_unit_test(reports),  cmocka_unit_test(timeline),       cmocka_unit_test(without_memory),
-        cmocka_unit_test(cost),
+        cmocka_unit_test(logs),   cmocka_unit_test(cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
