@@ -8,6 +8,13 @@ else()
   list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/io/hub_http\\.c$")
 endif()
 
+# Linear algebra is OpenBLAS's and LAPACKE's, or our own products alone.
+if(TRIT_BLAS_REQUIRES)
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/(device/cpu/blas|linalg/lapack)_none\\.c$")
+else()
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/(device/cpu/blas|linalg/lapack)\\.c$")
+endif()
+
 # Kernels for one instruction set stand in src/kernel/x86 and src/kernel/arm; a file's last name says what the compiler may
 # use. Nothing else is compiled with such flags, so the program starts on the oldest chip and chooses at run time.
 set(TRIT_ISA_sse41 -msse4.1)

@@ -47,6 +47,13 @@ target_link_libraries(trit_cli PUBLIC trit_static PRIVATE trit_flags)
 
 add_executable(trit cli/main.c)
 target_link_libraries(trit PRIVATE trit_cli trit_flags)
+# Models need no BLAS: with this in its place the program does not ask for OpenBLAS when it starts.
+if(TRIT_BLAS_REQUIRES)
+  target_sources(trit PRIVATE src/device/cpu/blas_none.c)
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    target_link_options(trit PRIVATE LINKER:--as-needed)
+  endif()
+endif()
 if(TRIT_STATIC)
   target_link_options(trit PRIVATE -static)
 endif()

@@ -3,7 +3,7 @@
 # says what it installs, and does nothing when all is there.
 #
 #   tools/setup.sh           what the program needs: a C compiler, CMake, pkg-config, PCRE2, utf8proc, jansson,
-#                            libcurl
+#                            libcurl, OpenBLAS, LAPACKE
 #   tools/setup.sh --tests   and what the tests need: cmocka, a C++ compiler for the header test
 #   tools/setup.sh --ci      and what the whole check needs: clang, clang-tidy, sanitizers, an AArch64 compiler, emulators
 set -eu
@@ -48,6 +48,8 @@ look() {
     library libutf8proc libutf8proc-dev utf8proc
     library "jansson >= 2.12" libjansson-dev jansson
     library "libcurl >= 7.66" libcurl4-openssl-dev curl
+    library openblas libopenblas-dev openblas
+    need "pkg-config --exists lapacke || ls \"\$(pkg-config --variable=includedir openblas)/lapacke.h\"" liblapacke-dev ""
     if [ "$level" != build ]; then
         library cmocka libcmocka-dev cmocka
         has c++ g++ ""

@@ -13,6 +13,7 @@
 #include "trit/engine.h"
 #include "trit/hub.h"
 #include "trit/index.h"
+#include "trit/linalg.h"
 #include "trit/maps.h"
 #include "trit/memory.h"
 #include "trit/model.h"

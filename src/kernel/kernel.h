@@ -146,6 +146,18 @@ static inline float trit_kv_query_limit(uint32_t d) {
     return d <= 512 ? 32767.0f : (float)(INT32_MAX / 128 / d);
 }
 
+/* A product of matrices: y[i][j] += a[i][l] * b[l][j] for l = 0, 1, ... in this order. Strides count elements. */
+typedef struct trit_matmul {
+    trit_dtype type;
+    int64_t m, n, k;
+    const void *a; /* [m, k] */
+    int64_t a_row, a_col;
+    const void *b; /* [k, n], columns side by side */
+    int64_t b_row;
+    void *y; /* [m, n], columns side by side; neither a nor b */
+    int64_t y_row;
+} trit_matmul;
+
 typedef struct trit_kernels {
     /* Rows [row0, row1) of a product. */
     void (*t2_mul)(const trit_t2_mul *a, uint32_t row0, uint32_t row1);
@@ -226,6 +238,9 @@ typedef struct trit_kernels {
     /* Of columns: y[j] = the fold of x[0][j], x[1][j], ..., x[n_rows - 1][j] for j < n; 1 <= n_rows <= trit_fold_block, n <=
      * trit_fold_columns. */
     void (*fold_rows)(trit_fold fold, trit_dtype type, void *y, const void *const *x, size_t n_rows, size_t n);
+
+    /* Floats: each product rounded, then each sum. Whole numbers wrap around. BOOL: y |= a & b. */
+    void (*matmul)(const trit_matmul *p);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.
      * read: exclusive or of the 64-bit words of p[0..n), p and n multiples of 64.

@@ -711,6 +711,35 @@ static void check_fold_rows(const pair *p) {
             }
 }
 
+static void fill_elements(trit_dtype type, void *p, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (type == trit_dtype_f32) ((float *)p)[i] = uniform();
+        if (type == trit_dtype_f64) ((double *)p)[i] = (double)uniform();
+        if (type == trit_dtype_bool) ((uint8_t *)p)[i] &= 1;
+    }
+}
+
+static void check_matmul(const pair *p) {
+    static const trit_dtype types[] = {trit_dtype_f32, trit_dtype_f64,  trit_dtype_i8, trit_dtype_i16,
+                                       trit_dtype_i32, trit_dtype_i64, trit_dtype_u8, trit_dtype_bool};
+    static const int64_t sizes[][3] = {{1, 1, 1}, {6, 32, 5}, {7, 67, 3}, {13, 130, 9}, {5, 0, 4}, {2, 40, 0}, {19, 15, 21}};
+    for (size_t t = 0; t < sizeof types / sizeof types[0]; t++)
+        for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+            for (int turned = 0; turned < 2; turned++) {
+                const int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+                const size_t n_x = (size_t)((m + 1) * (k + 1)), n_u = (size_t)(k * (n + 3) + 1), n_y = (size_t)(m * (n + 2));
+                void *x = bytes(n_x * 8), *u = bytes(n_u * 8), *a = bytes(n_y * 8), *b = bytes(n_y * 8);
+                fill_elements(types[t], x, n_x), fill_elements(types[t], u, n_u), fill_elements(types[t], a, n_y);
+                memcpy(b, a, n_y * 8);
+                trit_matmul q = {types[t], m, n, k, x, turned ? 1 : k + 1, turned ? m + 1 : 1, u, n + 3, a, n + 2};
+                A(p, matmul)(&q);
+                q.y = b;
+                B(p, matmul)(&q);
+                same_bytes(p, "product", a, b, n_y * 8);
+                free(x), free(u), free(a), free(b);
+            }
+}
+
 /* ---- probes ---- */
 
 static void check_probe_read(const pair *p) {
@@ -764,6 +793,7 @@ static const struct {
     {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"crc32c", check_crc32c},
     {"map1", check_map1},          {"map2", check_map2},         {"choose", check_choose},
     {"convert", check_convert},   {"fold_run", check_fold_run},   {"fold_rows", check_fold_rows},
+    {"matmul", check_matmul},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };
 enum { n_checks = sizeof checks / sizeof checks[0] };

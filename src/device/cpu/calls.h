@@ -77,5 +77,6 @@ trit_cpu_call_fn trit_cpu_call_masked;
 trit_cpu_call_fn trit_cpu_call_fold;
 trit_cpu_call_fn trit_cpu_call_softmax;
 trit_cpu_call_fn trit_cpu_call_scan;
+trit_cpu_call_fn trit_cpu_call_matmul;
 
 #endif

@@ -169,6 +169,10 @@ static void tensors(bench *b, const trit_kernels *f) {
         f->fold_run(fold, trit_dtype_f32, y, b->x[0], k), keep(b, y, 2 * sizeof *y);
         f->fold_rows(fold, trit_dtype_f32, y, rows, 3, trit_fold_columns), keep(b, y, 2 * trit_fold_columns * sizeof *y);
     }
+    memset(b->y, 0, sizeof b->y); /* eight rows of x by a matrix of 60 columns */
+    f->matmul(&(trit_matmul){.type = trit_dtype_f32, .m = 8, .n = 60, .k = 70, .a = b->x[0], .a_row = k + 5, .a_col = 1, .b = b->weights,
+                             .b_row = 61, .y = y, .y_row = 60});
+    keep(b, y, 8 * 60 * sizeof *y);
 }
 
 static void exercise(bench *b, const trit_kernels *f) {

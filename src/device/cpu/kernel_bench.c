@@ -213,6 +213,17 @@ static void call_fold_rows(bench *b) {
     AS(b, fold_rows)(trit_fold_sum, trit_dtype_f32, b->y, rows, b->shape.n_tokens, b->shape.k);
 }
 
+/* `w` holds k rows of half as many floats as it has rows of weights. */
+static void count_matmul(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.float_macs = macs_of(b) / 2, .bytes = weights_of(b)};
+}
+
+static void call_matmul(bench *b) {
+    const bench_case *c = &b->shape;
+    AS(b, matmul)(&(trit_matmul){.type = trit_dtype_f32, .m = c->n_tokens, .n = c->n_rows / 2, .k = c->k, .a = b->x, .a_row = c->k, .a_col = 1,
+                                 .b = b->w, .b_row = c->n_rows / 2, .y = b->y, .y_row = c->n_rows / 2});
+}
+
 /* Works in place: what it gets is copied anew. */
 static void call_softmax(bench *b) {
     memcpy(b->y, b->x, b->shape.k * sizeof *b->y);
@@ -242,6 +253,7 @@ static const family choose = {call_choose, count_three_rows};
 static const family convert = {call_convert, count_two_rows};
 static const family fold_run = {call_fold_run, count_row};
 static const family fold_rows = {call_fold_rows, count_columns};
+static const family matmul = {call_matmul, count_matmul};
 static const family crc32c = {call_crc32c, count_crc32c};
 
 /* 2560, 6912: width and feed-forward of BitNet b1.58 2B4T. */
@@ -283,6 +295,7 @@ static const bench_case cases[] = {
     {"convert", "4096 of F16 to F32", &convert, 4096, 1, 1, 0},
     {"fold_rows", "sum of 64 rows of 128", &fold_rows, 128, 1, 64, 0},
     {"fold_run", "sum of 4096", &fold_run, 4096, 1, 1, 0},
+    {"matmul", "252 by 256 by 32", &matmul, 256, 64, 252, 0},
     {"crc32c", "64 KiB", &crc32c, 65536, 1, 1, 0},
 };
 

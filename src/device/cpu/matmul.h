@@ -1,0 +1,31 @@
+/* Products of matrices on the CPU: by an outside BLAS where the build has one and the type is a float, else by our own kernel. */
+#ifndef TRIT_DEVICE_CPU_MATMUL_H
+#define TRIT_DEVICE_CPU_MATMUL_H
+
+#include "device/cpu/calls.h"
+
+/* y = a b. a [m, k] and b [k, n] have stride 1 in one of their dimensions and at least the other one's size in the other; y [m, n]
+ * has its columns side by side. m, n, k >= 1; strides count elements. The product may be a part of a larger one: what that was in whole
+ * decides how it is computed, so that the bits are the same however it is divided. */
+typedef enum cpu_product_kind { cpu_product_matrix, cpu_product_row, cpu_product_column } cpu_product_kind; /* y in whole */
+
+typedef struct cpu_product {
+    cpu_product_kind kind;
+    trit_dtype type; /* a plain one, not a half */
+    int64_t m, n, k;
+    const void *a;
+    int64_t a_row, a_col;
+    const void *b;
+    int64_t b_row, b_col;
+    void *y;
+    int64_t y_row;
+} cpu_product;
+
+/* Our own, on the calling thread: each element of y is summed over k from first to last, each product rounded. */
+void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p);
+
+/* blas.c or blas_none.c: the same by the BLAS, on the calling thread; bits differ between processors. False: not done, there is none, or
+ * it does not have the type. */
+bool trit_cpu_blas_product(const cpu_product *p);
+
+#endif

@@ -1,0 +1,51 @@
+/* The product of matrices for one element type. Included by matmul_template.h once for each type, with
+ *   T                the type; whole numbers as unsigned ones, which wrap around
+ *   U                the one in which a single element is computed, which has room for a product
+ *   NAME(x)          x with the type's name behind it
+ *   MULADD(y, a, b)  what a pair adds to an element of the result */
+
+typedef T NAME(vec) __attribute__((vector_size(VECTOR_BYTES)));
+enum { NAME(lanes) = VECTOR_BYTES / (int)sizeof(T), NAME(wide) = 2 * NAME(lanes) };
+
+/* n_rows (a constant) by two vectors of the result, which stay in registers; a and y at its first row, b and y at its first column. */
+ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *y, int n_rows) {
+    NAME(vec) sum[matmul_rows][2], right[2];
+    for (int i = 0; i < n_rows; i++) memcpy(sum[i], y + i * p->y_row, sizeof sum[i]);
+    for (int64_t l = 0; l < p->k; l++) {
+        memcpy(right, b + l * p->b_row, sizeof right);
+        for (int i = 0; i < n_rows; i++) {
+            const T left = a[i * p->a_row + l * p->a_col];
+            sum[i][0] = MULADD(sum[i][0], left, right[0]);
+            sum[i][1] = MULADD(sum[i][1], left, right[1]);
+        }
+    }
+    for (int i = 0; i < n_rows; i++) memcpy(y + i * p->y_row, sum[i], sizeof sum[i]);
+}
+
+/* One row of fewer columns than two vectors. */
+static void NAME(rest)(const trit_matmul *p, const T *a, const T *b, T *y, int64_t n) {
+    T sum[NAME(wide)];
+    memcpy(sum, y, (size_t)n * sizeof *y);
+    for (int64_t l = 0; l < p->k; l++) {
+        const T left = a[l * p->a_col], *right = b + l * p->b_row;
+        for (int64_t j = 0; j < n; j++) sum[j] = (T)MULADD((U)sum[j], (U)left, (U)right[j]);
+    }
+    memcpy(y, sum, (size_t)n * sizeof *y);
+}
+
+static void NAME(matmul)(const trit_matmul *p) {
+    const T *a = p->a, *b = p->b;
+    T *y = p->y;
+    int64_t j = 0;
+    for (; j + NAME(wide) <= p->n; j += NAME(wide)) {
+        int64_t i = 0;
+        for (; i + matmul_rows <= p->m; i += matmul_rows) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, matmul_rows);
+        for (; i < p->m; i++) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 1);
+    }
+    for (int64_t i = 0; i < p->m && j < p->n; i++) NAME(rest)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, p->n - j);
+}
+
+#undef T
+#undef U
+#undef NAME
+#undef MULADD

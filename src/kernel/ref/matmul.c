@@ -1,0 +1,4 @@
+/* Scalar twin of the product of matrices. */
+#define MATMUL trit_matmul_scalar
+#define VECTOR_BYTES 32
+#include "kernel/matmul_template.h"
