@@ -26,8 +26,8 @@ typedef enum trit_scheme_grain { trit_grain_tensor, trit_grain_row, trit_grain_g
 /* What the levels span: all values; all but the outermost; or what gives the least squared error. */
 typedef enum trit_scheme_range { trit_range_full, trit_range_percentile, trit_range_mse } trit_scheme_range;
 
-/* Made by trit_scheme_parse, or filled in within the bounds that the fields name: the functions below rely on them (builds with assertions
- * stop where `bits` or `group` is beyond). */
+/* Made by trit_scheme_parse, or filled in within the bounds that the fields name, which trit_scheme_check looks at. Of a scheme beyond them
+ * the functions below make nothing: no levels but 0, scales of 0, no scales. */
 typedef struct trit_scheme {
     trit_scheme_kind kind;
     uint32_t bits; /* 1 to 8; of ternary 2 */
@@ -46,6 +46,7 @@ typedef struct trit_scheme {
  *
  * Errors: arg (names the word). */
 TRIT_API TRIT_MUST_CHECK trit_status trit_scheme_parse(trit_scheme *out, const char *text, trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_scheme_check(const trit_scheme *s, trit_error *err); /* arg: names the field that is beyond */
 enum { trit_scheme_text_max = 40 };
 TRIT_API void trit_scheme_text(const trit_scheme *s, char out[trit_scheme_text_max]); /* the same in one spelling */
 
@@ -61,10 +62,10 @@ TRIT_API trit_scheme_scale trit_scheme_fit(const trit_scheme *s, const float *x,
 TRIT_API void trit_scheme_quantize(const trit_scheme *s, trit_scheme_scale by, const float *x, size_t n, int16_t *level);
 TRIT_API void trit_scheme_restore(trit_scheme_scale by, const int16_t *level, size_t n, float *x);
 
-/* A matrix [n_rows, n_cols]: level [n_rows, n_cols], scales [trit_scheme_n_scales] row after row. */
+/* A matrix [n_rows, n_cols]: level [n_rows, n_cols], scales [trit_scheme_n_scales] row after row. Errors: those of trit_scheme_check. */
 TRIT_API uint64_t trit_scheme_n_scales(const trit_scheme *s, uint64_t n_rows, uint64_t n_cols);
-TRIT_API void trit_scheme_quantize_matrix(const trit_scheme *s, const float *x, uint64_t n_rows, uint64_t n_cols, int16_t *level,
-                                          trit_scheme_scale *scales);
+TRIT_API TRIT_MUST_CHECK trit_status trit_scheme_quantize_matrix(const trit_scheme *s, const float *x, uint64_t n_rows, uint64_t n_cols,
+                                                                 int16_t *level, trit_scheme_scale *scales, trit_error *err);
 
 /* Half precision, rounded to nearest even. */
 TRIT_API void trit_to_f16(const float *x, size_t n, uint16_t *out);

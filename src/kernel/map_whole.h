@@ -101,7 +101,8 @@ static inline bool NAME(is_far)(T b) {
 }
 
 static inline T NAME(shift_left)(T a, T b) {
-    return NAME(is_far)(b) ? (T)0 : (T)((U)a << b);
+    if (NAME(is_far)(b)) return 0;
+    return (T)((U)a << b);
 }
 
 /* Types narrower than int are shifted as int, whose upper bits are the sign. */

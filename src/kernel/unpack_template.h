@@ -29,7 +29,7 @@ bool UNPACK_TWO_BIT(int8_t *trits, const uint8_t *p, size_t n) {
         none |= unpack_two_bit_block(trits, p, trit_pack_block_bytes);
     const size_t s = (n + 3) / 4;
     for (size_t i = 0; i < n; i++) {
-        const unsigned code = p[i % s] >> 2 * (i / s) & 3u;
+        const unsigned code = (unsigned)p[i % s] >> 2 * (i / s) & 3u;
         none |= code & code >> 1;
         trits[i] = (int8_t)((int)code - 1);
     }

@@ -1,5 +1,4 @@
 /* Schemes: which integers stand for floats, what shares a scale, and how the scale is found. See trit/quant.h. */
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,23 +89,36 @@ void trit_scheme_text(const trit_scheme *s, char out[trit_scheme_text_max]) {
     else snprintf(grain, sizeof grain, "%s", s->grain == trit_grain_row ? "row" : "tensor");
     if (s->range == trit_range_mse) snprintf(range, sizeof range, "-mse");
     if (s->range == trit_range_percentile) snprintf(range, sizeof range, "-p%.6g", (double)s->percentile * 100);
-    snprintf(out, trit_scheme_text_max, "%s-%s%s", kind, grain, range);
+    snprintf(out, trit_scheme_text_max, "%.14s-%.8s%.14s", kind, grain, range);
 }
 
 /* ---- Sizes ---- */
 
-/* What callers of the public functions keep to; see trit_scheme. */
-#define ASSERT_GROUP(s) assert((s)->grain != trit_grain_group || (s)->group == 32 || (s)->group == 64 || (s)->group == 128 || (s)->group == 256)
+static bool has_group(const trit_scheme *s) {
+    return s->grain != trit_grain_group || s->group == 32 || s->group == 64 || s->group == 128 || s->group == 256;
+}
+
+trit_status trit_scheme_check(const trit_scheme *s, trit_error *err) {
+    if ((unsigned)s->kind > trit_scheme_asymmetric) return trit_error_set(err, trit_arg, "scheme: kind %d is none", (int)s->kind);
+    if ((unsigned)s->grain > trit_grain_group) return trit_error_set(err, trit_arg, "scheme: grain %d is none", (int)s->grain);
+    if ((unsigned)s->range > trit_range_mse) return trit_error_set(err, trit_arg, "scheme: range %d is none", (int)s->range);
+    if (s->bits < 1 || s->bits > 8) return trit_error_set(err, trit_arg, "scheme: %u bits are not between 1 and 8", s->bits);
+    if (!has_group(s)) return trit_error_set(err, trit_arg, "scheme: a group of %u columns is none of 32, 64, 128 and 256", s->group);
+    if (s->range == trit_range_percentile && !(s->percentile > 0.5f && s->percentile < 1))
+        return trit_error_set(err, trit_arg, "scheme: a percentile of %g is not between 0.5 and 1", (double)s->percentile);
+    return trit_ok;
+}
 
 void trit_scheme_levels(const trit_scheme *s, int *low, int *high) {
-    assert(s->bits >= 1 && s->bits <= 8);
+    *low = *high = 0;
+    if (trit_scheme_check(s, NULL) != trit_ok) return;
     const int top = 1 << (s->bits - 1);
     *high = s->kind == trit_scheme_asymmetric ? 2 * top - 1 : s->kind == trit_scheme_ternary || top == 1 ? 1 : top - 1;
     *low = s->kind == trit_scheme_asymmetric ? 0 : -*high;
 }
 
 uint64_t trit_scheme_n_scales(const trit_scheme *s, uint64_t n_rows, uint64_t n_cols) {
-    ASSERT_GROUP(s);
+    if (!has_group(s)) return 0;
     if (s->grain == trit_grain_tensor) return 1;
     return s->grain == trit_grain_row ? n_rows : n_rows * ((n_cols + s->group - 1) / s->group);
 }
@@ -114,7 +126,7 @@ uint64_t trit_scheme_n_scales(const trit_scheme *s, uint64_t n_rows, uint64_t n_
 double trit_scheme_bits_per_weight(const trit_scheme *s, uint64_t n_rows, uint64_t n_cols) {
     const double level_bits = s->kind == trit_scheme_ternary ? log2(3) : (double)s->bits;
     const double scale_bits = s->kind == trit_scheme_asymmetric ? 32 : 16;
-    if (!n_rows || !n_cols) return 0;
+    if (!n_rows || !n_cols || trit_scheme_check(s, NULL) != trit_ok) return 0;
     return level_bits + scale_bits * (double)trit_scheme_n_scales(s, n_rows, n_cols) / ((double)n_rows * (double)n_cols);
 }
 
@@ -163,6 +175,7 @@ static span span_of(const trit_scheme *s, const float *x, size_t n) {
 trit_scheme_scale trit_scheme_fit(const trit_scheme *s, const float *x, const float *weight, size_t n) {
     int low, high;
     trit_scheme_levels(s, &low, &high);
+    if (high == 0) return (trit_scheme_scale){0, 0}; /* no scheme */
     if (s->range == trit_range_mse && s->kind == trit_scheme_asymmetric) {
         const trit_fit f = trit_fit_affine(x, weight, n, high, false);
         return (trit_scheme_scale){f.d, f.offset};
@@ -179,7 +192,7 @@ void trit_scheme_quantize(const trit_scheme *s, trit_scheme_scale by, const floa
     int low, high;
     trit_scheme_levels(s, &low, &high);
     const bool zero = !(by.scale > 0);
-    const bool signs = s->bits == 1 && s->kind == trit_scheme_symmetric;
+    const bool signs = s->bits == 1 && s->kind == trit_scheme_symmetric && high == 1;
     for (size_t i = 0; i < n; i++) {
         if (signs) level[i] = x[i] < 0 ? -1 : 1;
         else level[i] = zero ? 0 : (int16_t)trit_quant_level(trit_quant_nearest((x[i] - by.offset) / by.scale), low, high);
@@ -190,9 +203,10 @@ void trit_scheme_restore(trit_scheme_scale by, const int16_t *level, size_t n, f
     for (size_t i = 0; i < n; i++) x[i] = by.scale * (float)level[i] + by.offset;
 }
 
-void trit_scheme_quantize_matrix(const trit_scheme *s, const float *x, uint64_t n_rows, uint64_t n_cols, int16_t *level,
-                                 trit_scheme_scale *scales) {
-    ASSERT_GROUP(s);
+trit_status trit_scheme_quantize_matrix(const trit_scheme *s, const float *x, uint64_t n_rows, uint64_t n_cols, int16_t *level,
+                                        trit_scheme_scale *scales, trit_error *err) {
+    const trit_status status = trit_scheme_check(s, err);
+    if (status != trit_ok) return status;
     const uint64_t n = n_rows * n_cols, row = n_cols ? n_cols : 1;
     const uint64_t step = s->grain == trit_grain_tensor ? n : s->grain == trit_grain_row ? n_cols : s->group;
     for (uint64_t at = 0; at < n;) {
@@ -201,6 +215,7 @@ void trit_scheme_quantize_matrix(const trit_scheme *s, const float *x, uint64_t 
         trit_scheme_quantize(s, *scales++, x + at, (size_t)m, level + at);
         at += m;
     }
+    return trit_ok;
 }
 
 /* ---- Halves ---- */

@@ -195,6 +195,34 @@ static void ask(answers *out, const char *ref, const int32_t *ids) {
     trit_model_close(m);
 }
 
+/* What the model says next, by its likeliest tokens. */
+enum { n_said = 64 };
+
+static void speak(int32_t said[n_said], const char *ref) {
+    trit_model *m;
+    trit_engine *engine;
+    const trit_event *events;
+    size_t n_events, n = 0;
+    assert_ok(trit_model_open(&m, ref, NULL, &err));
+    assert_ok(trit_engine_new(&engine, m, NULL, &err));
+    assert_ok(trit_engine_submit(engine, &(trit_request){.prompt = story_ids, .n_prompt = n_ids, .max_tokens = n_said, .ignore_eog = true}, NULL, &err));
+    while (!trit_engine_idle(engine)) {
+        assert_ok(trit_engine_step(engine, &events, &n_events, &err));
+        for (size_t i = 0; i < n_events; i++)
+            if (events[i].token >= 0) said[n++] = events[i].token;
+    }
+    assert_int_equal(n, n_said);
+    trit_engine_free(engine);
+    trit_model_close(m);
+}
+
+/* How many tokens two models say alike. */
+static int n_alike(const int32_t a[n_said], const int32_t b[n_said]) {
+    int n = 0;
+    while (n < n_said && a[n] == b[n]) n++;
+    return n;
+}
+
 #define OUT(name) TRIT_BINARY_DIR "/convert-" name
 
 static void copy_file(const char *from, const char *to) {
@@ -317,25 +345,34 @@ static void bitllama(void **state) {
     require_shared("data/models/bitllama/bitllama-3M.TQ2_0.gguf");
     static const char *const types[] = {"i2_s", "tq1_0", "q2_0", "pq2_0", "iq1_bn", "ptq1_0", "iq2_bn", "tq2_0"};
     static char from[1024];
+    int32_t first[n_said], said[n_said];
     snprintf(from, sizeof from, "%s", test_shared("data/models/bitllama/bitllama-3M.TQ2_0.gguf"));
+    speak(first, from);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) { /* a chain: each from the one before */
         char to[1024];
         snprintf(to, sizeof to, OUT("bitllama-%zu.gguf"), i);
         assert_true(expect_same(from, to, &(trit_convert_opts){.type = types[i]}, story_ids).lossless);
+        speak(said, to);
+        assert_int_equal(n_alike(first, said), n_said);
         memcpy(from, to, sizeof from);
     }
     assert_true(expect_same(test_shared("data/models/bitllama/hf-3M"), OUT("bitllama.gguf"), NULL, story_ids).lossless);
     assert_true(expect_same(OUT("bitllama.gguf"), OUT("bitllama-hf"), &(trit_convert_opts){.hugging_face = true}, story_ids).lossless);
+    speak(first, test_shared("data/models/bitllama/hf-3M"));
+    speak(said, OUT("bitllama-hf"));
+    assert_int_equal(n_alike(first, said), n_said);
 }
 
-/* Its float scales rounded to the halves of those types: the likeliest tokens stay, and logits move by no more than one flipped
- * int8 activation moves them (see test_real.c). */
+/* Its float scales rounded to the halves of those types: the likeliest tokens stay, logits move by no more than one flipped int8 activation
+ * moves them (see test_real.c), and the text does not part from the original's. */
 static void bitllama_of_floats(void **state) {
     (void)state;
     require_shared("data/models/bitllama/hf-3M");
     static const char *const types[] = {"i2_s", "iq2_bn", "tq1_0", "tq2_0", "q2_0", "pq2_0", "iq1_bn", "ptq1_0"};
     static answers want, got;
+    int32_t first[n_said], said[n_said];
     ask(&want, test_shared("data/models/bitllama/hf-3M"), story_ids);
+    speak(first, test_shared("data/models/bitllama/hf-3M"));
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         const trit_convert_opts opts = {.type = types[i]}, back = {.type = "f32", .hugging_face = true};
         assert_ok(trit_convert(test_shared("data/models/bitllama/hf-3M"), OUT("there.gguf"), &opts, NULL, &err));
@@ -351,7 +388,9 @@ static void bitllama_of_floats(void **state) {
             }
             assert_int_equal(now, likeliest);
         }
-        print_message("%s: logits differ by %g\n", types[i], (double)worst);
+        speak(said, OUT("back"));
+        print_message("%s: logits differ by %g, the text is the same for %d tokens of %d\n", types[i], (double)worst, n_alike(first, said), n_said);
+        assert_int_equal(n_alike(first, said), n_said);
         assert_true(i < 2 ? worst == 0 : worst <= 0.4f);
     }
 }

@@ -25,7 +25,7 @@ static double error_of(const char *text, long *sum) {
     int low, high;
     assert_ok(trit_scheme_parse(&s, text, &err));
     trit_scheme_levels(&s, &low, &high);
-    trit_scheme_quantize_matrix(&s, x, n_rows, n_cols, level, scales);
+    assert_ok(trit_scheme_quantize_matrix(&s, x, n_rows, n_cols, level, scales, &err));
     const int step = s.grain == trit_grain_tensor ? n : s.grain == trit_grain_row ? n_cols : (int)s.group;
     const trit_scheme_scale *by = scales;
     *sum = 0;
@@ -134,7 +134,7 @@ static void odd_values(void **state) {
             int low, high;
             assert_ok(trit_scheme_parse(&s, all[i], &err));
             trit_scheme_levels(&s, &low, &high);
-            trit_scheme_quantize_matrix(&s, values[k], 1, 4, level, scales);
+            assert_ok(trit_scheme_quantize_matrix(&s, values[k], 1, 4, level, scales, &err));
             for (int c = 0; c < 4; c++) assert_true(level[c] >= low && level[c] <= high);
         }
 }
@@ -149,10 +149,40 @@ static void halves(void **state) {
     assert_true(out[0] == 1 && out[1] == -0.5f && out[2] == 65504 && isinf(out[3]) && fabsf(out[4] - 0.1f) < 3e-5f);
 }
 
+/* Fields beyond their bounds: a word about the field, and nothing is made. */
+static void out_of_bounds(void **state) {
+    (void)state;
+    static const struct {
+        trit_scheme s;
+        const char *why;
+    } all[] = {
+        {{.kind = trit_scheme_symmetric}, "scheme: 0 bits are not between 1 and 8"},
+        {{.kind = trit_scheme_asymmetric, .bits = 33}, "scheme: 33 bits are not between 1 and 8"},
+        {{.kind = trit_scheme_symmetric, .bits = 4, .grain = trit_grain_group}, "scheme: a group of 0 columns is none of 32, 64, 128 and 256"},
+        {{.kind = trit_scheme_symmetric, .bits = 4, .range = trit_range_percentile, .percentile = 1.5f},
+         "scheme: a percentile of 1.5 is not between 0.5 and 1"},
+        {{.kind = (trit_scheme_kind)7, .bits = 4}, "scheme: kind 7 is none"},
+        {{.kind = trit_scheme_symmetric, .bits = 1, .grain = (trit_scheme_grain)3}, "scheme: grain 3 is none"},
+        {{.bits = 2, .range = (trit_scheme_range)9}, "scheme: range 9 is none"},
+    };
+    draw();
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        level[0] = 99;
+        assert_int_equal(trit_scheme_quantize_matrix(&all[i].s, x, n_rows, n_cols, level, scales, &err), trit_arg);
+        assert_string_equal(err.message, all[i].why);
+        assert_int_equal(level[0], 99);
+        const trit_scheme_scale by = trit_scheme_fit(&all[i].s, x, NULL, n);
+        assert_true(by.scale == 0 && by.offset == 0);
+        trit_scheme_quantize(&all[i].s, by, x, n, level);
+        for (int k = 0; k < n; k++) assert_int_equal(level[k], 0);
+        assert_true(trit_scheme_bits_per_weight(&all[i].s, n_rows, n_cols) == 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_numpy), cmocka_unit_test(ternary_is_absmean), cmocka_unit_test(ranges),
-        cmocka_unit_test(names),    cmocka_unit_test(odd_values),         cmocka_unit_test(halves),
+        cmocka_unit_test(names),    cmocka_unit_test(odd_values),         cmocka_unit_test(halves), cmocka_unit_test(out_of_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
