@@ -34,10 +34,17 @@ else()
 endif()
 # GCC would gather the additions of an unrolled loop at its end, where their operands no longer fit the registers.
 set(TRIT_KERNEL_OPTIONS $<$<C_COMPILER_ID:GNU>:-fno-tree-reassoc>)
+# Functions of single elements ask neither for errno nor for the floating-point flags, which would keep their loops from becoming vector code.
+set(TRIT_MAP_OPTIONS -fno-math-errno -fno-trapping-math)
 foreach(source IN LISTS TRIT_SOURCES)
+  set(options "")
   if(source MATCHES "/src/kernel/(x86|arm)/.*_([a-z0-9]+)\\.c$")
-    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${TRIT_ISA_${CMAKE_MATCH_2}};${TRIT_KERNEL_OPTIONS}")
+    set(options "${TRIT_ISA_${CMAKE_MATCH_2}};${TRIT_KERNEL_OPTIONS}")
   endif()
+  if(source MATCHES "/src/kernel/.*/map[^/]*\\.c$")
+    list(APPEND options ${TRIT_MAP_OPTIONS})
+  endif()
+  set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${options}")
 endforeach()
 
 # The model inside the program: the assembler copies the file into the library (src/model/builtin.c).

@@ -4,9 +4,11 @@
 #define TRIT_KERNEL_MAP_TEMPLATE_H
 
 #include <math.h>
+#include <string.h>
 
-#include "kernel/ref/exp.h"
+#include "kernel/numbers.h"
 #include "kernel/variants.h"
+#include "tensor/half.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -14,6 +16,7 @@
 #define U float
 #define NAME(x) x##_f32
 #define FN(x) x##f
+#define MATH "kernel/map_f32.h"
 #define REAL 1
 #include "kernel/map_type.h"
 
@@ -21,6 +24,7 @@
 #define U double
 #define NAME(x) x##_f64
 #define FN(x) x
+#define MATH "kernel/map_f64.h"
 #define REAL 1
 #include "kernel/map_type.h"
 
@@ -54,9 +58,31 @@
 #define REAL 0
 #include "kernel/map_type.h"
 
+/* Angles beyond angle_far are rare: a loop takes those in the same steps and these by the C library, in double. */
+static float any_angle(trit_map map, float a) {
+    const bool is_far = fabsf(a) > angle_far;
+    if (map == trit_map_sin) return is_far ? (float)sin(a) : sin_f32(a);
+    if (map == trit_map_cos) return is_far ? (float)cos(a) : cos_f32(a);
+    return is_far ? (float)tan(a) : tan_f32(a);
+}
+
+static bool has_far_angle(trit_map map, const float *a, size_t n) {
+    if (map != trit_map_sin && map != trit_map_cos && map != trit_map_tan) return false;
+    int found = 0;
+    for (size_t i = 0; i < n; i++) found |= fabsf(a[i]) > angle_far;
+    return found;
+}
+
+static void map1_float(trit_map map, float *y, const float *a, size_t n) {
+    if (!has_far_angle(map, a, n))
+        map1_f32(map, y, a, n);
+    else
+        for (size_t i = 0; i < n; i++) y[i] = any_angle(map, a[i]);
+}
+
 void MAP1(trit_map map, trit_dtype type, void *y, const void *a, size_t n) {
     switch (type) {
-    case trit_dtype_f32: map1_f32(map, y, a, n); break;
+    case trit_dtype_f32: map1_float(map, y, a, n); break;
     case trit_dtype_f64: map1_f64(map, y, a, n); break;
     case trit_dtype_i8: map1_i8(map, y, a, n); break;
     case trit_dtype_i16: map1_i16(map, y, a, n); break;

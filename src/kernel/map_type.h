@@ -3,7 +3,8 @@
  *   T        the type
  *   U        the unsigned type in which whole numbers wrap around; for floats T itself
  *   NAME(x)  x with the type's name behind it
- *   REAL     1 for floats: map_real.h has their functions, map_whole.h those of whole numbers */
+ *   REAL     1 for floats: map_real.h has their functions, map_whole.h those of whole numbers
+ *   MATH     for floats, the file with the others */
 
 typedef T NAME(fn1)(T a);
 typedef T NAME(fn2)(T a, T b);
@@ -76,6 +77,7 @@ static inline bool NAME(logical_xor)(T a, T b) {
 
 #if REAL
 #include "kernel/map_real.h"
+#include MATH
 #else
 #include "kernel/map_whole.h"
 #endif
@@ -150,4 +152,5 @@ static void NAME(map2)(trit_map map, void *y, const void *a, const void *b, size
 #undef U
 #undef NAME
 #undef FN
+#undef MATH
 #undef REAL
