@@ -170,11 +170,11 @@ static inline float log1p_f32(float a) {
 static inline float pow_f32(float a, float b) {
     const double x = a, y = b, base = magnitude(x), half = 0.5 * y;
     double power = exp_any(y * log_any(base));
-    power = (y == 0) | (base == 1) ? 1 : power;
+    power = ((y == 0) | (x == 1) | ((base == 1) & (magnitude(y) == (double)INFINITY))) ? 1 : power;
     const bool is_whole = (y + whole_shift) - whole_shift == y, is_even = (half + whole_shift) - whole_shift == half;
     const double with_odd = with_sign(power, x);
-    power = is_whole & !is_even ? with_odd : power;
-    return (float)((x < 0) & (base < (double)INFINITY) & !is_whole & (y == y) ? (double)NAN : power);
+    power = (is_whole & !is_even) ? with_odd : power;
+    return (float)(((x < 0) & (base < (double)INFINITY) & !is_whole & (y == y)) ? (double)NAN : power);
 }
 
 /* ---- angles ---- */
@@ -202,7 +202,7 @@ static inline angle angle_of(double x) {
 }
 
 static inline double quarter_sine(const angle *a, uint64_t quarter) {
-    const double y = quarter & 1 ? a->cosine : a->sine;
+    const double y = (quarter & 1) ? a->cosine : a->sine;
     return from_bits(bits_of(y) ^ (quarter & 2) << 62);
 }
 
@@ -244,7 +244,7 @@ static inline double atan2_any(double y, double x) {
     const bool is_steep = up > along;
     double t = atan_near((is_steep ? along : up) / (is_steep ? up : along));
     t = is_steep ? pi_half - t : t;
-    t = bits_of(x) & sign_bit ? 2 * pi_half - t : t;
+    t = (bits_of(x) & sign_bit) ? 2 * pi_half - t : t;
     return with_sign(t, y);
 }
 
@@ -266,13 +266,13 @@ static inline float acos_f32(float a) {
 static inline float atan2_f32(float a, float b) {
     const double up = magnitude(a), along = magnitude(b);
     const bool are_far = (up == (double)INFINITY) & (along == (double)INFINITY);
-    const double x = are_far | ((up == 0) & (along == 0)) ? 1 : along, y = are_far ? 1 : up;
+    const double x = (are_far | ((up == 0) & (along == 0))) ? 1 : along, y = are_far ? 1 : up;
     return (float)atan2_any(with_sign(y, a), with_sign(x, b));
 }
 
 static inline float hypot_f32(float a, float b) {
     const double x = magnitude(a), y = magnitude(b), far = (double)INFINITY;
-    return (float)((x == far) | (y == far) ? far : sqrt(x * x + y * y));
+    return (float)(((x == far) | (y == far)) ? far : sqrt(x * x + y * y));
 }
 
 /* ---- the error function and activations ---- */

@@ -88,8 +88,10 @@ static inline double clamp_f64(double x, double low, double high) {
     return x > high ? high : x;
 }
 
+/* The exponential of what is not positive never overflows. */
 static inline double sigmoid_f64(double a) {
-    return 1 / (1 + exp(-a));
+    const double e = exp(-fabs(a));
+    return (a < 0 ? e : 1) / (1 + e);
 }
 
 static inline double silu_f64(double a) {

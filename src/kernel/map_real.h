@@ -6,11 +6,11 @@ static inline T NAME(abs)(T a) {
 
 /* Masks and no branches where NaN takes part, so that loops become vector code. */
 static inline T NAME(minimum)(T a, T b) {
-    return (a < b) | (a != a) ? a : b;
+    return ((a < b) | (a != a)) ? a : b;
 }
 
 static inline T NAME(maximum)(T a, T b) {
-    return (a > b) | (a != a) ? a : b;
+    return ((a > b) | (a != a)) ? a : b;
 }
 
 static inline T NAME(sign)(T a) {

@@ -16,16 +16,14 @@
 #define U float
 #define NAME(x) x##_f32
 #define FN(x) x##f
-#define MATH "kernel/map_f32.h"
-#define REAL 1
+#define REAL 32
 #include "kernel/map_type.h"
 
 #define T double
 #define U double
 #define NAME(x) x##_f64
 #define FN(x) x
-#define MATH "kernel/map_f64.h"
-#define REAL 1
+#define REAL 64
 #include "kernel/map_type.h"
 
 #define T int8_t

@@ -3,8 +3,9 @@
  *   T        the type
  *   U        the unsigned type in which whole numbers wrap around; for floats T itself
  *   NAME(x)  x with the type's name behind it
- *   REAL     1 for floats: map_real.h has their functions, map_whole.h those of whole numbers
- *   MATH     for floats, the file with the others */
+ *   REAL     32 and 64 for floats, 0 for whole numbers
+ * map_real.h and map_whole.h have the functions that only one of both has, or has otherwise; map_f32.h and map_f64.h exponentials and
+ * the like. */
 
 typedef T NAME(fn1)(T a);
 typedef T NAME(fn2)(T a, T b);
@@ -77,7 +78,11 @@ static inline bool NAME(logical_xor)(T a, T b) {
 
 #if REAL
 #include "kernel/map_real.h"
-#include MATH
+#endif
+#if REAL == 32
+#include "kernel/map_f32.h"
+#elif REAL == 64
+#include "kernel/map_f64.h"
 #else
 #include "kernel/map_whole.h"
 #endif
@@ -152,5 +157,4 @@ static void NAME(map2)(trit_map map, void *y, const void *a, const void *b, size
 #undef U
 #undef NAME
 #undef FN
-#undef MATH
 #undef REAL

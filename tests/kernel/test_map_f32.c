@@ -16,7 +16,7 @@ static double silu(double x) {
 }
 
 static double softplus(double x) {
-    return fmax(x, 0) + log1p(exp(-fabs(x))) + 0 * x * (x != x);
+    return (x < 0 ? 0 : x) + log1p(exp(-fabs(x)));
 }
 
 static double gelu(double x) {
@@ -46,7 +46,7 @@ static const struct {
 /* In units of the float next to `want`, those of the smallest normal floats below them; infinite where they have nothing in common. */
 static double error_of(float got, double want) {
     if (isnan(want) || isnan(got)) return isnan(want) && isnan(got) ? 0 : INFINITY;
-    if (want == 0 || isinf((float)want) || isinf(got)) return got == (float)want && signbit(got) == signbit(want) ? 0 : INFINITY;
+    if (want == 0 || isinf((float)want) || isinf(got)) return got == (float)want && !signbit(got) == !signbit(want) ? 0 : INFINITY;
     int exponent;
     (void)frexp(fmax(fabs(want), 0x1p-126), &exponent);
     return fabs(got - want) / ldexp(1, exponent - 24);
