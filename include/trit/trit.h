@@ -4,6 +4,7 @@
 
 #include "trit/arrays.h"
 #include "trit/beam.h"
+#include "trit/cast.h"
 #include "trit/chat.h"
 #include "trit/cleanup.h"
 #include "trit/convert.h"

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "eager/eager.h"
+#include "trit/reduce.h"
 
 static trit_status bad_shapes(const char *what, const trit_tensor *a, const trit_tensor *b, trit_error *err) {
     char x[trit_shape_text_bytes], y[trit_shape_text_bytes];
@@ -190,4 +191,32 @@ trit_status trit_tensor_stack(trit_tensor **out, uint32_t n, const trit_tensor *
     for (uint32_t i = 0; i < n; i++) trit_tensor_free(raised[i]);
     trit_free(raised);
     return status;
+}
+
+/* How many elements are not 0. */
+static trit_status count(int64_t *out, const trit_tensor *t, trit_error *err) {
+    trit_tensor *n = NULL;
+    trit_status status = trit_tensor_count_nonzero(&n, t, 0, NULL, false, err);
+    if (status == trit_ok) *out = *(const int64_t *)trit_tensor_data(n);
+    trit_tensor_free(n);
+    return status;
+}
+
+trit_status trit_tensor_masked_select(trit_tensor **out, const trit_tensor *t, const trit_tensor *mask, trit_error *err) {
+    trit_tensor *wide;
+    trit_status status = trit_tensor_expand(&wide, mask, t->view.n_dims, t->view.shape, err);
+    if (status != trit_ok) return status;
+    trit_eager_op op = {.kind = trit_op_masked_select, .type = t->view.dtype, .result = t->view.dtype, .n_in = 2, .in = {t, wide}, .n_dims = 1,
+                        .is_plain = true};
+    status = count(&op.shape[0], wide, err);
+    if (status == trit_ok) status = trit_eager_run(out, &op, err);
+    trit_tensor_free(wide);
+    return status;
+}
+
+trit_status trit_tensor_nonzero(trit_tensor **out, const trit_tensor *t, trit_error *err) {
+    trit_eager_op op = {.kind = trit_op_nonzero, .type = trit_dtype_i64, .result = trit_dtype_i64, .n_in = 1, .in = {t}, .n_dims = 2,
+                        .shape = {0, t->view.n_dims}, .is_plain = true};
+    trit_status status = count(&op.shape[0], t, err);
+    return status == trit_ok ? trit_eager_run(out, &op, err) : status;
 }

@@ -13,6 +13,7 @@ typedef struct trit_attrs {
     int32_t axis;
     int64_t n, n2, n3;
     double a, b, c;
+    struct trit_cast_stats *stats; /* counted into, or NULL */
 } trit_attrs;
 
 typedef struct trit_call {

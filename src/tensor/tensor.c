@@ -21,6 +21,10 @@ static void release_borrowed(trit_storage *s) {
     trit_free(s);
 }
 
+bool trit_storage_is_borrowed(const trit_storage *s) {
+    return s->release == release_borrowed;
+}
+
 trit_status trit_storage_borrow(trit_storage **out, void *data, size_t n_bytes, trit_error *err) {
     trit_storage *s = trit_alloc(1, sizeof *s);
     if (!s) return trit_error_memory(err, sizeof *s, "a tensor's storage");

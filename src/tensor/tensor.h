@@ -22,6 +22,7 @@ void trit_storage_free(trit_storage *s); /* one owner less; NULL is fine */
 /* Storage on the heap, and on bytes that are someone else's. Errors: memory. */
 trit_status trit_storage_new(trit_storage **out, size_t n_bytes, trit_error *err);
 trit_status trit_storage_borrow(trit_storage **out, void *data, size_t n_bytes, trit_error *err);
+bool trit_storage_is_borrowed(const trit_storage *s);
 
 /* Element [i0, i1, ...] of plain type stands at data + size * (i0 * stride[0] + i1 * stride[1] + ...). */
 typedef struct trit_view {

@@ -81,7 +81,7 @@ static void refuse(const char *header, size_t n_data, trit_status expected, cons
 static void refusals(void **state) {
     (void)state;
     refuse("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2, trit_unsupported, "tensor a: dtype F8_E4M3");
-    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, trit_unsupported, "tensor a: 5 dim");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, trit_unsupported, "tensor a: 9 dim");
     refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 2, trit_format, "1 bytes of data belong to no");
     refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, trit_format, "tensor a: leaves a hole");
     refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[4611686018427387904,4611686018427387904,0],\"data_offsets\":[0,0]}}", 0, trit_format,

@@ -104,6 +104,9 @@ def positions():
     a = r.array(r.shape(4), r.rng.choice(TYPES))
     b, c = r.array(r.broadcastable(a.shape), r.rng.choice(TYPES)), r.array(r.broadcastable(a.shape), r.rng.choice(TYPES))
     report.same("where", call("where", c, a, b).numpy(), np.where(c, a, b))
+    mask = np.broadcast_to(c, a.shape)
+    report.same("masked_select", call("masked_select", a, c).numpy(), a[mask.astype(bool)])
+    report.same("nonzero", call("nonzero", a).numpy(), np.argwhere(a) if a.ndim else np.zeros((int(a != 0), 0), "i8"))
     if a.ndim == 0:
         return
     axis = int(r.rng.integers(-a.ndim, a.ndim))

@@ -78,5 +78,6 @@ trit_cpu_call_fn trit_cpu_call_fold;
 trit_cpu_call_fn trit_cpu_call_softmax;
 trit_cpu_call_fn trit_cpu_call_scan;
 trit_cpu_call_fn trit_cpu_call_matmul;
+trit_cpu_call_fn trit_cpu_call_cast;
 
 #endif
