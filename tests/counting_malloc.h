@@ -1,12 +1,16 @@
-/* A malloc that counts, and fails when told to. It stands in front of the C library's for every library of the one program that
+/* A malloc and an mmap that count, and fail when told to. They stand in front of the C library's for every library of the one program that
  * includes this header, so the library under test needs no hooks. Only where the C library lets it (glibc, no sanitizer):
  * TRIT_COUNTS_MALLOC says whether. */
 #ifndef TRIT_TESTS_COUNTING_MALLOC_H
 #define TRIT_TESTS_COUNTING_MALLOC_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -69,6 +73,25 @@ int posix_memalign(void **out, size_t align, size_t n) {
 void free(void *p) {
     if (p) atomic_fetch_sub(&live, 1);
     __libc_free(p);
+}
+
+/* Address space that is not given back; a mapping may be unmapped in parts. */
+static atomic_long mapped_bytes;
+
+void *mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset) {
+    if (refuse()) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    const long p = syscall(SYS_mmap, address, n, protection, flags, fd, offset);
+    if (p == -1) return MAP_FAILED;
+    atomic_fetch_add(&mapped_bytes, (long)n);
+    return (void *)p;
+}
+
+int munmap(void *p, size_t n) {
+    atomic_fetch_sub(&mapped_bytes, (long)n);
+    return (int)syscall(SYS_munmap, p, n);
 }
 #endif
 

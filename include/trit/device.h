@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "trit/pool.h"
 #include "trit/status.h"
 
 #ifdef __cplusplus
@@ -34,6 +35,8 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_device_open(trit_device **out, const c
                                                       trit_error *err);
 TRIT_API void trit_device_close(trit_device *device); /* NULL is fine */
 TRIT_API void trit_device_describe(const trit_device *device, trit_device_info *out);
+/* Where weights, caches and values on this device come from. The device owns it: it is there until the device is closed. */
+TRIT_API trit_pool *trit_device_pool(const trit_device *device);
 
 /* Names of the devices that this build knows, NULL beyond the last. */
 TRIT_API const char *trit_device_name_at(size_t i);

@@ -16,6 +16,7 @@
 #include "trit/index.h"
 #include "trit/linalg.h"
 #include "trit/maps.h"
+#include "trit/mapping.h"
 #include "trit/memory.h"
 #include "trit/model.h"
 #include "trit/pack.h"

@@ -11,6 +11,7 @@
 #include "op/op.h"
 #include "quant/quant.h"
 #include "trit/device.h"
+#include "trit/pool.h"
 
 /* Ternary weights on their way into a device's memory form, row by row. `row` may be called from several threads at once, each
  * with its own scratch of n_cols floats; it answers ok, format (a code that is no trit) or numeric (a scale that is not finite). */
@@ -64,6 +65,7 @@ typedef struct trit_device_vtable {
 
 struct trit_device {
     const trit_device_vtable *vt; /* first member of every device */
+    trit_pool *pool;              /* the device's memory: weights, caches, values. Owner: the device; any thread */
 };
 
 #define TRIT_DEVICE(name) extern const trit_device_vtable trit_device_##name;

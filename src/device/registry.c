@@ -36,6 +36,10 @@ void trit_device_close(trit_device *device) {
     if (device) device->vt->close(device);
 }
 
+trit_pool *trit_device_pool(const trit_device *device) {
+    return device->pool;
+}
+
 void trit_device_describe(const trit_device *device, trit_device_info *out) {
     device->vt->describe(device, out);
 }

@@ -7,9 +7,10 @@
 #include <stdatomic.h>
 
 #include "base/rng.h"
+#include "memory/poison.h"
 #include "memory/pool.h"
 
-enum { n_threads = 8, n_shared = 512, pattern_step = 4096, touched_most = 1 << 20 };
+enum { n_threads = 8, n_shared = 512, pattern_step = 4096, touched_most = 1 << 17 };
 
 /* Blocks wait here for whoever takes them: a thread swaps its own for another's. */
 typedef struct parcel {
@@ -26,7 +27,7 @@ static struct {
     atomic_uint n_bad, n_refused;
 } shared;
 
-/* Bytes of the block that hold the pattern: all of a small one; the ends and a byte in each page of a large one, up to its first MiB, so that
+/* Bytes of the block that hold the pattern: all of a small one; the ends and a byte in each page of a large one, up to its first 128 KiB, so that
  * a block of 1 GiB is there without its memory. */
 static bool walk(const parcel *b, size_t n, bool writes) {
     for (size_t i = 0; i < n;) {
@@ -105,7 +106,7 @@ static void stress(void **state) {
     trit_error err;
     pthread_t threads[n_threads];
     trit_pool_metrics m;
-    shared.n_steps = text ? strtoull(text, NULL, 10) : 8000;
+    shared.n_steps = text ? strtoull(text, NULL, 10) : TRIT_POISONS ? 1500 : 6000;
     assert_ok(trit_pool_new(&shared.pool, &(trit_pool_opts){.huge = trit_huge_never}, &err));
     for (size_t i = 0; i < n_shared; i++) pthread_mutex_init(&shared.lock[i], NULL);
     for (uintptr_t i = 0; i < n_threads; i++) assert_int_equal(pthread_create(&threads[i], NULL, worker, (void *)i), 0);

@@ -31,7 +31,7 @@ static trit_status n_threads_of(unsigned *out, const trit_device_opts *opts, tri
 static void cpu_close(trit_device *d) {
     cpu_device *cpu = (cpu_device *)d;
     trit_team_free(cpu->team);
-    trit_slabs_fini(&cpu->slabs);
+    trit_pool_free(cpu->base.pool);
     trit_free(cpu);
 }
 
@@ -42,8 +42,9 @@ static trit_status cpu_open(trit_device **out, const trit_device_opts *opts, tri
     cpu_device *cpu = trit_alloc_zero(1, sizeof *cpu);
     if (!cpu) return trit_error_memory(err, sizeof *cpu, "the CPU device");
     cpu->base.vt = &trit_device_cpu;
-    trit_slabs_init(&cpu->slabs);
-    status = trit_cpu_best(&cpu->tier, opts->cpu_tier ? opts->cpu_tier : trit_env_get("TRIT_CPU"), err);
+    /* A step reads every weight once, in order: with pages of 4 KB the processor would spend part of that time on finding them. */
+    status = trit_pool_new(&cpu->base.pool, &(trit_pool_opts){.name = trit_device_cpu.name, .huge = trit_huge_always}, err);
+    if (status == trit_ok) status = trit_cpu_best(&cpu->tier, opts->cpu_tier ? opts->cpu_tier : trit_env_get("TRIT_CPU"), err);
     if (status == trit_ok) status = trit_team_new(&cpu->team, n_threads, err);
     if (status != trit_ok) {
         cpu_close(&cpu->base);
@@ -64,11 +65,9 @@ static void cpu_describe(const trit_device *d, trit_device_info *out) {
 
 static void cpu_exec_free(trit_exec *e) {
     if (!e) return;
-    trit_free(e->values);
+    void *owned[] = {e->values, e->cache, e->scratch, e->scan};
+    for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) trit_pool_release(e->device->base.pool, owned[i], NULL);
     trit_free(e->offset);
-    trit_free(e->cache);
-    trit_free(e->scratch);
-    trit_free(e->scan);
     trit_free(e);
 }
 
@@ -104,6 +103,11 @@ static bool place_slots(trit_exec *e) {
     return true;
 }
 
+static void *take(trit_device *d, size_t n, size_t size, const char *tag) {
+    size_t bytes;
+    return trit_mul_size(n, size, &bytes) ? trit_pool_alloc(d->pool, bytes, trit_cache_line, tag, NULL) : NULL;
+}
+
 static trit_status cpu_exec_new(trit_device *d, trit_exec **out, const trit_exec_opts *o, trit_error *err) {
     trit_exec *e = trit_alloc_zero(1, sizeof *e);
     if (!e) return trit_error_memory(err, sizeof *e, "the engine's storage");
@@ -113,12 +117,12 @@ static trit_status cpu_exec_new(trit_device *d, trit_exec **out, const trit_exec
     e->offset = trit_alloc(o->program->n_slots, sizeof *e->offset);
     bool fits = e->offset && place_slots(e) && trit_kv_n_bytes(&e->kv, &e->cache_bytes);
     if (fits) {
-        e->values = trit_alloc_aligned(e->values_bytes, 1);
-        e->cache = trit_alloc_aligned(e->cache_bytes, 1);
-        e->scratch = trit_alloc_aligned(trit_team_size(e->device->team) * e->scratch_floats, sizeof(float));
+        e->values = take(d, e->values_bytes, 1, "values");
+        e->cache = take(d, e->cache_bytes, 1, "key-value cache");
+        e->scratch = take(d, trit_team_size(e->device->team) * e->scratch_floats, sizeof(float), "scratch");
     }
     if (fits && has_coarse_head(o->program)) {
-        e->scan = trit_alloc((size_t)trit_team_size(e->device->team) * trit_cpu_scan_outputs, sizeof *e->scan);
+        e->scan = take(d, (size_t)trit_team_size(e->device->team) * trit_cpu_scan_outputs, sizeof *e->scan, "scratch");
         fits = e->scan != NULL;
     }
     if (!fits || !e->values || !e->cache || !e->scratch) {

@@ -2,7 +2,6 @@
 #ifndef TRIT_DEVICE_CPU_CPU_H
 #define TRIT_DEVICE_CPU_CPU_H
 
-#include "base/slab.h"
 #include "base/team.h"
 #include "device/device.h"
 #include "kernel/kernel.h"
@@ -12,7 +11,6 @@ typedef struct cpu_device {
     trit_cpu_tier tier;
     const trit_kernels *kernels;
     trit_team *team;
-    trit_slabs slabs; /* of ternary weights */
 } cpu_device;
 
 enum { trit_cpu_widened_rows = 4 }; /* of a file form, as floats: what the products of floats take at once */

@@ -80,6 +80,11 @@ static void join_equal_scales(trit_weight *w, float *scale, size_t n_groups) {
     w->group = 0;
 }
 
+static void *take_weight(trit_device *d, size_t n, size_t size) {
+    size_t bytes;
+    return trit_mul_size(n, size, &bytes) ? trit_pool_alloc(d->pool, bytes, trit_cache_line, "weight", NULL) : NULL;
+}
+
 trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit_ternary_source *source, trit_error *err) {
     cpu_device *cpu = (cpu_device *)d;
     unsigned n = trit_team_size(cpu->team);
@@ -87,8 +92,8 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
     repack_job job = {.source = source, .stride = trit_t2_tile_bytes(source->n_cols)};
     job.n_groups = source->group ? (source->n_cols + source->group - 1) / source->group : 1;
     const size_t n_scales = n_tiles * job.n_groups * trit_tile_rows;
-    job.data = trit_slabs_alloc(&cpu->slabs, n_tiles, job.stride);
-    job.scale = trit_alloc_aligned(n_scales, sizeof *job.scale);
+    job.data = take_weight(d, n_tiles, job.stride);
+    job.scale = take_weight(d, n_scales, sizeof *job.scale);
     job.trits = trit_alloc((size_t)n * source->n_cols, sizeof *job.trits);
     job.scratch = trit_alloc((size_t)n * source->n_cols, sizeof *job.scratch);
     job.scales = trit_alloc((size_t)n * job.n_groups, sizeof *job.scales);
@@ -104,8 +109,8 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
     trit_free(job.scales);
     if (status == trit_ok) status = (trit_status)atomic_load(&job.status);
     if (status != trit_ok) {
-        trit_slabs_release(&cpu->slabs, job.data);
-        trit_free(job.scale);
+        trit_pool_release(d->pool, job.data, NULL);
+        trit_pool_release(d->pool, job.scale, NULL);
         return status;
     }
     *out = (trit_weight){.dtype = trit_dtype_t2, .n_rows = source->n_rows, .n_cols = source->n_cols, .data = job.data,
@@ -122,13 +127,12 @@ static size_t element_align(trit_dtype dtype) {
 }
 
 trit_status trit_cpu_upload(trit_device *d, trit_weight *out, const trit_quant_matrix *m, trit_error *err) {
-    (void)d;
     const trit_dtype_traits *traits = trit_dtype_info(m->dtype);
     *out = (trit_weight){.dtype = m->dtype, .n_rows = (uint32_t)m->n_rows, .n_cols = (uint32_t)m->n_cols, .data = m->data,
                          .n_bytes = (size_t)m->n_bytes, .factor = m->scale, .i2_s_block = m->i2_s_block};
     if (trit_dtype_is_float(m->dtype)) out->stride = (size_t)m->n_cols * traits->block_bytes;
     if ((uintptr_t)m->data % element_align(m->dtype) == 0) return trit_ok;
-    void *copy = trit_alloc_aligned(out->n_bytes, 1);
+    void *copy = take_weight(d, out->n_bytes, 1);
     if (!copy) return trit_error_memory(err, out->n_bytes, "a weight that is not aligned in its file");
     memcpy(copy, m->data, out->n_bytes);
     out->data = out->owned[0] = copy;
@@ -136,11 +140,6 @@ trit_status trit_cpu_upload(trit_device *d, trit_weight *out, const trit_quant_m
 }
 
 void trit_cpu_weight_free(trit_device *d, trit_weight *w) {
-    cpu_device *cpu = (cpu_device *)d;
-    if (w->dtype == trit_dtype_t2) { /* its data come from a slab */
-        trit_slabs_release(&cpu->slabs, w->owned[0]);
-        w->owned[0] = NULL;
-    }
-    for (size_t i = 0; i < sizeof w->owned / sizeof w->owned[0]; i++) trit_free(w->owned[i]);
+    for (size_t i = 0; i < sizeof w->owned / sizeof w->owned[0]; i++) trit_pool_release(d->pool, w->owned[i], NULL);
     *w = (trit_weight){0};
 }
