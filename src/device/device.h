@@ -68,6 +68,9 @@ struct trit_device {
     trit_pool *pool;              /* the device's memory: weights, caches, values. Owner: the device; any thread */
 };
 
+/* n * size bytes of the device's memory on a cache line; NULL: no memory. Released to the pool, at the latest by weight_free. */
+void *trit_device_take(const trit_device *d, size_t n, size_t size, const char *tag);
+
 #define TRIT_DEVICE(name) extern const trit_device_vtable trit_device_##name;
 #include "device/devices.def"
 #undef TRIT_DEVICE

@@ -1,6 +1,7 @@
 /* Which devices there are, and opening one by name. */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/env.h"
 #include "base/error.h"
 #include "device/device.h"
@@ -34,6 +35,11 @@ trit_status trit_device_open(trit_device **out, const char *name, const trit_dev
 
 void trit_device_close(trit_device *device) {
     if (device) device->vt->close(device);
+}
+
+void *trit_device_take(const trit_device *d, size_t n, size_t size, const char *tag) {
+    size_t bytes;
+    return trit_mul_size(n, size, &bytes) ? trit_pool_alloc(d->pool, bytes, trit_cache_line, tag, NULL) : NULL;
 }
 
 trit_pool *trit_device_pool(const trit_device *device) {

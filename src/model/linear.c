@@ -301,13 +301,13 @@ trit_status trit_linear_bind(trit_weight *out, trit_model *m, const trit_project
 }
 
 /* A tensor as floats of our own: small ones, which are also looked at for values that are not finite. */
-static trit_status bind_as_f32(trit_weight *out, const trit_quant_matrix *matrix, const trit_file_tensor *t, trit_error *err) {
-    float *copy = trit_alloc_aligned(matrix->n_rows * matrix->n_cols, sizeof *copy);
+static trit_status bind_as_f32(trit_weight *out, const trit_device *d, const trit_quant_matrix *matrix, const trit_file_tensor *t, trit_error *err) {
+    float *copy = trit_device_take(d, matrix->n_rows * matrix->n_cols, sizeof *copy, "norm");
     if (!copy) return trit_error_memory(err, matrix->n_rows * matrix->n_cols * sizeof *copy, "a norm");
     for (uint64_t r = 0; r < matrix->n_rows; r++) trit_quant_format_of(matrix->dtype)->unpack(matrix, r, copy + r * matrix->n_cols);
     for (uint64_t i = 0; i < matrix->n_rows * matrix->n_cols; i++) {
         if (isfinite(copy[i])) continue;
-        trit_free(copy);
+        trit_pool_release(d->pool, copy, NULL);
         return trit_error_set(err, trit_numeric, "tensor %.*s: element %llu is not finite", TRIT_STR_ARG(t->name), (unsigned long long)i);
     }
     *out = (trit_weight){.dtype = trit_dtype_f32, .n_rows = (uint32_t)matrix->n_rows, .n_cols = (uint32_t)matrix->n_cols, .data = copy,
@@ -324,6 +324,6 @@ trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_file_ten
     enum { small_bytes = 8 << 20 };
     bool in_blocks = !trit_dtype_is_float(matrix.dtype);
     bool is_small = (uint64_t)n_rows * n_cols <= small_bytes / sizeof(float);
-    if (as_f32 || (in_blocks && is_small) || matrix.tile.rows) return bind_as_f32(out, &matrix, t, err);
+    if (as_f32 || (in_blocks && is_small) || matrix.tile.rows) return bind_as_f32(out, m->device, &matrix, t, err);
     return m->device->vt->upload(m->device, out, &matrix, err);
 }

@@ -82,8 +82,8 @@ static trit_status make_linear(trit_model *m, trit_weight *out, const pool *p, u
     return m->device->vt->upload_ternary(m->device, out, &source, err);
 }
 
-static trit_status make_norm(trit_weight *out, uint32_t n, trit_error *err) {
-    float *w = trit_alloc_aligned(n, sizeof *w);
+static trit_status make_norm(const trit_device *d, trit_weight *out, uint32_t n, trit_error *err) {
+    float *w = trit_device_take(d, n, sizeof *w, "norm");
     if (!w) return trit_error_memory(err, n * sizeof *w, "a norm");
     for (uint32_t i = 0; i < n; i++) w[i] = 1.0f;
     *out = (trit_weight){.dtype = trit_dtype_f32, .n_rows = 1, .n_cols = n, .data = w, .stride = n * sizeof *w, .n_bytes = n * sizeof *w,
@@ -92,11 +92,11 @@ static trit_status make_norm(trit_weight *out, uint32_t n, trit_error *err) {
 }
 
 /* Half floats of +-[1/64, 1/32): random mantissas under one exponent. Rows begin at random places of a short random run. */
-static trit_status make_table(trit_weight *out, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
+static trit_status make_table(const trit_device *d, trit_weight *out, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
     const size_t n_random = (size_t)n_pool_rows * n_cols, row_bytes = (size_t)n_cols * sizeof(uint16_t);
-    uint16_t *w = trit_alloc_aligned(n_rows, row_bytes), *random = trit_alloc(n_random + n_cols, sizeof *random);
+    uint16_t *w = trit_device_take(d, n_rows, row_bytes, "embeddings"), *random = trit_alloc(n_random + n_cols, sizeof *random);
     if (!w || !random) {
-        trit_free(w);
+        trit_pool_release(d->pool, w, NULL);
         trit_free(random);
         return trit_error_memory(err, n_rows * row_bytes, "the embeddings");
     }
@@ -121,7 +121,7 @@ static trit_status make_layer(trit_model *m, uint32_t layer, const pool *p, trit
         if (!(m->config.arch->required & 1u << i)) continue;
         trit_layer_shape s = trit_layer_shape_of(&m->config, i);
         trit_status status = s.is_linear ? make_linear(m, &weights[i], p, seed_of(layer, i), s.n_rows, s.n_cols, err)
-                                         : make_norm(&weights[i], s.n_cols, err);
+                                         : make_norm(m->device, &weights[i], s.n_cols, err);
         if (status != trit_ok) return status;
     }
     return trit_ok;
@@ -132,9 +132,9 @@ trit_status trit_synthetic_bind(trit_model *m, const trit_model_opts *o, trit_er
     uint32_t q = c->n_heads * c->head_dim, width = c->ff_dim > c->dim ? c->ff_dim : c->dim;
     pool p = {0};
     trit_status status = make_pool(&p, q > width ? q : width, err);
-    if (status == trit_ok) status = make_table(&m->token_embd, c->vocab_size, c->dim, err);
-    if (status == trit_ok && !m->source.synthetic->tied) status = make_table(&m->output, c->vocab_size, c->dim, err);
-    if (status == trit_ok) status = make_norm(&m->output_norm, c->dim, err);
+    if (status == trit_ok) status = make_table(m->device, &m->token_embd, c->vocab_size, c->dim, err);
+    if (status == trit_ok && !m->source.synthetic->tied) status = make_table(m->device, &m->output, c->vocab_size, c->dim, err);
+    if (status == trit_ok) status = make_norm(m->device, &m->output_norm, c->dim, err);
     for (uint32_t layer = 0; layer < c->n_layers && status == trit_ok; layer++) {
         status = make_layer(m, layer, &p, err);
         if (status == trit_ok && o->progress && !o->progress(o->user, layer + 1, c->n_layers))

@@ -103,11 +103,6 @@ static bool place_slots(trit_exec *e) {
     return true;
 }
 
-static void *take(trit_device *d, size_t n, size_t size, const char *tag) {
-    size_t bytes;
-    return trit_mul_size(n, size, &bytes) ? trit_pool_alloc(d->pool, bytes, trit_cache_line, tag, NULL) : NULL;
-}
-
 static trit_status cpu_exec_new(trit_device *d, trit_exec **out, const trit_exec_opts *o, trit_error *err) {
     trit_exec *e = trit_alloc_zero(1, sizeof *e);
     if (!e) return trit_error_memory(err, sizeof *e, "the engine's storage");
@@ -117,12 +112,12 @@ static trit_status cpu_exec_new(trit_device *d, trit_exec **out, const trit_exec
     e->offset = trit_alloc(o->program->n_slots, sizeof *e->offset);
     bool fits = e->offset && place_slots(e) && trit_kv_n_bytes(&e->kv, &e->cache_bytes);
     if (fits) {
-        e->values = take(d, e->values_bytes, 1, "values");
-        e->cache = take(d, e->cache_bytes, 1, "key-value cache");
-        e->scratch = take(d, trit_team_size(e->device->team) * e->scratch_floats, sizeof(float), "scratch");
+        e->values = trit_device_take(d, e->values_bytes, 1, "values");
+        e->cache = trit_device_take(d, e->cache_bytes, 1, "key-value cache");
+        e->scratch = trit_device_take(d, trit_team_size(e->device->team) * e->scratch_floats, sizeof(float), "scratch");
     }
     if (fits && has_coarse_head(o->program)) {
-        e->scan = take(d, (size_t)trit_team_size(e->device->team) * trit_cpu_scan_outputs, sizeof *e->scan, "scratch");
+        e->scan = trit_device_take(d, (size_t)trit_team_size(e->device->team) * trit_cpu_scan_outputs, sizeof *e->scan, "scratch");
         fits = e->scan != NULL;
     }
     if (!fits || !e->values || !e->cache || !e->scratch) {

@@ -115,7 +115,7 @@ trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *er
     const size_t n_tiles = trit_n_tiles(w->n_rows), padded = n_tiles * trit_tile_rows, bounds_bytes = 3 * padded * sizeof(float);
     coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_q8_tile_bytes(w->n_cols)};
     job.scratch_floats = w->n_cols + int8_row_bytes(w->n_cols) / sizeof(float);
-    uint8_t *block = trit_pool_alloc(d->pool, bounds_bytes + n_tiles * job.stride, trit_cache_line, "coarse head", NULL);
+    uint8_t *block = trit_device_take(d, bounds_bytes + n_tiles * job.stride, 1, "head");
     job.scratch = trit_alloc(trit_team_size(cpu->team) * job.scratch_floats, sizeof *job.scratch);
     if (!block || !job.scratch) {
         trit_pool_release(d->pool, block, NULL);

@@ -80,11 +80,6 @@ static void join_equal_scales(trit_weight *w, float *scale, size_t n_groups) {
     w->group = 0;
 }
 
-static void *take_weight(trit_device *d, size_t n, size_t size) {
-    size_t bytes;
-    return trit_mul_size(n, size, &bytes) ? trit_pool_alloc(d->pool, bytes, trit_cache_line, "weight", NULL) : NULL;
-}
-
 trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit_ternary_source *source, trit_error *err) {
     cpu_device *cpu = (cpu_device *)d;
     unsigned n = trit_team_size(cpu->team);
@@ -92,8 +87,8 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
     repack_job job = {.source = source, .stride = trit_t2_tile_bytes(source->n_cols)};
     job.n_groups = source->group ? (source->n_cols + source->group - 1) / source->group : 1;
     const size_t n_scales = n_tiles * job.n_groups * trit_tile_rows;
-    job.data = take_weight(d, n_tiles, job.stride);
-    job.scale = take_weight(d, n_scales, sizeof *job.scale);
+    job.data = trit_device_take(d, n_tiles, job.stride, "weight");
+    job.scale = trit_device_take(d, n_scales, sizeof *job.scale, "weight");
     job.trits = trit_alloc((size_t)n * source->n_cols, sizeof *job.trits);
     job.scratch = trit_alloc((size_t)n * source->n_cols, sizeof *job.scratch);
     job.scales = trit_alloc((size_t)n * job.n_groups, sizeof *job.scales);
@@ -132,7 +127,7 @@ trit_status trit_cpu_upload(trit_device *d, trit_weight *out, const trit_quant_m
                          .n_bytes = (size_t)m->n_bytes, .factor = m->scale, .i2_s_block = m->i2_s_block};
     if (trit_dtype_is_float(m->dtype)) out->stride = (size_t)m->n_cols * traits->block_bytes;
     if ((uintptr_t)m->data % element_align(m->dtype) == 0) return trit_ok;
-    void *copy = take_weight(d, out->n_bytes, 1);
+    void *copy = trit_device_take(d, out->n_bytes, 1, "weight");
     if (!copy) return trit_error_memory(err, out->n_bytes, "a weight that is not aligned in its file");
     memcpy(copy, m->data, out->n_bytes);
     out->data = out->owned[0] = copy;
