@@ -45,7 +45,7 @@ typedef struct trit_pool_opts {
     const char *name;     /* of the device or the purpose, copied (31 bytes at most); NULL: "pool" */
     size_t class_limit;   /* largest size of a class: a power of two, 512 to 1 MiB; 0: 1 MiB */
     size_t cache_limit;   /* largest size that threads keep: at most 64 KiB and class_limit; 0: the largest it may be */
-    size_t arena_bytes;   /* a power of two, 4 MiB to 512 MiB, of address space at a time; 0: 64 MiB */
+    size_t arena_bytes;   /* a power of two, 4 MiB to 512 MiB, of address space at a time; 0: 32 MiB */
     trit_huge_pages huge;
     size_t limit_bytes;   /* the pool never holds more (committed); 0: no limit */
     trit_tracking tracking;
@@ -90,7 +90,8 @@ typedef struct trit_pool_metrics {
     uint64_t peak_committed;
     uint64_t limit;           /* 0: none */
     uint64_t n_live, n_allocations, n_releases, n_resizes, n_moved; /* n_moved: resizes that were not in place */
-    uint64_t n_misses;        /* calls that needed memory of the system: address space, or pages not committed */
+    uint64_t n_misses;        /* calls that asked the system: for address space */
+    uint64_t n_commits;       /* times that pages were committed, which the system gives when they are touched */
     uint64_t n_direct;        /* allocations with a mapping of their own */
     uint64_t n_failed;
     uint64_t n_trims, trimmed; /* and bytes given back by them */

@@ -124,19 +124,27 @@ static bool is_committed(const trit_region *region, uint32_t unit) {
     return region->committed[unit / word_bits] >> unit % word_bits & 1;
 }
 
+/* How many of units [first, last) are not committed; then they are, if asked. */
+static uint32_t mark_committed(trit_region *region, uint32_t first, uint32_t last, bool sets) {
+    uint32_t n = 0;
+    for (uint32_t w = first / word_bits; first < last; w++, first = w * word_bits) {
+        const uint32_t end = last - w * word_bits < word_bits ? last - w * word_bits : word_bits;
+        const uint64_t mask = (end < word_bits ? ((uint64_t)1 << end) - 1 : UINT64_MAX) & UINT64_MAX << first % word_bits;
+        n += (uint32_t)__builtin_popcountll(mask & ~region->committed[w]);
+        if (sets) region->committed[w] |= mask;
+    }
+    return n;
+}
+
 /* Commits units [first, first + n), and the rest of their huge pages. *n_new: how many of the n were not. */
 static bool commit_units(trit_pool *pool, trit_region *region, uint32_t first, uint32_t n, uint32_t *n_new) {
     const uint32_t step = region->step, from = first / step * step, to = (first + n + step - 1) / step * step;
-    uint64_t all = 0;
-    *n_new = 0;
-    for (uint32_t u = from; u < to; u++) {
-        if (is_committed(region, u)) continue;
-        all++;
-        if (u >= first && u < first + n) ++*n_new;
-    }
+    const uint64_t all = mark_committed(region, from, to, false);
+    *n_new = mark_committed(region, first, first + n, false);
     if (!all) return true;
     if (!trit_pool_commit(pool, all << pool->unit_shift)) return false;
-    for (uint32_t u = from; u < to; u++) region->committed[u / word_bits] |= (uint64_t)1 << u % word_bits;
+    pool->n_commits++;
+    (void)mark_committed(region, from, to, true);
     return true;
 }
 
@@ -166,24 +174,23 @@ bool trit_span_place(trit_pool *pool, trit_span *span, uint32_t n_units, uint32_
         for (uint32_t u = 0; u < (is_run ? 1 : n_units); u++) region->spans[first + u] = span;
         if (is_run) pool->large_in_use += (uint64_t)n_units << pool->unit_shift;
         pool->metadata += span->own_bytes;
-        *missed = *missed || n_new || pool->n_arenas != n_arenas;
+        *missed = *missed || pool->n_arenas != n_arenas;
         *is_zero = n_commit && n_new == n_commit;
     }
     pthread_mutex_unlock(&pool->lock);
     return placed;
 }
 
-bool trit_span_touch(trit_pool *pool, trit_span *span, uint32_t n_units, bool *missed) {
+bool trit_span_touch(trit_pool *pool, trit_span *span, uint32_t n_units) {
     uint32_t n_new = 0;
     pthread_mutex_lock(&pool->lock);
     const bool done = commit_units(pool, span->region, span->first + span->n_touched, n_units - span->n_touched, &n_new);
     if (done) span->n_touched = n_units;
     pthread_mutex_unlock(&pool->lock);
-    *missed = *missed || n_new;
     return done;
 }
 
-bool trit_span_resize(trit_pool *pool, trit_span *span, uint32_t n_units, bool *missed) {
+bool trit_span_resize(trit_pool *pool, trit_span *span, uint32_t n_units) {
     uint32_t n_new = 0;
     pthread_mutex_lock(&pool->lock);
     trit_region *region = span->region;
@@ -202,7 +209,6 @@ bool trit_span_resize(trit_pool *pool, trit_span *span, uint32_t n_units, bool *
         span->n_units = n_units;
     }
     pthread_mutex_unlock(&pool->lock);
-    *missed = *missed || n_new;
     return done;
 }
 

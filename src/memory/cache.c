@@ -6,7 +6,7 @@
  *                      |
  *                      [ (block, slack) (block, slack) ... ]                 taken and given at the end
  *
- * A bin takes 1, 2, 4, ... blocks of its class at a time, and gives half back when it is full. A block may come back to another thread
+ * A bin takes more blocks of its class each time, and gives half back when it is full. A block may come back to another thread
  * than it was taken by: it goes into that one's bin, and on to the class.
  *
  * A pool's key changes with each trim: a thread whose key is old finds its cache again by the slow way, and empties it there. Nobody
@@ -16,7 +16,7 @@
 #include "base/alloc.h"
 #include "memory/pool.h"
 
-enum { most_items = 64, fewest_items = 4, bin_bytes = 16 << 10 };
+enum { most_items = 64, fewest_items = 4, bin_bytes = 16 << 10, first_bytes = 2 << 10 };
 
 _Thread_local trit_key_cache trit_key_caches[trit_n_key_caches];
 static _Thread_local trit_cache *of_thread;
@@ -41,6 +41,7 @@ static void add_counts(trit_counts *sum, const trit_counts *c) {
     trit_count(&sum->n_failed, trit_counted(&c->n_failed));
     trit_count(&sum->requested, trit_counted(&c->requested));
     trit_count(&sum->held, trit_counted(&c->held));
+    trit_count(&sum->own_bytes, trit_counted(&c->own_bytes));
 }
 
 void trit_counts_keep(trit_pool *pool, const trit_counts *counts) {
@@ -76,21 +77,24 @@ static void empty(trit_cache *cache) {
     for (unsigned c = 0; c < cache->pool->n_cached; c++) give_first(cache, c, cache->bins[c].n);
 }
 
-static bool has_items(trit_bin *bin, unsigned c) {
+static bool has_items(trit_cache *cache, unsigned c) {
+    trit_bin *bin = &cache->bins[c];
     if (bin->items) return true;
     unsigned n = bin_bytes / trit_class_bytes(c);
     n = n > most_items ? most_items : n < fewest_items ? fewest_items : n;
     bin->items = trit_alloc(n, sizeof *bin->items);
     if (!bin->items) return false;
     bin->capacity = (uint16_t)n;
-    bin->batch = 1;
+    trit_count(&cache->counts.own_bytes, n * sizeof *bin->items);
+    const unsigned batch = first_bytes / trit_class_bytes(c);
+    bin->batch = (uint16_t)(batch > n / 4 ? n / 4 : batch ? batch : 1);
     return true;
 }
 
 bool trit_bin_fill(trit_cache *cache, unsigned c, bool *missed) {
     trit_bin *bin = &cache->bins[c];
     void *blocks[most_items];
-    if (!has_items(bin, c)) return false;
+    if (!has_items(cache, c)) return false;
     const unsigned n = trit_class_take(cache->pool, c, blocks, bin->batch, missed);
     for (unsigned i = 0; i < n; i++) { /* the lowest is taken first */
         trit_span *span = trit_span_of(cache->pool, blocks[i]);
@@ -104,7 +108,7 @@ bool trit_bin_fill(trit_cache *cache, unsigned c, bool *missed) {
 
 void trit_bin_drain(trit_cache *cache, unsigned c) {
     trit_bin *bin = &cache->bins[c];
-    if (!has_items(bin, c)) return;
+    if (!has_items(cache, c)) return;
     if (trit_counted(&cache->counts.held) >= trit_cache_bytes)
         empty(cache);
     else
@@ -124,6 +128,7 @@ static void end_cache(trit_cache *cache) {
         pool->caches = cache->next;
     if (cache->next) cache->next->previous = cache->previous;
     pool->n_caches--;
+    trit_count(&cache->counts.own_bytes, (uint64_t)0 - trit_counted(&cache->counts.own_bytes));
     add_counts(&pool->ended, &cache->counts);
     for (unsigned c = 0; c < trit_n_cache_bins; c++) trit_free(cache->bins[c].items);
     trit_free(cache);
@@ -150,6 +155,7 @@ static trit_cache *new_cache(trit_pool *pool) {
     (void)pthread_once(&once, make_key);
     (void)pthread_setspecific(thread_end, trit_key_caches); /* anything but NULL: then on_thread_end is called */
     cache->pool = pool;
+    trit_count(&cache->counts.own_bytes, sizeof *cache);
     pthread_mutex_lock(&lists_lock);
     cache->next = pool->caches;
     if (cache->next) cache->next->previous = cache;

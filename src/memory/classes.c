@@ -3,14 +3,14 @@
  *   class 250, 60 KiB:  partial -> span [ b b - b - - ~ ]  <->  span [ - - b ... ]       b: a thread has it, -: free, ~: too short for a block
  *
  * A span is as long as it takes to leave at most 1/64 of it over. A bit tells of each block whether a thread has it, as its own or in its cache;
- * the lowest is taken first, so that the end of a span is touched last. A span of which no thread has a block goes back to its arena, unless
- * it is the only one of its class with blocks to take. */
+ * the lowest is taken first, so that the end of a span is touched last. A span of which no thread has a block goes back to its arena, where
+ * any class may have it; of a class up to 4 KiB the last with blocks to take stays. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "memory/pool.h"
 
-enum { word_bits = 64, most_blocks = 1024, small_span = 64 << 10 };
+enum { word_bits = 64, most_blocks = 1024, small_span = 64 << 10, spare_most = 4 << 10 };
 
 /* The shortest span that wastes little: from 64 KiB or a block on, or as many blocks as there may be. */
 static void shape(trit_class *c, size_t unit) {
@@ -96,13 +96,13 @@ static void drop_span(trit_pool *pool, trit_class *c, trit_span *span) {
 }
 
 /* Up to n blocks of one span that has some; fewer where they cannot be committed. */
-static unsigned take_from(trit_pool *pool, trit_class *c, trit_span *span, void **out, unsigned n, bool *missed) {
+static unsigned take_from(trit_pool *pool, trit_class *c, trit_span *span, void **out, unsigned n) {
     unsigned got = 0;
     for (uint32_t w = 0; w * word_bits < c->n_blocks && got < n; w++) {
         while (span->free_bits[w] && got < n) {
             const uint32_t i = w * word_bits + (uint32_t)__builtin_ctzll(span->free_bits[w]);
             const uint32_t touched = trit_pool_units(pool, (size_t)(i + 1) * c->bytes);
-            if (touched > span->n_touched && !trit_span_touch(pool, span, touched, missed)) return got;
+            if (touched > span->n_touched && !trit_span_touch(pool, span, touched)) return got;
             span->free_bits[w] &= span->free_bits[w] - 1;
             out[got++] = span->start + (size_t)i * c->bytes;
             span->n_free--;
@@ -119,7 +119,7 @@ unsigned trit_class_take(trit_pool *pool, unsigned class_id, void **out, unsigne
         /* More than one block is asked for to be kept: not for them is a span begun. */
         if (!c->partial && (got || !new_span(pool, class_id, missed))) break;
         trit_span *span = c->partial;
-        const unsigned some = take_from(pool, c, span, out + got, n - got, missed);
+        const unsigned some = take_from(pool, c, span, out + got, n - got);
         got += some;
         if (!some) break;
         if (!span->n_free) unlink_span(c, span);
@@ -137,7 +137,8 @@ void trit_class_give(trit_pool *pool, unsigned class_id, void *const *blocks, un
         const uint32_t i = trit_block_index(span, blocks[k]);
         span->free_bits[i / word_bits] |= (uint64_t)1 << i % word_bits;
         if (++span->n_free == 1) link_span(c, span);
-        if (span->n_free == c->n_blocks && (span->next || span->previous)) drop_span(pool, c, span);
+        const bool is_spare = c->bytes <= spare_most && !span->next && !span->previous;
+        if (span->n_free == c->n_blocks && !is_spare) drop_span(pool, c, span);
     }
     trit_count(&c->n_out, (uint64_t)0 - n);
     pthread_mutex_unlock(&c->lock);

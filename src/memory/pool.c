@@ -19,7 +19,7 @@ static bool is_power_of_two(size_t n) {
 static trit_status check_opts(trit_pool_opts *o, trit_error *err) {
     if (!o->class_limit) o->class_limit = trit_class_most;
     if (!o->cache_limit) o->cache_limit = o->class_limit < trit_cache_most ? o->class_limit : trit_cache_most;
-    if (!o->arena_bytes) o->arena_bytes = 64 << 20;
+    if (!o->arena_bytes) o->arena_bytes = 32 << 20;
     if (!o->name) o->name = "pool";
     if (!is_power_of_two(o->class_limit) || o->class_limit < 512 || o->class_limit > trit_class_most)
         return trit_error_set(err, trit_arg, "pool %s: class_limit %zu is not a power of two between 512 and %d", o->name, o->class_limit,
@@ -323,7 +323,6 @@ size_t trit_pool_trim(trit_pool *pool) {
 static void *resize_in_place(trit_pool *pool, trit_cache *cache, trit_span *span, void *p, size_t bytes, size_t align) {
     const size_t need = bytes + trit_redzone, usable = usable_of(pool, span), arena = (size_t)1 << pool->arena_shift;
     const bool is_class = need <= trit_class_bytes(pool->n_classes - 1);
-    bool missed = false;
     if (align && (uintptr_t)p % align) return NULL;
     if (span->class_id < trit_class_run) {
         if (need > usable || (need < usable - usable / 8 && trit_class_of(need) != span->class_id)) return NULL;
@@ -331,13 +330,12 @@ static void *resize_in_place(trit_pool *pool, trit_cache *cache, trit_span *span
         return p;
     }
     if (span->class_id == trit_class_run) {
-        if (is_class || need > arena || !trit_span_resize(pool, span, trit_pool_units(pool, need), &missed)) return NULL;
+        if (is_class || need > arena || !trit_span_resize(pool, span, trit_pool_units(pool, need))) return NULL;
     } else {
         /* A tracker hears of a new address before others can have the old one: then bytes are copied. */
         if (need <= arena || (need > usable && pool->tracker) || !trit_direct_resize(pool, span, need, align)) return NULL;
-        missed = span->start != p;
+        if (span->start != p) trit_count(&cache->counts.n_misses, 1);
     }
-    if (missed) trit_count(&cache->counts.n_misses, 1);
     span->requested = bytes;
     return span->start;
 }

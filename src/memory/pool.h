@@ -3,7 +3,7 @@
  *   address -> region (an arena or a mapping of its own), by a table of two levels
  *           -> span, by the region's table of units
  *
- *   arena, 64 MiB of address space in units of 16 KiB:
+ *   arena, 32 MiB of address space in units of 16 KiB:
  *   | span of class 3 | run (one block) | ...free... | span of class 250    | ...free...            |
  *   | b b b b - - - - |                 |            | b       | -       |~ |                       |
  *
@@ -31,7 +31,11 @@ enum {
     trit_cache_bytes = 2 << 20,    /* that a thread keeps at most */
     trit_huge_bytes = 2 << 20,     /* of a huge page */
     trit_max_align = 1 << 30,
-    trit_address_bits = 48,        /* of user space, on every system that is supported */
+#if defined(__x86_64__)
+    trit_address_bits = 47,        /* of user space */
+#else
+    trit_address_bits = 48,
+#endif
     trit_class_run = 0xfffe,       /* "class" of a span that is one block: a run of units, */
     trit_class_direct = 0xffff     /* or a mapping of its own */
 };
@@ -90,6 +94,7 @@ typedef struct trit_counts {
     _Atomic uint64_t n_allocations, n_releases, n_resizes, n_moved, n_misses, n_direct, n_failed;
     _Atomic uint64_t requested; /* taken minus released by this thread; sums are right, parts may wrap */
     _Atomic uint64_t held;      /* bytes in its cache */
+    _Atomic uint64_t own_bytes; /* of the cache itself */
 } trit_counts;
 
 /* A block in a cache, and where its slack is written. */
@@ -135,7 +140,7 @@ struct trit_pool {
     trit_region *arenas, *directs;
     uint64_t committed, reserved, metadata, peak_committed;
     uint64_t large_in_use; /* bytes of runs and of mappings of their own */
-    uint64_t n_arenas, n_trims, trimmed;
+    uint64_t n_arenas, n_commits, n_trims, trimmed;
 
     trit_cache *caches;   /* under the library's lock */
     uint64_t n_caches;
@@ -181,13 +186,13 @@ void trit_arenas_fini(trit_pool *pool); /* the table and all arenas */
 bool trit_region_enter(trit_pool *pool, trit_region *region, const uint8_t *base, size_t bytes);
 void trit_region_leave(trit_pool *pool, const uint8_t *base);
 bool trit_pool_commit(trit_pool *pool, uint64_t bytes);
-/* Gives the span units; of those n_commit are committed. *missed is set where that took memory of the system, *is_zero where all of it is
+/* Gives the span units; of those n_commit are committed. *missed is set where that took an arena of the system, *is_zero where all of it is
  * new. false: no memory, or the limit. */
 bool trit_span_place(trit_pool *pool, trit_span *span, uint32_t n_units, uint32_t align, uint32_t n_commit, bool is_run, bool *missed,
                      bool *is_zero);
-bool trit_span_touch(trit_pool *pool, trit_span *span, uint32_t n_units, bool *missed); /* the first n_units are committed */
-bool trit_span_resize(trit_pool *pool, trit_span *span, uint32_t n_units, bool *missed); /* a run, in place */
-void trit_span_remove(trit_pool *pool, trit_span *span);                                 /* and frees it */
+bool trit_span_touch(trit_pool *pool, trit_span *span, uint32_t n_units); /* the first n_units are committed */
+bool trit_span_resize(trit_pool *pool, trit_span *span, uint32_t n_units); /* a run, in place */
+void trit_span_remove(trit_pool *pool, trit_span *span);                   /* and frees it */
 size_t trit_arenas_trim(trit_pool *pool); /* bytes given back */
 uint32_t trit_pool_units(const trit_pool *pool, size_t bytes);
 

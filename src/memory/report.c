@@ -42,11 +42,12 @@ void trit_pool_measure(const trit_pool *pool, trit_pool_metrics *out) {
     const uint64_t n_free = count_free(p, &longest) << p->unit_shift;
     *out = (trit_pool_metrics){.committed = p->committed, .reserved = p->reserved, .metadata = p->metadata,
                                .peak_committed = p->peak_committed, .limit = p->limit, .in_use = p->large_in_use,
-                               .n_trims = p->n_trims, .trimmed = p->trimmed, .n_arenas = p->n_arenas,
+                               .n_trims = p->n_trims, .trimmed = p->trimmed, .n_arenas = p->n_arenas, .n_commits = p->n_commits,
                                .largest_free = longest << p->unit_shift};
     pthread_mutex_unlock(&p->lock);
     for (unsigned i = 0; i < pool->n_classes; i++) out->in_use += trit_counted(&pool->classes[i].n_out) * pool->classes[i].bytes;
     out->in_use -= trit_counted(&c.held);
+    out->metadata += trit_counted(&c.own_bytes);
     out->requested = trit_counted(&c.requested);
     out->n_allocations = trit_counted(&c.n_allocations);
     out->n_releases = trit_counted(&c.n_releases);
@@ -125,7 +126,7 @@ static bool numbers(trit_text *out, const trit_pool_metrics *m) {
         {"requested", m->requested}, {"in_use", m->in_use}, {"committed", m->committed}, {"reserved", m->reserved},
         {"metadata", m->metadata}, {"peak_committed", m->peak_committed}, {"limit", m->limit}, {"n_live", m->n_live},
         {"n_allocations", m->n_allocations}, {"n_releases", m->n_releases}, {"n_resizes", m->n_resizes}, {"n_moved", m->n_moved},
-        {"n_misses", m->n_misses}, {"n_direct", m->n_direct}, {"n_failed", m->n_failed}, {"n_trims", m->n_trims},
+        {"n_misses", m->n_misses}, {"n_commits", m->n_commits}, {"n_direct", m->n_direct}, {"n_failed", m->n_failed}, {"n_trims", m->n_trims},
         {"trimmed", m->trimmed}, {"n_arenas", m->n_arenas}, {"n_threads", m->n_threads}, {"largest_free", m->largest_free},
     };
     const struct {

@@ -39,6 +39,7 @@ static void files(void **state) {
     assert_null(trit_mapping_data(m));
     trit_mapping_close(m);
     trit_mapping_close(NULL);
+    remove("mapped");
 }
 
 static void processes(void **state) {
