@@ -10,6 +10,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "base/os.h"
+#include "memory/track.h"
 
 static trit_status n_threads_of(unsigned *out, const trit_device_opts *opts, trit_error *err) {
     *out = opts->n_threads;
@@ -31,8 +32,16 @@ static trit_status n_threads_of(unsigned *out, const trit_device_opts *opts, tri
 static void cpu_close(trit_device *d) {
     cpu_device *cpu = (cpu_device *)d;
     trit_team_free(cpu->team);
+    if (cpu->base.pool) trit_tracker_log(trit_pool_tracker(cpu->base.pool));
     trit_pool_free(cpu->base.pool);
     trit_free(cpu);
+}
+
+/* A step reads every weight once, in order: with pages of 4 KB the processor would spend part of that time on finding them. */
+static trit_status new_pool(trit_pool **out, trit_error *err) {
+    trit_pool_opts o = {.name = trit_device_cpu.name, .huge = trit_huge_always};
+    trit_status status = trit_tracking_of_env(&o.tracking, err);
+    return status == trit_ok ? trit_pool_new(out, &o, err) : status;
 }
 
 static trit_status cpu_open(trit_device **out, const trit_device_opts *opts, trit_error *err) {
@@ -42,8 +51,7 @@ static trit_status cpu_open(trit_device **out, const trit_device_opts *opts, tri
     cpu_device *cpu = trit_alloc_zero(1, sizeof *cpu);
     if (!cpu) return trit_error_memory(err, sizeof *cpu, "the CPU device");
     cpu->base.vt = &trit_device_cpu;
-    /* A step reads every weight once, in order: with pages of 4 KB the processor would spend part of that time on finding them. */
-    status = trit_pool_new(&cpu->base.pool, &(trit_pool_opts){.name = trit_device_cpu.name, .huge = trit_huge_always}, err);
+    status = new_pool(&cpu->base.pool, err);
     if (status == trit_ok) status = trit_cpu_best(&cpu->tier, opts->cpu_tier ? opts->cpu_tier : trit_env_get("TRIT_CPU"), err);
     if (status == trit_ok) status = trit_team_new(&cpu->team, n_threads, err);
     if (status != trit_ok) {
