@@ -1,6 +1,7 @@
-/* memory/pool on what programs really ask for. The traces (tools/memory/record.c says what they are made of): traces/run.trace is
- * `trit run -t 1 -n 64` of a model of 3 million weights in a folder of safetensors when all of its memory came from malloc, large.trace the
- * same of the shape bitnet-large (730 million), train.trace is tools/memory/train.py. TRIT_TRACE_ROUNDS=N: the times beside malloc's and, where there is a libmimalloc.so, mimalloc's, too. */
+/* memory/pool on what programs really ask for. The traces (tools/memory/record.c says what they are made of): run.trace is
+ * `trit run -t 1 -n 64` of a model of 3 million weights in a folder of safetensors when all of its memory came from malloc; large.trace
+ * the same of the shape bitnet-large, 730 million; train.trace is tools/memory/train.py. TRIT_TRACE_ROUNDS=N: the times beside malloc's
+ * and, where there is a libmimalloc.so, mimalloc's, too. */
 #include "test.h"
 
 #include <dlfcn.h>
@@ -124,8 +125,8 @@ static void check_costs(const char *path, double most_overhead) {
     trit_pool_measure(pool, &m);
     serve(&s, &t, peak, t.n, blocks);
     trit_pool_measure(pool, &end);
-    print_message("%s: %zu calls, %zu blocks; at the peak %.2f MB asked for, overhead %.2f %% of live blocks, %.2f %% of all that is committed; "
-                  "hits %.2f %%, %.2f %% on pages committed before\n", path, t.n, t.n_blocks, (double)m.requested / 1e6, 100 * m.overhead, 100 * m.overhead_committed,
+    print_message("%s: %zu calls, %zu blocks; at the peak %.2f MB asked for, overhead %.2f %% of live blocks, %.2f %% of all that is "
+                  "committed; hits %.2f %%, %.2f %% on pages committed before\n", path, t.n, t.n_blocks, (double)m.requested / 1e6, 100 * m.overhead, 100 * m.overhead_committed,
                   100 * end.hit_rate,
                   100 * (1 - (double)end.n_commits / (double)(end.n_allocations + end.n_resizes)));
     assert_true(end.hit_rate >= 0.98);
