@@ -58,10 +58,19 @@ static void change_live(trit_tracker *t, size_t added, size_t removed) {
         continue;
 }
 
+/* Under the shard's lock: makes a full ring larger, so that a short recording takes little memory. false: there is none at all. */
+static bool has_room(trit_track_shard *shard) {
+    void *events = shard->events;
+    if (shard->n_written == shard->event_capacity && shard->event_capacity < trit_track_n_events)
+        (void)trit_grow(&events, &shard->event_capacity, shard->n_written + 1, sizeof *shard->events);
+    shard->events = events;
+    return shard->event_capacity;
+}
+
 /* Under the shard's lock. */
 static void write_event(const trit_tracker *t, trit_track_shard *shard, const trit_track_block *block, uint64_t time_ns, bool is_release) {
-    if (!block->is_sampled) return;
-    shard->events[shard->n_written++ % trit_track_n_events] = (trit_memory_event){
+    if (!block->is_sampled || !has_room(shard)) return;
+    shard->events[shard->n_written++ % shard->event_capacity] = (trit_memory_event){
         .time_ns = time_ns,
         .address = block->address,
         .bytes = block->bytes,
@@ -78,7 +87,7 @@ static void enter(trit_tracker *t, trit_track_block *block, uint64_t time_ns, bo
     const unsigned every = atomic_load_explicit(&t->sample_every, memory_order_relaxed);
     trit_track_shard *shard = shard_of(t, (void *)block->address);
     pthread_mutex_lock(&shard->lock);
-    if (is_new) block->is_sampled = shard->events && every && shard->n_offered++ % every == 0;
+    if (is_new) block->is_sampled = t->stacks && every && shard->n_offered++ % every == 0;
     if (!trit_track_add(&shard->table, block)) count(&shard->n_missed);
     write_event(t, shard, block, time_ns, false);
     pthread_mutex_unlock(&shard->lock);
@@ -197,7 +206,7 @@ void trit_tracker_count(const trit_tracker *t, trit_track_counts *out) {
         out->n_missed += counted(&shard->n_missed);
         pthread_mutex_lock(&shard->lock);
         out->own_bytes += shard->table.capacity * sizeof *shard->table.slots;
-        if (shard->events) out->own_bytes += trit_track_n_events * sizeof *shard->events;
+        out->own_bytes += shard->event_capacity * sizeof *shard->events;
         pthread_mutex_unlock(&shard->lock);
     }
     out->live_blocks = out->n_allocated - out->n_released;
@@ -208,31 +217,22 @@ trit_status trit_tracker_new(trit_tracker **out, trit_tracking level, const char
     trit_tracker *t = trit_alloc_aligned(1, sizeof *t);
     trit_track_shard *shards = trit_alloc_aligned(trit_track_n_shards, sizeof *shards);
     trit_track_stacks *stacks = level >= trit_tracking_detailed ? trit_alloc_zero(1, sizeof *stacks) : NULL;
-    bool complete = t && shards && (stacks || level < trit_tracking_detailed);
-    if (complete) {
-        memset(t, 0, sizeof *t);
-        memset(shards, 0, trit_track_n_shards * sizeof *shards);
-        t->level = level;
-        t->name = name;
-        t->shards = shards;
-        t->stacks = stacks;
-        t->sample_every = 1;
-        for (size_t i = 0; i < trit_track_n_shards; i++) pthread_mutex_init(&shards[i].lock, NULL);
-        for (size_t i = 0; i < trit_track_n_shards && stacks && complete; i++) {
-            shards[i].events = trit_alloc(trit_track_n_events, sizeof *shards[i].events);
-            complete = shards[i].events;
-        }
-        if (complete) {
-            *out = t;
-            return trit_ok;
-        }
-        trit_tracker_free(t);
-    } else {
+    if (!t || !shards || (level >= trit_tracking_detailed && !stacks)) {
         trit_free(stacks);
         trit_free(shards);
         trit_free(t);
+        return trit_error_memory(err, trit_track_n_shards * sizeof *shards, "the tracker of a pool");
     }
-    return trit_error_memory(err, trit_track_n_shards * sizeof *shards, "the tracker of a pool");
+    memset(t, 0, sizeof *t);
+    memset(shards, 0, trit_track_n_shards * sizeof *shards);
+    t->level = level;
+    t->name = name;
+    t->shards = shards;
+    t->stacks = stacks;
+    t->sample_every = 1;
+    for (size_t i = 0; i < trit_track_n_shards; i++) pthread_mutex_init(&shards[i].lock, NULL);
+    *out = t;
+    return trit_ok;
 }
 
 void trit_tracker_free(trit_tracker *t) {

@@ -12,9 +12,9 @@
 
 enum {
     trit_track_n_shards = 64,    /* far more than threads, so that two rarely meet */
-    trit_track_n_released = 64,  /* that a shard remembers, to tell a second release from an unknown pointer */
-    trit_track_n_events = 1024,  /* of a shard's part of the timeline */
-    trit_track_n_frames = 16
+    trit_track_n_released = 16,  /* that a shard remembers, to tell a second release from an unknown pointer */
+    trit_track_n_events = 1024,  /* of a shard's part of the timeline, once it has grown */
+    trit_track_n_frames = 8      /* innermost: from the pool to about what the program called; more are slow to find */
 };
 
 typedef struct trit_track_release {
@@ -31,7 +31,8 @@ typedef struct trit_track_shard {
     trit_track_table table;
     trit_track_release released[trit_track_n_released]; /* the last ones, a ring */
     size_t n_remembered;       /* ever written to it */
-    trit_memory_event *events; /* [trit_track_n_events], a ring; NULL below detailed */
+    trit_memory_event *events; /* [event_capacity], a ring; NULL below detailed and at first */
+    size_t event_capacity;     /* grows to trit_track_n_events as far as there is memory */
     size_t n_written;          /* ever written to it */
     size_t n_offered;          /* blocks that sampling decided on */
     atomic_uint_fast64_t n_allocated, n_released, n_resized, n_double, n_unknown, n_missed;

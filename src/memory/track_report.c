@@ -195,7 +195,8 @@ trit_status trit_leaks_json(const trit_leaks *leaks, trit_text *out, trit_error 
 trit_status trit_tracking_of_env(trit_tracking *out, trit_error *err) {
     const char *name = trit_env_get("TRIT_MEMORY_TRACK");
     *out = trit_tracking_none;
-    return name ? trit_tracking_parse(out, name, err) : trit_ok;
+    if (!name || trit_tracking_parse(out, name, NULL) == trit_ok) return trit_ok;
+    return trit_error_set(err, trit_arg, "TRIT_MEMORY_TRACK: \"%s\" is not none, basic, standard or detailed", name);
 }
 
 void trit_tracker_log(trit_tracker *t) {

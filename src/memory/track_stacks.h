@@ -15,7 +15,7 @@ struct trit_track_stack {
     void *frames[]; /* [n], innermost first */
 };
 
-enum { trit_track_max_frames = 32, trit_track_max_stacks = 1 << 16, trit_track_n_buckets = 4096 };
+enum { trit_track_max_stacks = 1 << 16, trit_track_n_buckets = 1024 };
 
 typedef struct trit_track_stacks {
     _Atomic(trit_track_stack *) buckets[trit_track_n_buckets];

@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 
-enum { first_capacity = 64 };
+enum { first_capacity = 8 };
 
 /* The low bits of the mixed address choose the shard, these the slot. */
 static size_t home_of(const trit_track_table *t, uintptr_t address) {

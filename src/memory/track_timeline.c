@@ -19,8 +19,8 @@ static int by_time(const void *a, const void *b) {
 }
 
 static size_t copy_ring(const trit_track_shard *shard, ordered *out, size_t at) {
-    const size_t n = shard->n_written < trit_track_n_events ? shard->n_written : trit_track_n_events;
-    for (size_t i = 0; i < n; i++) out[at + i] = (ordered){shard->events[(shard->n_written - n + i) % trit_track_n_events], at + i};
+    const size_t n = shard->n_written < shard->event_capacity ? shard->n_written : shard->event_capacity;
+    for (size_t i = 0; i < n; i++) out[at + i] = (ordered){shard->events[(shard->n_written - n + i) % shard->event_capacity], at + i};
     return n;
 }
 
