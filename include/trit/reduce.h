@@ -25,6 +25,14 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_prod(trit_tensor **out, const t
 /* Whole numbers and BOOL: F64. Over nothing: NaN. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_mean(trit_tensor **out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes,
                                                       bool keepdims, trit_error *err);
+/* The variance, and its square root, the deviation: squares of what is left without the mean, summed, over n - ddof. Types as mean. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_var(trit_tensor **out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes,
+                                                     double ddof, bool keepdims, trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_std(trit_tensor **out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes,
+                                                     double ddof, bool keepdims, trit_error *err);
+/* The square root of the sum of squares. Types as mean. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_norm(trit_tensor **out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes,
+                                                      bool keepdims, trit_error *err);
 /* NaN where there is one. Errors: arg (of nothing). */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_min(trit_tensor **out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes,
                                                      bool keepdims, trit_error *err);
@@ -54,6 +62,32 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_log_softmax(trit_tensor **out, 
 /* Sums and products of the elements up to each, along the axis, one after the other. Whole numbers and BOOL: I64. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_cumsum(trit_tensor **out, const trit_tensor *t, int32_t axis, trit_error *err);
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_cumprod(trit_tensor **out, const trit_tensor *t, int32_t axis, trit_error *err);
+
+/* Where the smallest or largest element stands along the axis: I64, the first of equal ones, the first NaN before all. Over all axes it is
+ * the position in the order of elements. Errors: arg (of nothing). */
+enum { trit_all_axes = INT32_MIN };
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_argmin(trit_tensor **out, const trit_tensor *t, int32_t axis, bool keepdims, trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_argmax(trit_tensor **out, const trit_tensor *t, int32_t axis, bool keepdims, trit_error *err);
+
+/* Along the axis in rising or falling order; NaN are last in both. argsort: I64, where in t the elements stand; equal ones in the order of t. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_sort(trit_tensor **out, const trit_tensor *t, int32_t axis, bool is_descending,
+                                                      trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_argsort(trit_tensor **out, const trit_tensor *t, int32_t axis, bool is_descending,
+                                                         trit_error *err);
+/* The first k of those, the largest falling or the smallest rising, and where they stand. Either result may be left out (NULL). Errors: arg (k
+ * beyond the axis). */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_topk(trit_tensor **values, trit_tensor **indices, const trit_tensor *t, int64_t k,
+                                                      int32_t axis, bool is_largest, trit_error *err);
+
+/* The middle of the elements in order, or the mean of the two there; NaN where there is one, and over nothing. Types as mean. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_median(trit_tensor **out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes,
+                                                        bool keepdims, trit_error *err);
+/* What stands at the share q of n elements in order, at place q (n - 1): between two of them in proportion. Types as mean. Errors: arg (q
+ * outside 0..1, of nothing). Of several shares q[n_q]: the result has them as a dimension in front. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_quantile(trit_tensor **out, const trit_tensor *t, double q, uint32_t n_axes,
+                                                          const int32_t *axes, bool keepdims, trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_quantiles(trit_tensor **out, const trit_tensor *t, uint32_t n_q, const double *q,
+                                                           uint32_t n_axes, const int32_t *axes, bool keepdims, trit_error *err);
 
 #ifdef __cplusplus
 }

@@ -35,8 +35,8 @@ trit_status trit_eager_map2(trit_tensor **out, trit_op_kind kind, const trit_ten
 trit_status trit_eager_axis(uint32_t *out, const trit_tensor *t, int32_t axis, const char *what, trit_error *err);
 trit_status trit_eager_axes(uint32_t *out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes, const char *what, trit_error *err);
 int64_t trit_eager_reduce_shape(trit_eager_op *op, const trit_tensor *t, bool keepdims);
-/* One element on like's device. */
-trit_status trit_eager_scalar(trit_tensor **out, const trit_tensor *like, trit_dtype dtype, double value, trit_error *err);
+/* What elements of type t are computed in: F32 for halves. */
+trit_dtype trit_eager_computed(trit_dtype t);
 
 /* A new tensor that is another view of t's storage. */
 trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_error *err);

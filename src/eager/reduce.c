@@ -1,11 +1,8 @@
 /* Many elements into one, and what follows a dimension: axes, the shapes they leave, and types. */
 #include "trit/reduce.h"
 
-#include <math.h>
-
 #include "base/error.h"
 #include "eager/eager.h"
-#include "trit/maps.h"
 
 trit_status trit_eager_axis(uint32_t *out, const trit_tensor *t, int32_t axis, const char *what, trit_error *err) {
     const uint32_t n = t->view.n_dims;
@@ -41,13 +38,8 @@ int64_t trit_eager_reduce_shape(trit_eager_op *op, const trit_tensor *t, bool ke
     return n;
 }
 
-static bool is_half(trit_dtype t) {
-    return t == trit_dtype_f16 || t == trit_dtype_bf16;
-}
-
-/* What whole numbers and halves of type t are computed in. */
-static trit_dtype computed(trit_dtype t) {
-    return is_half(t) ? trit_dtype_f32 : t;
+trit_dtype trit_eager_computed(trit_dtype t) {
+    return t == trit_dtype_f16 || t == trit_dtype_bf16 ? trit_dtype_f32 : t;
 }
 
 static trit_dtype real(trit_dtype t) {
@@ -61,7 +53,7 @@ static trit_dtype wide(trit_dtype t) {
 /* The op over its axes; result: the type of its elements. */
 static trit_status reduce(trit_tensor **out, trit_op_kind kind, trit_dtype type, trit_dtype result, const trit_tensor *t, uint32_t n_axes,
                           const int32_t *axes, bool keepdims, trit_error *err) {
-    trit_eager_op op = {.kind = kind, .type = computed(type), .result = result, .n_in = 1, .in = {t}};
+    trit_eager_op op = {.kind = kind, .type = trit_eager_computed(type), .result = result, .n_in = 1, .in = {t}};
     trit_status status = trit_eager_axes(&op.attrs.axes, t, n_axes, axes, trit_op_name(kind), err);
     if (status != trit_ok) return status;
     trit_eager_reduce_shape(&op, t, keepdims);
@@ -79,7 +71,7 @@ trit_status trit_tensor_prod(trit_tensor **out, const trit_tensor *t, uint32_t n
 /* An extreme of nothing does not exist. */
 static trit_status extreme(trit_tensor **out, trit_op_kind kind, const trit_tensor *t, uint32_t n_axes, const int32_t *axes, bool keepdims,
                            trit_error *err) {
-    trit_eager_op op = {.kind = kind, .type = computed(t->view.dtype), .result = t->view.dtype, .n_in = 1, .in = {t}};
+    trit_eager_op op = {.kind = kind, .type = trit_eager_computed(t->view.dtype), .result = t->view.dtype, .n_in = 1, .in = {t}};
     trit_status status = trit_eager_axes(&op.attrs.axes, t, n_axes, axes, trit_op_name(kind), err);
     if (status != trit_ok) return status;
     if (trit_eager_reduce_shape(&op, t, keepdims) == 0) {
@@ -115,33 +107,9 @@ trit_status trit_tensor_logsumexp(trit_tensor **out, const trit_tensor *t, uint3
     return reduce(out, trit_op_logsumexp, real(t->view.dtype), real(t->view.dtype), t, n_axes, axes, keepdims, err);
 }
 
-trit_status trit_eager_scalar(trit_tensor **out, const trit_tensor *like, trit_dtype dtype, double value, trit_error *err) {
-    return trit_tensor_full(out, like->device, dtype, 0, NULL, value, err);
-}
-
-/* Sums of I64 are exact only below 2^53 as F64, and wrap around beyond 2^63, so those are summed as F64; halves stay F32 until the end. */
-trit_status trit_tensor_mean(trit_tensor **out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes, bool keepdims, trit_error *err) {
-    const trit_dtype in = t->view.dtype, type = in == trit_dtype_i64 ? trit_dtype_f64 : computed(in);
-    trit_tensor *sum = NULL, *n = NULL, *mean = NULL;
-    trit_status status = reduce(&sum, trit_op_sum, type, wide(type), t, n_axes, axes, keepdims, err);
-    if (status != trit_ok) return status;
-    uint32_t mask;
-    trit_eager_op shape = {.n_in = 1};
-    status = trit_eager_axes(&mask, t, n_axes, axes, "mean", err);
-    shape.attrs.axes = mask;
-    if (status == trit_ok)
-        status = trit_eager_scalar(&n, t, real(computed(in)), (double)trit_eager_reduce_shape(&shape, t, false), err);
-    if (status == trit_ok) status = is_half(in) ? trit_tensor_div(&mean, sum, n, err) : trit_tensor_div(out, sum, n, err);
-    if (status == trit_ok && mean) status = *out ? trit_tensor_assign(*out, mean, err) : trit_tensor_cast(out, mean, in, err);
-    trit_tensor_free(sum);
-    trit_tensor_free(n);
-    trit_tensor_free(mean);
-    return status;
-}
-
 trit_status trit_tensor_sum_to(trit_tensor **out, const trit_tensor *t, uint32_t n_dims, const int64_t *shape, trit_error *err) {
     const trit_view *v = &t->view;
-    trit_eager_op op = {.kind = trit_op_sum, .type = computed(v->dtype), .result = wide(v->dtype), .n_in = 1, .in = {t}, .n_dims = n_dims};
+    trit_eager_op op = {.kind = trit_op_sum, .type = trit_eager_computed(v->dtype), .result = wide(v->dtype), .n_in = 1, .in = {t}, .n_dims = n_dims};
     bool fits = n_dims <= v->n_dims;
     for (uint32_t d = 0; fits && d < v->n_dims; d++) {
         const uint32_t lacking = v->n_dims - n_dims;
@@ -162,7 +130,7 @@ trit_status trit_tensor_sum_to(trit_tensor **out, const trit_tensor *t, uint32_t
 
 /* Of t's shape, along one axis. */
 static trit_status follow(trit_tensor **out, trit_op_kind kind, trit_dtype result, const trit_tensor *t, int32_t axis, trit_error *err) {
-    trit_eager_op op = {.kind = kind, .type = computed(result), .result = result, .n_in = 1, .in = {t}, .n_dims = t->view.n_dims, .expands = true};
+    trit_eager_op op = {.kind = kind, .type = trit_eager_computed(result), .result = result, .n_in = 1, .in = {t}, .n_dims = t->view.n_dims, .expands = true};
     uint32_t d;
     trit_status status = trit_eager_axis(&d, t, axis, trit_op_name(kind), err);
     if (status != trit_ok) return status;

@@ -1,10 +1,10 @@
 /* fold_run and fold_rows of one tier: portable loops that the compiler turns into vectors of whatever instructions the including file is
- * built for; that file names the functions in FOLD_RUN and FOLD_ROWS. What is folded stands once, in fold_type.h, and in which order in
- * fold_loops.h. */
+ * built for; that file names the functions in FOLD_RUN and FOLD_ROWS. What is folded stands once, in fold_type.h. */
 #ifndef TRIT_KERNEL_FOLD_TEMPLATE_H
 #define TRIT_KERNEL_FOLD_TEMPLATE_H
 
 #include <math.h>
+#include <string.h>
 
 #include "kernel/variants.h"
 
@@ -68,13 +68,13 @@
 
 void FOLD_RUN(trit_fold fold, trit_dtype type, void *y, const void *x, size_t n) {
     switch (type) {
-    case trit_dtype_f32: fold_f32(fold, y, x, n); break;
-    case trit_dtype_f64: fold_f64(fold, y, x, n); break;
-    case trit_dtype_i8: fold_i8(fold, y, x, n); break;
-    case trit_dtype_i16: fold_i16(fold, y, x, n); break;
-    case trit_dtype_i32: fold_i32(fold, y, x, n); break;
-    case trit_dtype_i64: fold_i64(fold, y, x, n); break;
-    default: fold_u8(fold, y, x, n); break;
+    case trit_dtype_f32: fold_run_f32(fold, y, x, n); break;
+    case trit_dtype_f64: fold_run_f64(fold, y, x, n); break;
+    case trit_dtype_i8: fold_run_i8(fold, y, x, n); break;
+    case trit_dtype_i16: fold_run_i16(fold, y, x, n); break;
+    case trit_dtype_i32: fold_run_i32(fold, y, x, n); break;
+    case trit_dtype_i64: fold_run_i64(fold, y, x, n); break;
+    default: fold_run_u8(fold, y, x, n); break;
     }
 }
 

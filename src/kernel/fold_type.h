@@ -6,12 +6,15 @@
  *   REAL           1 for floats
  *   LOWEST, HIGHEST  no element is below, above */
 
+#if !REAL
 static inline WIDE NAME(enter_wide)(T x) {
     return (WIDE)x;
 }
+#endif
 
+/* A zero has no sign, so that the order of +0 and -0 does not matter. */
 static inline T NAME(enter_same)(T x) {
-    return x;
+    return (T)(x + 0);
 }
 
 static inline int64_t NAME(enter_count)(T x) {
@@ -34,7 +37,7 @@ static inline WIDE NAME(prod)(WIDE a, WIDE b) {
 #endif
 }
 
-/* A NaN stays, on whichever side; of equal ones the first. */
+/* A NaN stays, on whichever side. */
 static inline T NAME(min)(T a, T b) {
 #if REAL
     return (a <= b) | (a != a) ? a : b;
@@ -75,20 +78,32 @@ static inline int64_t NAME(count_nonzero)(int64_t a, int64_t b) {
 #define NOTHING_all 1
 #define NOTHING_count_nonzero 0
 
-#define INTO WIDE
-#define LOOP(x) NAME(x##_wide)
-#include "kernel/fold_loops.h"
 #define INTO T
 #define LOOP(x) NAME(x##_same)
-#include "kernel/fold_loops.h"
+#include "kernel/fold_any_order.h"
 #define INTO int64_t
 #define LOOP(x) NAME(x##_count)
+#include "kernel/fold_any_order.h"
+#if REAL
+#define LOOP(x) NAME(x##_wide)
 #include "kernel/fold_loops.h"
+#define RUN_wide(name) NAME(run_wide)(y, x, n, NOTHING_##name, NAME(name))
+#define ROWS_wide(name) NAME(rows_wide)(y, x, n_rows, n, NAME(name))
+#else
+#define INTO WIDE
+#define LOOP(x) NAME(x##_wide)
+#include "kernel/fold_any_order.h"
+#define RUN_wide(name) NAME(run_wide)(y, x, n, NOTHING_##name, NAME(enter_wide), NAME(name))
+#define ROWS_wide(name) NAME(rows_wide)(y, x, n_rows, n, NAME(enter_wide), NAME(name))
+#endif
+#define RUN_same(name) NAME(run_same)(y, x, n, NOTHING_##name, NAME(enter_same), NAME(name))
+#define ROWS_same(name) NAME(rows_same)(y, x, n_rows, n, NAME(enter_same), NAME(name))
+#define RUN_count(name) NAME(run_count)(y, x, n, NOTHING_##name, NAME(enter_count), NAME(name))
+#define ROWS_count(name) NAME(rows_count)(y, x, n_rows, n, NAME(enter_count), NAME(name))
 
-static void NAME(fold)(trit_fold fold, void *y, const void *x, size_t n) {
+static void NAME(fold_run)(trit_fold fold, void *y, const void *x, size_t n) {
     switch (fold) {
-#define TRIT_FOLD(name, into, meaning) \
-    case trit_fold_##name: NAME(run_##into)(y, x, n, NOTHING_##name, NAME(enter_##into), NAME(name)); break;
+#define TRIT_FOLD(name, into, meaning) case trit_fold_##name: RUN_##into(name); break;
 #include "tensor/folds.def"
 #undef TRIT_FOLD
     default: break;
@@ -97,14 +112,19 @@ static void NAME(fold)(trit_fold fold, void *y, const void *x, size_t n) {
 
 static void NAME(fold_rows)(trit_fold fold, void *y, const void *const *x, size_t n_rows, size_t n) {
     switch (fold) {
-#define TRIT_FOLD(name, into, meaning) \
-    case trit_fold_##name: NAME(rows_##into)(y, x, n_rows, n, NAME(enter_##into), NAME(name)); break;
+#define TRIT_FOLD(name, into, meaning) case trit_fold_##name: ROWS_##into(name); break;
 #include "tensor/folds.def"
 #undef TRIT_FOLD
     default: break;
     }
 }
 
+#undef RUN_wide
+#undef ROWS_wide
+#undef RUN_same
+#undef ROWS_same
+#undef RUN_count
+#undef ROWS_count
 #undef NOTHING_sum
 #undef NOTHING_prod
 #undef NOTHING_min

@@ -27,10 +27,11 @@ typedef enum trit_map {
     trit_n_maps
 } trit_map;
 
-/* The functions of tensor/folds.def. n elements are folded in one order, whatever the tier: blocks of 256; in a block, lane l takes
- * elements l, l + 16, l + 32, ...; then the lanes fold by halves, lane l with lane l + 8, 4, 2, 1. Blocks meet in pairs, pairs in pairs of pairs:
- * block b, for each bit that is 1 at the low end of b, meets the group before it; the groups that are left at the end meet from the last
- * on. So 2^k blocks, folded apart, are one group of the whole. A sum of n floats is wrong by less than log2(n) + 13 roundings. */
+/* The functions of tensor/folds.def. Sums and products of floats have one order, whatever the tier: blocks of 256; in a block, lane l takes
+ * elements l, l + 16, l + 32, ...; then the lanes fold by halves, lane l with lane l + 8, 4, 2, 1. Blocks meet in pairs, pairs in pairs of
+ * pairs: block b, for each bit that is 1 at the low end of b, meets the group before it; the groups that are left at the end meet from the
+ * last on. So 2^k blocks, folded apart, are one group of the whole. A sum of n floats is wrong by less than log2(n) + 13 roundings. The
+ * other folds do not depend on an order; the sign of a zero that is the smallest or largest is +. */
 typedef enum trit_fold {
 #define TRIT_FOLD(name, into, meaning) trit_fold_##name,
 #include "tensor/folds.def"

@@ -1,0 +1,33 @@
+/* Sorting of single rows. Elements become whole numbers of the same order, which are sorted by their bytes. */
+#ifndef TRIT_DEVICE_CPU_SORT_H
+#define TRIT_DEVICE_CPU_SORT_H
+
+#include "device/cpu/calls.h"
+
+/* How elements of a type become keys: NaN is above all, upwards and downwards. */
+typedef struct cpu_order {
+    const cpu_device *cpu;
+    trit_dtype dtype;
+    unsigned n_bytes;                /* of a key */
+    uint64_t sign, infinity, mask;   /* bits of an element; infinity: of floats */
+    bool is_float, is_descending;
+} cpu_order;
+
+typedef struct cpu_keyed {
+    uint64_t key, index;
+} cpu_keyed;
+
+void trit_cpu_order_init(cpu_order *o, const cpu_device *cpu, trit_dtype dtype, bool is_descending);
+
+/* Bytes of memory that sorting n elements needs, of their values or of their places. False: more than there can be. */
+bool trit_cpu_sort_bytes(const cpu_order *o, size_t n, bool is_places, size_t *out);
+/* y, of the order's type, = x sorted; n their elements. `memory` is as large as sort_bytes says. */
+void trit_cpu_sort_values(const cpu_order *o, const trit_view *x, const trit_view *y, size_t n, void *memory);
+/* y[0..k) = where in x the elements stand that come first, equal ones in the order of x; k <= n. */
+void trit_cpu_sort_places(const cpu_order *o, const trit_view *x, size_t n, const trit_view *y, size_t k, void *memory);
+/* The same, with memory for k cpu_keyed only; for k that are few beside n. */
+void trit_cpu_sort_few(const cpu_order *o, const trit_view *x, size_t n, const trit_view *y, size_t k, void *memory);
+/* x sorted as doubles, in y [n]; returns the number of those that are not NaN. */
+size_t trit_cpu_sort_numbers(const cpu_order *o, const trit_view *x, double *y, size_t n, void *memory);
+
+#endif

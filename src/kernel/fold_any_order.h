@@ -1,0 +1,31 @@
+/* Folds whose result does not depend on the order, of elements of type T into INTO. Included by fold_type.h for each such pair; LOOP(x) is
+ * a function's name for it. */
+
+typedef INTO LOOP(enter_fn)(T x);
+typedef INTO LOOP(meet_fn)(INTO a, INTO b);
+
+ALWAYS_INLINE void LOOP(run)(INTO *y, const T *x, size_t n, INTO nothing, LOOP(enter_fn) *enter, LOOP(meet_fn) *meet) {
+    enum { lanes = 64 }; /* more than the compiler would take apart into single variables, which it then fails to put into vectors */
+    INTO lane[lanes], value = nothing;
+    size_t i = 0;
+    if (n >= lanes) {
+        for (size_t l = 0; l < lanes; l++) lane[l] = nothing;
+        for (; i + lanes <= n; i += lanes)
+            for (size_t l = 0; l < lanes; l++) lane[l] = meet(lane[l], enter(x[i + l]));
+        for (size_t l = 0; l < lanes; l++) value = meet(value, lane[l]);
+    }
+    for (; i < n; i++) value = meet(value, enter(x[i]));
+    *y = value;
+}
+
+ALWAYS_INLINE void LOOP(rows)(INTO *to, const void *const *x, size_t n_rows, size_t n, LOOP(enter_fn) *enter, LOOP(meet_fn) *meet) {
+    INTO y[trit_fold_columns];
+    for (size_t r = 0; r < n_rows; r++) {
+        const T *row = x[r];
+        for (size_t j = 0; j < n; j++) y[j] = r ? meet(y[j], enter(row[j])) : enter(row[j]);
+    }
+    memcpy(to, y, n * sizeof *y);
+}
+
+#undef INTO
+#undef LOOP
