@@ -1,6 +1,7 @@
 """Folds, softmax and running sums, beside NumPy's; sums of floats beside exact ones."""
 import ctypes
 import math
+import warnings
 
 import numpy as np
 
@@ -166,6 +167,28 @@ def scans(r, report):
     report.same(f"{name} {a.dtype}{a.shape} {axis}", got, want)
 
 
+def moments(r, report):
+    a = r.array(r.shape(), r.rng.choice(TYPES))
+    axes, keep, ddof = axes_of(r, a.ndim), bool(r.rng.random() < 0.5), float(r.rng.choice([0, 0, 1, 2, 0.5]))
+    x = a.astype("f8")
+    result = a.dtype if a.dtype.kind == "f" else np.dtype("f8")
+    name = r.rng.choice(["var", "std", "norm"])
+    if name == "norm":
+        want = np.sqrt(np.sum(x * x, axis=axes, keepdims=keep))
+        got = call(name, a, *c_axes(axes), keep).numpy()
+    else:
+        want = getattr(np, name)(x, axis=axes, keepdims=keep, ddof=ddof)
+        got = call(name, a, *c_axes(axes), ctypes.c_double(ddof), keep).numpy()
+    want, unit = np.asarray(want), ROUNDING[result.name]
+    size = np.max(np.abs(x), initial=0)
+    if name == "var":
+        size = size * size
+    near = (np.isnan(got) & np.isnan(want)) | (got == want) | (np.abs(got.astype("f8") - want) <= 40 * unit * (np.abs(want) + (size if name != "norm" else 0)))
+    big = size * size * 1e3 > float(np.finfo(max(result, np.dtype("f4"))).max) or np.any(np.abs(want[np.isfinite(want)]) > float(np.finfo(result).max) / 2)
+    report.count(got.shape == want.shape and got.dtype == result and bool(near.all() or big or not np.isfinite(x).all()),
+                 lambda: f"{name} {a.dtype}{a.shape} {axes} {ddof}: {got.dtype}{got.shape} {got.ravel()[:4]} {want.ravel()[:4]}")
+
+
 def sums_to(r, report):
     a = r.array(r.shape(), r.rng.choice(["float64", "int32", "bool"]))
     shape = r.broadcastable(a.shape)
@@ -181,11 +204,13 @@ def sums_to(r, report):
 def main():
     r, report = Random(2), Report()
     np.seterr(all="ignore")
+    warnings.simplefilter("ignore")
     for i in range(CASES):
         folds(r, report)
         if i % 2 == 0:
             softmaxes(r, report)
             scans(r, report)
+            moments(r, report)
         if i % 4 == 0:
             sums_to(r, report)
         if i % 50 == 0:
@@ -193,4 +218,5 @@ def main():
     report.end()
 
 
-main()
+if __name__ == "__main__":
+    main()

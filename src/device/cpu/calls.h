@@ -34,6 +34,9 @@ void trit_cpu_cursor_store(cpu_cursor *c, size_t n);
 /* n elements on, within the last dimension or to its end. */
 void trit_cpu_cursor_advance(cpu_cursor *c, int64_t n);
 
+/* Copies n elements of `size` bytes that stand `from_stride` elements apart to places `to_stride` elements apart. */
+void trit_cpu_copy_strided(char *to, int64_t to_stride, const char *from, int64_t from_stride, size_t n, size_t size);
+
 /* A view as rows: `along` is the row at the first element of `across`, whose elements are where rows begin. */
 typedef struct cpu_rows {
     trit_view across, along;

@@ -31,8 +31,7 @@ static const void *load_single(cpu_cursor *c) {
     return c->block;
 }
 
-/* Elements that stand `stride` elements apart, next to each other, or the other way. */
-static void copy_strided(char *to, int64_t to_stride, const char *from, int64_t from_stride, size_t n, size_t size) {
+void trit_cpu_copy_strided(char *to, int64_t to_stride, const char *from, int64_t from_stride, size_t n, size_t size) {
     if (to_stride == 1 && from_stride == 1) {
         memcpy(to, from, n * size);
         return;
@@ -74,9 +73,9 @@ static void walk(cpu_cursor *c, unsigned char *block, size_t n, bool is_store) {
     while (n > 0) {
         const size_t left = (size_t)(c->view.shape[last] - c->index[last]), run = left < n ? left : n;
         if (is_store)
-            copy_strided(c->at, stride, (const char *)block, 1, run, size);
+            trit_cpu_copy_strided(c->at, stride, (const char *)block, 1, run, size);
         else
-            copy_strided((char *)block, 1, c->at, stride, run, size);
+            trit_cpu_copy_strided((char *)block, 1, c->at, stride, run, size);
         trit_cpu_cursor_advance(c, (int64_t)run);
         block += run * size;
         n -= run;

@@ -13,8 +13,9 @@ static const trit_fold fold_of[trit_n_op_kinds] = {
 #undef TRIT_FOLD
 };
 
-/* Elements of a row that one member takes at once, 256 blocks; columns gathered at once. */
-enum { chunk = 1 << 16, gathered_columns = 32 };
+/* Elements of a row that one member takes at once, 256 blocks. Elements that are gathered at once: so many columns of a whole block, or more
+ * of a short row. */
+enum { chunk = 1 << 16, gathered_columns = 32, gathered_elements = gathered_columns * trit_fold_block };
 
 typedef struct fold_work {
     const cpu_device *cpu;
@@ -30,10 +31,10 @@ typedef struct fold_work {
 
 /* Elements [first, last) of the rows of n_columns neighbouring results, which begin `step` apart from `at` on. */
 static const void *fold_columns(const fold_work *w, cpu_tree *t, char *at, int64_t step, size_t n_columns, int64_t first, int64_t last) {
-    _Alignas(64) unsigned char gathered[trit_fold_block][gathered_columns * sizeof(int64_t)], raw[gathered_columns * sizeof(int64_t)];
+    _Alignas(64) unsigned char gathered[gathered_elements * sizeof(int64_t)], raw[trit_fold_columns * sizeof(int64_t)];
     const void *rows[trit_fold_block];
     const trit_view along = trit_cpu_row(&w->rows, at);
-    const bool is_direct = step == 1 && along.dtype == w->type;
+    const bool has_type = along.dtype == w->type, is_direct = step == 1 && has_type;
     const size_t size = trit_dtype_bytes(along.dtype);
     cpu_cursor c;
     trit_cpu_cursor_init(&c, w->cpu, &along, along.dtype, first);
@@ -41,9 +42,10 @@ static const void *fold_columns(const fold_work *w, cpu_tree *t, char *at, int64
     while (first < last) {
         const size_t n = (size_t)(last - first < trit_fold_block ? last - first : trit_fold_block);
         for (size_t r = 0; r < n; r++) {
-            rows[r] = is_direct ? (const void *)c.at : gathered[r];
-            for (size_t i = 0; i < n_columns && !is_direct; i++) memcpy(raw + i * size, c.at + (int64_t)i * step * (int64_t)size, size);
-            if (!is_direct) w->cpu->kernels->convert(w->type, gathered[r], along.dtype, raw, n_columns);
+            unsigned char *row = gathered + r * n_columns * sizeof(int64_t);
+            rows[r] = is_direct ? (void *)c.at : row;
+            if (!is_direct) trit_cpu_copy_strided((char *)(has_type ? row : raw), 1, c.at, step, n_columns, size);
+            if (!has_type) w->cpu->kernels->convert(w->type, row, along.dtype, raw, n_columns);
             trit_cpu_cursor_advance(&c, 1);
         }
         w->cpu->kernels->fold_rows(w->fold, w->type, trit_cpu_tree_next(t), rows, n, n_columns);
@@ -64,7 +66,8 @@ static size_t fold_some(const fold_work *w, cpu_cursor *c, int64_t most, int64_t
         return 1;
     }
     const int64_t step = c->view.stride[d], left = c->view.shape[d] - c->index[d];
-    const int64_t widest = step == 1 && w->rows.along.dtype == w->type ? trit_fold_columns : gathered_columns;
+    const bool is_direct = step == 1 && w->rows.along.dtype == w->type;
+    const int64_t widest = is_direct || w->n <= gathered_elements / trit_fold_columns ? trit_fold_columns : gathered_columns;
     int64_t n = left < most ? left : most;
     if (n > widest) n = widest;
     cpu_tree t;

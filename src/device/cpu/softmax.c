@@ -27,7 +27,9 @@ typedef struct same_block {
 } same_block;
 
 static const void *fill(same_block *b, trit_dtype type, double value, int64_t n) {
-    for (int64_t i = 0; i < n && i < trit_cpu_block; i++) trit_element_set(type, b->block + (size_t)i * trit_dtype_bytes(type), value);
+    const size_t size = trit_dtype_bytes(type), n_bytes = size * (size_t)(n < trit_cpu_block ? n : trit_cpu_block);
+    trit_element_set(type, b->block, value);
+    for (size_t done = size; done < n_bytes; done *= 2) memcpy(b->block + done, b->block, done < n_bytes - done ? done : n_bytes - done);
     return b->block;
 }
 
