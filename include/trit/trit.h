@@ -12,6 +12,7 @@
 #include "trit/dtype.h"
 #include "trit/embed.h"
 #include "trit/engine.h"
+#include "trit/grad.h"
 #include "trit/hub.h"
 #include "trit/index.h"
 #include "trit/linalg.h"

@@ -2,7 +2,7 @@
 #ifndef TRIT_EAGER_EAGER_H
 #define TRIT_EAGER_EAGER_H
 
-#include "op/call.h"
+#include "op/tape.h"
 
 /* An op whose result is known but not made. */
 typedef struct trit_eager_op {
@@ -38,7 +38,8 @@ int64_t trit_eager_reduce_shape(trit_eager_op *op, const trit_tensor *t, bool ke
 /* What elements of type t are computed in: F32 for halves. */
 trit_dtype trit_eager_computed(trit_dtype t);
 
-/* A new tensor that is another view of t's storage. */
-trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_error *err);
+/* A new tensor that is another view of t's storage, made by an op of ops.def that computes nothing; recorded like the others. */
+trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_op_kind kind, const trit_view_args *args,
+                            trit_error *err);
 
 #endif

@@ -55,23 +55,58 @@ static bool takes_result(const trit_view *out, const trit_eager_op *op) {
     return !writes_inputs(out, op) && (!op->is_plain || (out->dtype == op->result && trit_view_is_contiguous(out)));
 }
 
+/* Into *out, by way of a new tensor where the result would be written over its inputs. */
+static trit_status run_into(trit_tensor *out, const trit_eager_op *op, trit_error *err) {
+    trit_status status = trit_tensor_check_write(out, trit_op_name(op->kind), err);
+    if (status == trit_ok) status = check_out(out, op, err);
+    if (status != trit_ok) return status;
+    if (!takes_result(&out->view, op)) {
+        trit_tensor *result;
+        status = new_result(&result, op, err);
+        if (status != trit_ok) return status;
+        status = call_device(&result->view, op, err);
+        if (status == trit_ok) status = trit_tensor_assign(out, result, err);
+        trit_tensor_free(result);
+        return status;
+    }
+    out->storage->version++;
+    return call_device(&out->view, op, err);
+}
+
 trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_error *err) {
     for (uint32_t i = 1; i < op->n_in; i++)
         if (op->in[i]->device != op->in[0]->device)
             return trit_error_set(err, trit_arg, "%s: inputs on two devices", trit_op_name(op->kind));
-    trit_tensor *result = NULL;
-    trit_status status;
-    if (*out) {
-        status = check_out(*out, op, err);
-        if (status != trit_ok) return status;
-        if (takes_result(&(*out)->view, op)) return call_device(&(*out)->view, op, err);
-    }
+    trit_tape *tape;
+    trit_status status = trit_tape_find(&tape, op->kind, op->n_in, op->in, err);
+    if (status != trit_ok) return status;
+    if (*out && tape)
+        return trit_error_set(err, trit_arg, "%s: what a tape records needs a new tensor for its result", trit_op_name(op->kind));
+    if (*out) return run_into(*out, op, err);
+    trit_tensor *result;
     status = new_result(&result, op, err);
-    if (status == trit_ok) status = call_device(&result->view, op, err);
-    if (status == trit_ok && *out) status = trit_tensor_assign(*out, result, err);
-    if (status != trit_ok || *out)
-        trit_tensor_free(result);
-    else
+    if (status != trit_ok) return status;
+    status = call_device(&result->view, op, err);
+    if (status == trit_ok && tape && trit_dtype_is_float(op->result))
+        status = trit_tape_record(tape, result, op->kind, &op->attrs, op->n_in, op->in, err);
+    if (status == trit_ok)
         *out = result;
+    else
+        trit_tensor_free(result);
+    return status;
+}
+
+trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_op_kind kind, const trit_view_args *args,
+                            trit_error *err) {
+    trit_tape *tape;
+    trit_tensor *result;
+    trit_status status = trit_tape_find(&tape, kind, 1, &t, err);
+    if (status == trit_ok) status = trit_tensor_make(&result, t->device, t->storage, view, err);
+    if (status != trit_ok) return status;
+    if (tape) status = trit_tape_record_view(tape, result, kind, args, t, err);
+    if (status == trit_ok)
+        *out = result;
+    else
+        trit_tensor_free(result);
     return status;
 }

@@ -1,21 +1,19 @@
 /* Views as tensors. */
+#include <string.h>
+
 #include "base/error.h"
 #include "eager/eager.h"
-
-trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_error *err) {
-    return trit_tensor_make(out, t->device, t->storage, view, err);
-}
 
 trit_status trit_tensor_reshape(trit_tensor **out, const trit_tensor *t, uint32_t n_dims, const int64_t *shape, trit_error *err) {
     int64_t full[trit_max_dims];
     trit_status status = trit_shape_fill(full, &t->view, n_dims, shape, err);
     if (status != trit_ok) return status;
     trit_view view;
-    if (trit_view_reshape(&view, &t->view, n_dims, full)) return trit_eager_view(out, t, &view, err);
+    if (trit_view_reshape(&view, &t->view, n_dims, full)) return trit_eager_view(out, t, &view, trit_op_reshape, NULL, err);
     trit_tensor *copy = NULL;
     status = trit_tensor_copy(&copy, t, err);
     if (status != trit_ok) return status;
-    if (trit_view_reshape(&view, &copy->view, n_dims, full)) status = trit_eager_view(out, copy, &view, err);
+    if (trit_view_reshape(&view, &copy->view, n_dims, full)) status = trit_eager_view(out, copy, &view, trit_op_reshape, NULL, err);
     trit_tensor_free(copy);
     return status;
 }
@@ -23,7 +21,10 @@ trit_status trit_tensor_reshape(trit_tensor **out, const trit_tensor *t, uint32_
 trit_status trit_tensor_permute(trit_tensor **out, const trit_tensor *t, const int32_t *order, trit_error *err) {
     trit_view view;
     trit_status status = trit_view_permute(&view, &t->view, order, err);
-    return status == trit_ok ? trit_eager_view(out, t, &view, err) : status;
+    if (status != trit_ok) return status;
+    trit_view_args args;
+    for (uint32_t d = 0; d < view.n_dims; d++) args.order[d] = order ? order[d] : (int32_t)(view.n_dims - 1 - d);
+    return trit_eager_view(out, t, &view, trit_op_permute, &args, err);
 }
 
 trit_status trit_tensor_transpose(trit_tensor **out, const trit_tensor *t, int32_t axis_a, int32_t axis_b, trit_error *err) {
@@ -39,35 +40,39 @@ trit_status trit_tensor_transpose(trit_tensor **out, const trit_tensor *t, int32
 trit_status trit_tensor_squeeze(trit_tensor **out, const trit_tensor *t, int32_t axis, trit_error *err) {
     trit_view view;
     trit_status status = trit_view_squeeze(&view, &t->view, axis, err);
-    return status == trit_ok ? trit_eager_view(out, t, &view, err) : status;
+    return status == trit_ok ? trit_eager_view(out, t, &view, trit_op_reshape, NULL, err) : status;
 }
 
 trit_status trit_tensor_squeeze_all(trit_tensor **out, const trit_tensor *t, trit_error *err) {
     trit_view view;
     trit_view_squeeze_all(&view, &t->view);
-    return trit_eager_view(out, t, &view, err);
+    return trit_eager_view(out, t, &view, trit_op_reshape, NULL, err);
 }
 
 trit_status trit_tensor_unsqueeze(trit_tensor **out, const trit_tensor *t, int32_t axis, trit_error *err) {
     trit_view view;
     trit_status status = trit_view_unsqueeze(&view, &t->view, axis, err);
-    return status == trit_ok ? trit_eager_view(out, t, &view, err) : status;
+    return status == trit_ok ? trit_eager_view(out, t, &view, trit_op_reshape, NULL, err) : status;
 }
 
 trit_status trit_tensor_expand(trit_tensor **out, const trit_tensor *t, uint32_t n_dims, const int64_t *shape, trit_error *err) {
     trit_view view;
     trit_status status = trit_view_expand(&view, &t->view, n_dims, shape, "expand", err);
-    return status == trit_ok ? trit_eager_view(out, t, &view, err) : status;
+    return status == trit_ok ? trit_eager_view(out, t, &view, trit_op_expand, NULL, err) : status;
 }
 
 trit_status trit_tensor_diagonal(trit_tensor **out, const trit_tensor *t, int64_t offset, int32_t axis_a, int32_t axis_b, trit_error *err) {
     trit_view view;
     trit_status status = trit_view_diagonal(&view, &t->view, offset, axis_a, axis_b, err);
-    return status == trit_ok ? trit_eager_view(out, t, &view, err) : status;
+    const trit_view_args args = {.offset = offset, .axis_a = axis_a, .axis_b = axis_b};
+    return status == trit_ok ? trit_eager_view(out, t, &view, trit_op_diagonal, &args, err) : status;
 }
 
 trit_status trit_tensor_slice(trit_tensor **out, const trit_tensor *t, uint32_t n, const trit_slice *slices, trit_error *err) {
     trit_view view;
     trit_status status = trit_view_slice(&view, &t->view, n, slices, err);
-    return status == trit_ok ? trit_eager_view(out, t, &view, err) : status;
+    if (status != trit_ok) return status;
+    trit_view_args args = {.n_slices = n};
+    memcpy(args.slices, slices, n * sizeof *slices);
+    return trit_eager_view(out, t, &view, trit_op_slice, &args, err);
 }

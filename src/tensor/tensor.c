@@ -45,6 +45,15 @@ trit_status trit_storage_new(trit_storage **out, size_t n_bytes, trit_error *err
     return status;
 }
 
+trit_node *trit_node_retain(trit_node *n) {
+    if (n) atomic_fetch_add_explicit(&n->n_owners, 1, memory_order_relaxed);
+    return n;
+}
+
+void trit_node_free(trit_node *n) {
+    if (n && atomic_fetch_sub_explicit(&n->n_owners, 1, memory_order_acq_rel) == 1) n->release(n);
+}
+
 trit_status trit_tensor_make(trit_tensor **out, trit_device *device, trit_storage *storage, const trit_view *view, trit_error *err) {
     trit_tensor *t = trit_alloc(1, sizeof *t);
     if (!t) return trit_error_memory(err, sizeof *t, "a tensor");
@@ -63,7 +72,13 @@ trit_tensor *trit_tensor_retain(trit_tensor *t) {
 void trit_tensor_free(trit_tensor *t) {
     if (!t || atomic_fetch_sub_explicit(&t->n_owners, 1, memory_order_acq_rel) != 1) return;
     trit_storage_free(t->storage);
+    trit_node_free(t->node);
     trit_free(t);
+}
+
+trit_status trit_tensor_check_write(const trit_tensor *t, const char *what, trit_error *err) {
+    const char *why = t->node ? t->node->locked(t->node) : NULL;
+    return why ? trit_error_set(err, trit_arg, "%s: written into a tensor that %s", what, why) : trit_ok;
 }
 
 trit_dtype trit_tensor_dtype(const trit_tensor *t) {
@@ -125,7 +140,10 @@ trit_status trit_tensor_get(const trit_tensor *t, const int64_t *index, double *
 
 trit_status trit_tensor_set(trit_tensor *t, const int64_t *index, double value, trit_error *err) {
     void *p;
-    trit_status status = address_of(&p, t, index, err);
-    if (status == trit_ok) trit_element_set(t->view.dtype, p, value);
-    return status;
+    trit_status status = trit_tensor_check_write(t, "set", err);
+    if (status == trit_ok) status = address_of(&p, t, index, err);
+    if (status != trit_ok) return status;
+    trit_element_set(t->view.dtype, p, value);
+    t->storage->version++;
+    return trit_ok;
 }

@@ -12,6 +12,7 @@ typedef struct trit_storage {
     atomic_size_t n_owners;
     void *data;
     size_t n_bytes;
+    uint64_t version; /* grows with each write through a function, so that tapes know what they kept is what it was */
     void (*release)(struct trit_storage *s);
     void *user; /* of `release` */
 } trit_storage;
@@ -32,19 +33,29 @@ typedef struct trit_view {
     int64_t shape[trit_max_dims], stride[trit_max_dims];
 } trit_view;
 
-/* A recorded operation that made a tensor, see op/tape.h. */
-typedef struct trit_node trit_node;
+/* What a tape knows of a tensor: the head of a record of op/tape.h. Several own it; the last one calls `release`. */
+typedef struct trit_node {
+    atomic_size_t n_owners;
+    void (*release)(struct trit_node *n);
+    const char *(*locked)(const struct trit_node *n); /* why the tensor must not be written into; NULL: it may */
+} trit_node;
+
+trit_node *trit_node_retain(trit_node *n); /* NULL gives NULL */
+void trit_node_free(trit_node *n);         /* one owner less; NULL is fine */
 
 struct trit_tensor {
     atomic_size_t n_owners;
     trit_view view;
     trit_storage *storage;
     trit_device *device; /* borrowed, closed after its tensors */
-    trit_node *node;     /* NULL: no gradient is wanted */
+    trit_node *node;     /* owned; NULL: no gradient is wanted */
 };
 
 /* A tensor that becomes another owner of the storage. Errors: memory. */
 trit_status trit_tensor_make(trit_tensor **out, trit_device *device, trit_storage *storage, const trit_view *view, trit_error *err);
+
+/* May `what` write into it? Errors: arg, where a tape says no. */
+trit_status trit_tensor_check_write(const trit_tensor *t, const char *what, trit_error *err);
 
 /* shape.c */
 enum { trit_shape_text_bytes = 200 };

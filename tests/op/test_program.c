@@ -99,7 +99,7 @@ static void every_emitter(void **state) {
                                          trit_op_linear, trit_op_scale,    trit_op_select,   trit_op_linear,
                                          trit_op_quantize, trit_op_head_scan, trit_op_head};
     /* What a program may hold. */
-    enum { list, both = list, call };
+    enum { list, both = list, call, view };
     static const int where[] = {
 #define TRIT_OP(name, n_in, where, part, meaning) where,
 #include "op/ops.def"

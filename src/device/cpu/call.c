@@ -6,6 +6,7 @@
 trit_status trit_cpu_call(trit_device *d, const trit_call *call, trit_error *err) {
     static trit_cpu_call_fn *const parts[trit_n_op_kinds] = {
 #define PART_list(name, part)
+#define PART_view(name, part)
 #define PART_both(name, part) [trit_op_##name] = trit_cpu_call_##part,
 #define PART_call(name, part) [trit_op_##name] = trit_cpu_call_##part,
 #define TRIT_OP(name, n_in, where, part, meaning) PART_##where(name, part)

@@ -280,6 +280,7 @@ const cpu_op_fn trit_cpu_ops[trit_n_op_kinds] = {
 #define IN_list(name) [trit_op_##name] = op_##name,
 #define IN_both(name) [trit_op_##name] = op_##name,
 #define IN_call(name)
+#define IN_view(name)
 #define TRIT_OP(name, n_in, where, part, meaning) IN_##where(name)
 #include "op/ops.def"
 #undef TRIT_OP
