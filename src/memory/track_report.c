@@ -208,7 +208,7 @@ void trit_tracker_log(trit_tracker *t) {
     trit_logf(trit_log_warn, "memory of %s: %llu blocks taken, %llu released, at most %.1f MB; %llu are live, %.1f MB; watching took %.1f MB", t->name,
               (unsigned long long)n.n_allocated, (unsigned long long)n.n_released, (double)n.peak_bytes / 1e6, (unsigned long long)n.live_blocks,
               (double)n.live_bytes / 1e6, (double)n.own_bytes / 1e6);
-    if (trit_tracker_leaks(&leaks, t, 0, NULL) == trit_ok && leaks->n_blocks && trit_leaks_text(leaks, &text, NULL) == trit_ok)
+    if (trit_tracker_leaks(&leaks, t, 0, NULL) == trit_ok && leaks && leaks->n_blocks && trit_leaks_text(leaks, &text, NULL) == trit_ok)
         for (char *rest = NULL, *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
             trit_logf(trit_log_warn, "%s", line);
     trit_text_fini(&text);
