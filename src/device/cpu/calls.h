@@ -71,12 +71,14 @@ typedef struct cpu_call {
 /* The parts of ops.def, a function each: trit_cpu_call_<part>. */
 typedef trit_status trit_cpu_call_fn(cpu_device *cpu, const trit_call *call, trit_error *err);
 #define PART_list(part)
+#define PART_view(part)
 #define PART_call(part) trit_cpu_call_fn trit_cpu_call_##part;
 #define PART_both(part) trit_cpu_call_fn trit_cpu_call_##part;
 #define TRIT_OP(name, n_in, where, part, meaning) PART_##where(part)
 #include "op/ops.def"
 #undef TRIT_OP
 #undef PART_list
+#undef PART_view
 #undef PART_call
 #undef PART_both
 
