@@ -47,6 +47,15 @@ foreach(source IN LISTS TRIT_TEST_SOURCES)
   trit_add_test(${name} ${target})
 endforeach()
 
+# The tours of examples/: a program each, on the public headers alone.
+file(GLOB TRIT_EXAMPLES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)
+foreach(source IN LISTS TRIT_EXAMPLES)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(example_${name} ${source})
+  target_link_libraries(example_${name} PRIVATE trit_static)
+  trit_add_test(examples/${name} example_${name})
+endforeach()
+
 # Scripts look at the tree and at what the build made; a cross build has the tree in common with the native one.
 if(NOT CMAKE_CROSSCOMPILING)
   file(GLOB_RECURSE TRIT_TEST_SCRIPTS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/test_*.sh)
