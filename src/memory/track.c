@@ -125,8 +125,8 @@ static trit_status refuse(const trit_tracker *t, trit_track_shard *shard, const 
     return trit_error_set(err, trit_arg, "pool %s: no live block begins at %p", t->name, p);
 }
 
-/* Takes the block at p out of the table into *out, which it leaves alone where a shard that
- * once had no memory for a block cannot call the pointer unknown. */
+/* Takes the block at p out of the table into *out, which it leaves alone where a shard that once had no memory for a block cannot call the
+ * pointer unknown. */
 static trit_status leave(trit_tracker *t, const void *p, size_t bytes, uint64_t now, trit_track_block *out, trit_error *err) {
     trit_track_shard *shard = shard_of(t, p);
     trit_status status = trit_ok;
