@@ -338,7 +338,6 @@ enum { attention_sums = GEMV_ROWS };
 
 ALWAYS_INLINE void score_tile(enum kind kind, const trit_kv_scores *a, uint32_t key, uint32_t query, int n_keys, int n_queries) {
     float sum[max_tile][max_tile];
-    if (query == 0) fetch_next(&a->keys, key, a->keys.n);
     dots(kind, sum, (const unsigned char *)a->keys.rows + key * a->keys.stride, a->keys.stride, a->q + query * a->q_stride, a->q_stride,
          a->keys.d, n_keys, n_queries);
     for (int t = 0; t < n_queries; t++)
@@ -348,7 +347,10 @@ ALWAYS_INLINE void score_tile(enum kind kind, const trit_kv_scores *a, uint32_t 
 ALWAYS_INLINE void score_queries(enum kind kind, const trit_kv_scores *a, uint32_t query, int n_queries) {
     const int n_keys = attention_sums / n_queries;
     uint32_t i = 0;
-    for (; i + (uint32_t)n_keys <= a->keys.n; i += (uint32_t)n_keys) score_tile(kind, a, i, query, n_keys, n_queries);
+    for (; i + (uint32_t)n_keys <= a->keys.n; i += (uint32_t)n_keys) {
+        if (query == 0) fetch_next(&a->keys, i / (uint32_t)n_keys, a->keys.n / (uint32_t)n_keys);
+        score_tile(kind, a, i, query, n_keys, n_queries);
+    }
     for (; i < a->keys.n; i++) score_tile(kind, a, i, query, 1, n_queries);
 }
 

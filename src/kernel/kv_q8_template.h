@@ -65,7 +65,6 @@ ALWAYS_INLINE void score_tile(const trit_kv_scores *a, uint32_t key, uint32_t qu
     i16_sums sums[max_sums];
     i16_vector keys[4];
     for (int i = 0; i < max_sums; i++) sums[i] = i16_zero();
-    if (query == 0) fetch_next(&a->keys, key, a->keys.n);
     size_t k = 0;
     for (; k + i16_width <= d; k += i16_width) {
         for (int i = 0; i < n_keys; i++) keys[i] = i16_widen(row + (size_t)i * stride + k);
@@ -87,7 +86,10 @@ ALWAYS_INLINE void score_tile(const trit_kv_scores *a, uint32_t key, uint32_t qu
 
 ALWAYS_INLINE void score_queries(const trit_kv_scores *a, uint32_t query, int n_keys, int n_queries) {
     uint32_t i = 0;
-    for (; i + (uint32_t)n_keys <= a->keys.n; i += (uint32_t)n_keys) score_tile(a, i, query, n_keys, n_queries);
+    for (; i + (uint32_t)n_keys <= a->keys.n; i += (uint32_t)n_keys) {
+        if (query == 0) fetch_next(&a->keys, i / (uint32_t)n_keys, a->keys.n / (uint32_t)n_keys);
+        score_tile(a, i, query, n_keys, n_queries);
+    }
     for (; i < a->keys.n; i++) score_tile(a, i, query, 1, n_queries);
 }
 
