@@ -25,6 +25,7 @@ static void print_devices(void) {
         trit_device_describe(device, &info);
         trit_out_printf("  %-12s %s, %s, %u threads, %.1f GB memory\n", name, info.description, info.tier, info.n_threads,
                         (double)info.memory_bytes * 1e-9);
+        trit_out_printf("  %-12s ternary weights in %s (%s)\n", "", info.weights, info.weights_why);
         trit_device_close(device);
     }
     trit_out_puts("\ninstruction sets\n");
@@ -80,6 +81,8 @@ static void put_devices(trit_jsonw *w) {
             trit_jsonw_put_str(w, "tier", info.tier);
             trit_jsonw_put_uint(w, "threads", info.n_threads);
             trit_jsonw_put_uint(w, "memory_bytes", info.memory_bytes);
+            trit_jsonw_put_str(w, "weights", info.weights);
+            trit_jsonw_put_str(w, "weights_why", info.weights_why);
             trit_device_close(device);
         } else {
             trit_jsonw_put_str(w, "error", err.message);

@@ -16,7 +16,7 @@ target_link_libraries(trit_test_support PUBLIC trit_flags PkgConfig::CMOCKA)
 
 string(REPLACE ";" " " trit_emulator "${CMAKE_CROSSCOMPILING_EMULATOR}")
 set(trit_test_environment CMOCKA_MESSAGE_OUTPUT=stdout "TRIT_EMULATOR=${trit_emulator}" "TRIT_SOURCE=${PROJECT_SOURCE_DIR}"
-                          "TRIT_BUILD=${PROJECT_BINARY_DIR}")
+                          "TRIT_BUILD=${PROJECT_BINARY_DIR}" "TRIT_CACHE=${PROJECT_BINARY_DIR}/tests")
 if(TARGET trit)
   list(APPEND trit_test_environment "TRIT_PROGRAM=$<TARGET_FILE:trit>")
 endif()

@@ -19,6 +19,7 @@ typedef struct trit_device trit_device;
 typedef struct trit_device_opts {
     unsigned n_threads;   /* 0: TRIT_THREADS, else the physical cores */
     const char *cpu_tier; /* cap of the instruction set ("avx2"); NULL: TRIT_CPU, else what the processor has */
+    const char *weights;  /* form of ternary weights in memory: "t2", "t3", "auto"; NULL: TRIT_WEIGHTS, else "auto" */
 } trit_device_opts;
 
 typedef struct trit_device_info {
@@ -27,13 +28,16 @@ typedef struct trit_device_info {
     char tier[16];          /* instruction-set tier in use */
     unsigned n_threads;
     uint64_t memory_bytes;  /* of the machine, 0 if unknown */
+    char weights[16];       /* form that ternary weights of models larger than the caches take */
+    char weights_why[96];   /* in words */
 } trit_device_info;
 
 /* `name`: "cpu", "auto" or NULL (TRIT_DEVICE, else the best there is). `opts` may be NULL. The caller closes.
- * Errors: device (no such device here), arg (unknown tier), memory. */
+ * Errors: device (no such device here), arg (unknown tier or form), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_device_open(trit_device **out, const char *name, const trit_device_opts *opts,
                                                       trit_error *err);
 TRIT_API void trit_device_close(trit_device *device); /* NULL is fine */
+/* Where the form of weights is still to be measured, this does it (some 30 ms, once a machine). */
 TRIT_API void trit_device_describe(const trit_device *device, trit_device_info *out);
 /* Where weights, caches and values on this device come from. The device owns it: it is there until the device is closed. */
 TRIT_API trit_pool *trit_device_pool(const trit_device *device);

@@ -18,6 +18,8 @@
 typedef struct trit_ternary_source {
     uint32_t n_rows, n_cols;
     uint32_t group; /* inputs that share a scale: 64, 128 or 256; 0: the whole row */
+    bool is_int8;      /* the inputs will be int8 alone */
+    uint64_t n_model;  /* ternary weights of the whole model, about; 0: unknown, many */
     trit_status (*row)(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch);
     const void *ctx;
 } trit_ternary_source;

@@ -42,14 +42,14 @@ typedef enum trit_fold {
 /* Levels: one more than bits of a number of blocks. Columns: lanes of them fit the first-level cache. */
 enum { trit_fold_lanes = 16, trit_fold_block = 256, trit_fold_levels = 57, trit_fold_columns = 128 };
 
-/* Ternary weights by int8 activations (layouts T2 and A8 of quant/layout.h), rows [row0, row1) of the result, row0 a multiple of 16:
+/* Ternary weights by int8 activations (layouts T2 or T3, and A8, of quant/layout.h), rows [row0, row1) of the result, row0 a multiple of 16:
  *
  *   group == 0:  y[t][r] = ((float)acc * w_scale[r]) * x_scale[t],   acc = sum_k q[t][k] * trit[r][k] in int32
  *   else:        y[t][r] = (sum over groups g in rising order of (float)acc_g * w_scale[r][g]) * x_scale[t], starting at 0.0f
  *
  * K is at most 2^22, so that |acc| and eight times as much on the way fit; (float)acc rounds to nearest even (exact below 2^24). */
 typedef struct trit_t2_mul {
-    const uint8_t *w;     /* T2 [n_tiles, w_stride bytes], 64-byte aligned */
+    const uint8_t *w;     /* T2 or T3 [n_tiles, w_stride bytes], 64-byte aligned */
     size_t w_stride;
     const float *w_scale; /* [n_tiles, n_groups, 16], n_groups = ceil(k / group), 1 for group 0 */
     uint32_t k;           /* inputs */
@@ -162,6 +162,7 @@ typedef struct trit_matmul {
 typedef struct trit_kernels {
     /* Rows [row0, row1) of a product. */
     void (*t2_mul)(const trit_t2_mul *a, uint32_t row0, uint32_t row1);
+    void (*t3_mul)(const trit_t2_mul *a, uint32_t row0, uint32_t row1); /* weights in T3 */
     void (*t2_float_mul)(const trit_t2_float_mul *a, uint32_t row0, uint32_t row1);
     void (*q8_mul)(const trit_q8_mul *a, uint32_t row0, uint32_t row1);
     void (*f32_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1);

@@ -133,6 +133,15 @@ uint64_t trit_model_count_params(const trit_model *m) {
     return n;
 }
 
+uint64_t trit_model_count_linear(const trit_model *m) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < trit_n_layer_tensors; i++) {
+        const trit_layer_shape s = trit_layer_shape_of(&m->config, i);
+        if (s.is_linear && m->config.arch->required >> i & 1u) n += (uint64_t)s.n_rows * s.n_cols;
+    }
+    return n * m->config.n_layers;
+}
+
 static trit_status bind_ends(trit_model *m, size_t *n_bound, trit_error *err) {
     const trit_config *c = &m->config;
     const trit_file_tensor *embd = trit_end_find(m, trit_end_embd), *norm = trit_end_find(m, trit_end_norm), *head = trit_end_find(m, trit_end_head);

@@ -219,7 +219,7 @@ static trit_status choose_rows(trit_linear *r, const trit_model *m, const trit_f
 
 static trit_status upload_ternary(trit_weight *out, trit_model *m, trit_linear *r, const trit_file_tensor *t, trit_error *err) {
     const trit_ternary_source source = {.n_rows = (uint32_t)r->matrix.n_rows, .n_cols = (uint32_t)r->matrix.n_cols, .group = r->group,
-                                        .row = r->row, .ctx = r};
+                                        .is_int8 = m->config.act_int8, .n_model = trit_model_count_linear(m), .row = r->row, .ctx = r};
     trit_status status = m->device->vt->upload_ternary(m->device, out, &source, err);
     drop_file_pages(m, t);
     return status == trit_ok ? trit_ok : trit_linear_bad_row(status, t, err);

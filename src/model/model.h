@@ -192,6 +192,7 @@ bool trit_model_uses(const trit_model *m, const trit_file_tensor *t); /* does th
 trit_status trit_model_bind(trit_model *m, const trit_model_opts *o, trit_error *err);
 bool trit_model_is_tied(const trit_model *m); /* the embeddings are the head too */
 uint64_t trit_model_count_params(const trit_model *m);
+uint64_t trit_model_count_linear(const trit_model *m); /* weights of all layers' projections that the architecture requires */
 
 /* linear.c: the one place that decides what a projection is. `hf_name` is the Hugging Face tensor's name without ".weight" (its
  * scale stands beside it), `w` the matrix, `shape` the expected [n_rows, n_cols]. */

@@ -78,7 +78,8 @@ static trit_status make_pool(pool *p, uint32_t width, trit_error *err) {
 static trit_status make_linear(trit_model *m, trit_weight *out, const pool *p, uint64_t seed, uint32_t n_rows, uint32_t n_cols, trit_error *err) {
     /* Two thirds of the trits are not 0: this scale keeps the spread of the outputs that of the inputs. */
     random_rows rows = {.pool = p, .seed = seed, .n_cols = n_cols, .scale = 1.0f / sqrtf((float)n_cols * 2.0f / 3.0f)};
-    trit_ternary_source source = {.n_rows = n_rows, .n_cols = n_cols, .row = random_row, .ctx = &rows};
+    trit_ternary_source source = {.n_rows = n_rows, .n_cols = n_cols, .is_int8 = m->config.act_int8, .n_model = trit_model_count_linear(m),
+                                  .row = random_row, .ctx = &rows};
     return m->device->vt->upload_ternary(m->device, out, &source, err);
 }
 

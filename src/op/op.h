@@ -23,13 +23,13 @@ const char *trit_op_name(trit_op_kind kind);
 
 /* A weight as a device holds it. Immutable after open. */
 typedef struct trit_weight {
-    trit_dtype dtype; /* T2, which takes A8 or floats, or a file form used where it lies, which takes floats */
+    trit_dtype dtype; /* T2, which takes A8 or floats; T3, which takes A8; or a file form used where it lies, which takes floats */
     uint32_t n_rows, n_cols;
-    const void *data;   /* [n_rows, stride], T2: [n_tiles, stride] */
-    size_t stride;      /* bytes of a row of plain floats, of a tile of T2; 0 for file forms in blocks, which the quant room walks */
+    const void *data;   /* [n_rows, stride], T2 and T3: [n_tiles, stride] */
+    size_t stride;      /* bytes of a row of plain floats, of a tile of T2 or T3; 0 for file forms in blocks, which the quant room walks */
     size_t n_bytes;     /* of data */
-    const float *scale; /* T2: [n_tiles, n_groups, 16] (quant/layout.h); else NULL */
-    uint32_t group;     /* T2: inputs that share a scale, 0: the row */
+    const float *scale; /* T2, T3: [n_tiles, n_groups, 16] (quant/layout.h); else NULL */
+    uint32_t group;     /* T2, T3: inputs that share a scale, 0: the row */
     float factor;       /* file forms: multiplier outside the bytes */
     uint32_t i2_s_block; /* file form I2_S: 128, 64 or 4 */
     const float *bias;  /* [n_rows] or NULL */
@@ -40,6 +40,11 @@ typedef struct trit_weight {
     const float *coarse_norm;  /* [n_rows]: |coarse row|, or more */
     void *owned[4];     /* device memory behind data, scale, bias and coarse; NULL where it is borrowed from the file */
 } trit_weight;
+
+/* Trits and scales, in one of the device's forms? */
+static inline bool trit_weight_is_ternary(const trit_weight *w) {
+    return w->dtype == trit_dtype_t2 || w->dtype == trit_dtype_t3;
+}
 
 /* Rotary position embedding: the angle of pair i at position pos is pos * inv_freq[i]. Owned by the model. */
 typedef struct trit_rope {

@@ -76,7 +76,8 @@ trit_value trit_emit_quantize(trit_program *p, trit_value x, const char *label) 
 trit_value trit_emit_linear(trit_program *p, trit_value x, const trit_weight *w, const char *label) {
     trit_value_desc d = *desc(p, x);
     assert(p->status != trit_ok || d.cols == w->n_cols);
-    assert(p->status != trit_ok || d.type == trit_value_f32 || w->dtype == trit_dtype_t2);
+    assert(p->status != trit_ok || d.type == trit_value_f32 || trit_weight_is_ternary(w));
+    assert(p->status != trit_ok || d.type == trit_value_a8 || w->dtype != trit_dtype_t3);
     trit_op op = {.kind = trit_op_linear, .in = {x, -1}, .weight = w, .label = label};
     return emit(p, op, trit_value_f32, d.rows, w->n_rows);
 }

@@ -17,6 +17,16 @@
  *   Scales are float [n_tiles, n_groups, 16], zero for rows that do not exist; group = 0 means one scale a row (n_groups = 1), otherwise
  *   64, 128 or 256 inputs share one.
  *
+ * T3, the same weights in base 3, 1.6 bits a weight: blocks of 320 inputs, which are five planes of 64, ceil(K / 320) of them. A block is 16
+ * chunks.
+ *
+ *      byte 4 r + b of chunk c:   the trits t0 .. t4 of row r and inputs 4 c + b, + 64, + 128, + 192, + 256 of the block
+ *      byte = 128 + v * 256 / 243 to the nearest, v = 81 t0 + 27 t1 + 9 t2 + 3 t3 + t4 = -121 .. 121
+ *
+ *   So f = byte / 256 is a fraction in the middle of what v may take, the first trit + 1 is floor(3 f), and the fraction that is left,
+ *   which the byte times 3 modulo 256 gives exactly, says the next one. A plane is what a group of 64 is: chunks never divide a group.
+ *   Inputs beyond K have trit 0; planes beyond them are in the last block and nothing reads activations for them. Scales as with T2.
+ *
  * Q8, int8 weights: chunks of 4 inputs, ceil(K / 4) of them; scales are float [n_tiles, 16].
  *
  * A8, a row of activations quantized per token (absmax, int8). For K inputs, K256 = K rounded up to 256:
@@ -42,6 +52,7 @@
 #include <stdint.h>
 
 enum { trit_tile_rows = 16, trit_chunk_bytes = 64, trit_t2_chunk = 16, trit_q8_chunk = 4, trit_a8_sum_block = 64 };
+enum { trit_t3_planes = 5, trit_t3_block = trit_t3_planes * trit_a8_sum_block, trit_t3_block_bytes = 16 * trit_chunk_bytes };
 enum { trit_pack_block_bytes = 64, trit_two_bit_block = 256, trit_base3_block = 320 };
 
 static inline size_t trit_k256(size_t k) {
@@ -54,6 +65,10 @@ static inline size_t trit_n_tiles(size_t n_rows) {
 
 static inline size_t trit_t2_tile_bytes(size_t k) {
     return (k + 63) / 64 * 4 * trit_chunk_bytes;
+}
+
+static inline size_t trit_t3_tile_bytes(size_t k) {
+    return (k + trit_t3_block - 1) / trit_t3_block * trit_t3_block_bytes;
 }
 
 static inline size_t trit_q8_tile_bytes(size_t k) {

@@ -59,6 +59,14 @@ static void any_threads(void **state) {
     check("", "-t 3");
 }
 
+static void either_form_of_weights(void **state) {
+    (void)state;
+    check("TRIT_WEIGHTS=t2", "");
+    check("TRIT_WEIGHTS=t3", "");
+    check("TRIT_WEIGHTS=t3 TRIT_CPU=scalar", "--chunk 7");
+    check("TRIT_WEIGHTS=t3", "--chunk 1 -t 2");
+}
+
 static void any_chunks(void **state) {
     (void)state;
     check("", "--chunk 1");
@@ -76,6 +84,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_instruction_set),
         cmocka_unit_test(any_threads),
+        cmocka_unit_test(either_form_of_weights),
         cmocka_unit_test(any_chunks),
         cmocka_unit_test(alone_and_in_a_batch_of_eight),
     };

@@ -122,6 +122,11 @@ static void fill_t2(uint8_t *w, size_t n_rows, size_t stride, uint32_t k, bool e
         }
 }
 
+/* Layout T3: any byte stands for five trits; `extreme`: most often the largest. */
+static void fill_t3(uint8_t *w, size_t n, bool extreme) {
+    for (size_t i = 0; i < n; i++) w[i] = (uint8_t)(!extreme ? next() : next() % 16 ? 255 : 0);
+}
+
 /* Scales of whole tiles of rows. */
 static float *tile_scales(size_t n_rows, size_t n_groups, enum mood mood) {
     return floats(trit_n_tiles(n_rows) * trit_tile_rows * n_groups, mood);
@@ -138,12 +143,15 @@ static void fill_a8(int8_t *row, uint32_t k, bool extreme) {
 }
 
 static void check_t2_shape(const pair *p, const shape *s, uint32_t group, bool extreme) {
-    size_t w_stride = trit_t2_tile_bytes(s->k), x_stride = trit_a8_row_bytes(s->k), n_groups = group ? (s->k + group - 1) / group : 1;
+    const bool is_t3 = strcmp(p->row->slot, "t3_mul") == 0;
+    size_t w_stride = is_t3 ? trit_t3_tile_bytes(s->k) : trit_t2_tile_bytes(s->k);
+    size_t x_stride = trit_a8_row_bytes(s->k), n_groups = group ? (s->k + group - 1) / group : 1;
     size_t y_stride = s->n_rows + 3, n_y = s->n_tokens * y_stride;
     uint8_t *w = bytes(trit_n_tiles(s->n_rows) * w_stride);
     int8_t *x = bytes(s->n_tokens * x_stride);
     float *scale = tile_scales(s->n_rows, n_groups, extreme ? broken : calm), *ya = canaries(n_y), *yb = canaries(n_y);
-    fill_t2(w, s->n_rows, w_stride, s->k, extreme);
+    if (is_t3) fill_t3(w, trit_n_tiles(s->n_rows) * w_stride, extreme);
+    else fill_t2(w, s->n_rows, w_stride, s->k, extreme);
     for (size_t t = 0; t < s->n_tokens; t++) fill_a8(x + t * x_stride, s->k, extreme);
     trit_t2_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = s->k, .group = group, .x = x, .x_stride = x_stride,
                      .n_tokens = s->n_tokens, .y = ya + margin, .y_stride = y_stride};
@@ -170,8 +178,13 @@ static void check_t2(const pair *p) {
     const shape blocks = {8640, 133, 9, 16, 133}; /* more rows than stay in a cache while the tokens pass by */
     check_t2_shape(p, &blocks, 0, false);
     shape any = {.n_rows = 18, .row1 = 18};
-    for (any.k = 1; any.k <= 300; any.k++)
+    for (any.k = 1; any.k <= 330; any.k++)
         for (any.n_tokens = 1; any.n_tokens <= 5; any.n_tokens += 2) check_t2_shape(p, &any, groups[any.k % 4], any.k % 5 == 0);
+    const shape crowd = {330, 20, 71, 0, 20}; /* more tokens than share what was unpacked */
+    check_t2_shape(p, &crowd, 0, true);
+    check_t2_shape(p, &crowd, 128, false);
+    shape longest = {164000, 2, 1, 0, 2}; /* what sums of 32 bits hold at once ends within */
+    for (; longest.n_tokens <= 2; longest.n_tokens++) check_t2_shape(p, &longest, 0, true);
 }
 
 static void check_t2_float_shape(const pair *p, const shape *s, uint32_t group, enum mood mood) {
@@ -782,7 +795,7 @@ static const struct {
     const char *slot;
     void (*check)(const pair *p);
 } checks[] = {
-    {"t2_mul", check_t2},          {"t2_float_mul", check_t2_float},
+    {"t2_mul", check_t2},          {"t3_mul", check_t2},         {"t2_float_mul", check_t2_float},
     {"q8_mul", check_q8},          {"f32_mul", check_float_mul},  {"f16_mul", check_float_mul},  {"bf16_mul", check_float_mul},
     {"a8_quantize", check_a8},     {"rms_norm", check_rms_norm},  {"add", check_binary},         {"mul", check_binary},
     {"scale", check_scale},        {"silu_mul", check_binary},    {"relu2_mul", check_binary},   {"gelu_mul", check_binary},

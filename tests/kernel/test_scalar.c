@@ -29,30 +29,40 @@ static void set_trit(uint8_t *w, size_t k, size_t row, size_t i, int trit) {
     *byte = (uint8_t)((*byte & ~(3u << shift)) | (unsigned)(trit + 1) << shift);
 }
 
+/* Five trits of T3 at once: 64 inputs apart from i, those beyond k are 0. */
+static void set_five(uint8_t *w, size_t k, size_t row, size_t i, const int8_t *trits) {
+    int v = 0;
+    for (size_t plane = 0; plane < 5; plane++) v = 3 * v + (i + 64 * plane < k ? trits[i + 64 * plane] : 0);
+    w[row / 16 * trit_t3_tile_bytes(k) + i / 320 * 1024 + i % 64 / 4 * 64 + 4 * (row % 16) + i % 4] = (uint8_t)lrint(128 + v * 256 / 243.0);
+}
+
 /* ---- ternary ---- */
 
-/* The layout by its drawing, and the product with groups that end within a block. */
-static void test_t2_mul(void **unused) {
-    (void)unused;
+/* The layouts by their drawings, and the product with groups that end within a block. */
+static void check_ternary(bool is_t3) {
     enum { k = 700, n_rows = 19, n_tokens = 2 };
     static const uint32_t groups[] = {0, 64, 128, 256};
     for (size_t g = 0; g < 4; g++) {
         uint32_t group = groups[g], n_groups = group ? (k + group - 1) / group : 1;
-        size_t w_stride = trit_t2_tile_bytes(k), x_stride = trit_a8_row_bytes(k);
+        size_t w_stride = is_t3 ? trit_t3_tile_bytes(k) : trit_t2_tile_bytes(k), x_stride = trit_a8_row_bytes(k);
         uint8_t *w = aligned_alloc(64, 2 * w_stride);
         int8_t *x = aligned_alloc(64, n_tokens * x_stride), trits[n_rows][k];
         float in[k], scale[2 * 16 * 11], y[n_tokens][n_rows];
         memset(w, 0x55, 2 * w_stride);
         fill(scale, 2 * 16 * n_groups);
         for (size_t r = 0; r < n_rows; r++)
-            for (size_t i = 0; i < k; i++) set_trit(w, k, r, i, trits[r][i] = (int8_t)(test_lcg(&seed) % 3) - 1);
+            for (size_t i = 0; i < k; i++) trits[r][i] = (int8_t)(test_lcg(&seed) % 3) - 1;
+        for (size_t r = 0; r < n_rows; r++)
+            for (size_t i = 0; i < k; i++)
+                if (!is_t3) set_trit(w, k, r, i, trits[r][i]);
+                else if (i % 320 < 64) set_five(w, k, r, i, trits[r]);
         for (size_t t = 0; t < n_tokens; t++) {
             fill(in, k);
             scalar->a8_quantize(x + t * x_stride, in, k);
         }
         trit_t2_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = k, .group = group, .x = x, .x_stride = x_stride,
                          .n_tokens = n_tokens, .y = y[0], .y_stride = n_rows};
-        scalar->t2_mul(&a, 0, n_rows);
+        (is_t3 ? scalar->t3_mul : scalar->t2_mul)(&a, 0, n_rows);
         for (size_t t = 0; t < n_tokens; t++)
             for (size_t r = 0; r < n_rows; r++) {
                 double sum = 0;
@@ -62,6 +72,16 @@ static void test_t2_mul(void **unused) {
             }
         free(w), free(x);
     }
+}
+
+static void test_t2_mul(void **unused) {
+    (void)unused;
+    check_ternary(false);
+}
+
+static void test_t3_mul(void **unused) {
+    (void)unused;
+    check_ternary(true);
 }
 
 static void test_a8(void **unused) {
@@ -371,7 +391,8 @@ static int setup(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_t2_mul),   cmocka_unit_test(test_a8),       cmocka_unit_test(test_vectors),     cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_t2_mul),   cmocka_unit_test(test_t3_mul),
+        cmocka_unit_test(test_a8),       cmocka_unit_test(test_vectors),     cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_products), cmocka_unit_test(test_rms_norm), cmocka_unit_test(test_activations), cmocka_unit_test(test_elements),
         cmocka_unit_test(test_rope),     cmocka_unit_test(test_softmax),  cmocka_unit_test(test_attention),   cmocka_unit_test(test_int16),
         cmocka_unit_test(test_q8_row),

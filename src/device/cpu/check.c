@@ -16,7 +16,7 @@ enum { k = 2 * 256 + 75, n_rows = 23, n_tokens = 11, n_groups = (k + 127) / 128,
 enum { n_tiles = (n_rows + trit_tile_rows - 1) / trit_tile_rows, padded_rows = n_tiles * trit_tile_rows };
 
 typedef struct bench {
-    _Alignas(64) uint8_t t2[n_tiles][(k + 63) / 64 * 4 * trit_chunk_bytes];
+    _Alignas(64) uint8_t t2[n_tiles][(k + 63) / 64 * 4 * trit_chunk_bytes], t3[n_tiles][(k + trit_t3_block - 1) / trit_t3_block * trit_t3_block_bytes];
     _Alignas(64) int8_t q8[n_tiles][(k + 3) / 4 * trit_chunk_bytes];
     _Alignas(64) int8_t a8[n_tokens][1024];
     _Alignas(64) float x[n_tokens][k + 5], y[n_tokens][k + 5];
@@ -37,6 +37,7 @@ static void fill(bench *b) {
         uint64_t r = trit_rng_u64(11, c++);
         ((uint8_t *)b->t2)[i] = (uint8_t)(r % 3 | r / 3 % 3 << 2 | r / 9 % 3 << 4 | r / 27 % 3 << 6);
     }
+    for (size_t i = 0; i < sizeof b->t3; i++) ((uint8_t *)b->t3)[i] = (uint8_t)trit_rng_u64(11, c++);
     for (size_t t = 0; t < n_tokens; t++)
         for (size_t i = 0; i < k; i++) b->x[t][i] = random_float(&c);
     for (size_t i = 0; i < sizeof b->q8; i++) ((int8_t *)b->q8)[i] = (int8_t)((int)(trit_rng_u64(11, c++) % 255) - 127);
@@ -65,13 +66,20 @@ static void products(bench *b, const trit_kernels *f) {
         f->a8_quantize(b->a8[t], b->x[t], k);
         keep(b, b->a8[t], trit_a8_row_bytes(k));
     }
-    trit_t2_mul m = {.w = b->t2[0], .w_stride = sizeof b->t2[0], .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
+    trit_t2_mul m = {.w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
                      .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
     for (m.group = 0; m.group <= 128; m.group += 128) {
         m.w_scale = m.group ? b->group_scale : b->row_scale;
         memset(b->y, 0, sizeof b->y);
+        m.w = b->t2[0], m.w_stride = sizeof b->t2[0];
         f->t2_mul(&m, 0, n_rows);
         for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
+        m.w = b->t3[0], m.w_stride = sizeof b->t3[0];
+        for (m.n_tokens = 1; m.n_tokens <= n_tokens; m.n_tokens += n_tokens - 1) { /* one token goes another way */
+            f->t3_mul(&m, 0, n_rows);
+            for (size_t t = 0; t < m.n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
+        }
+        m.n_tokens = n_tokens;
     }
     trit_t2_float_mul mf = {.w = b->t2[0], .w_stride = sizeof b->t2[0], .w_scale = b->group_scale, .k = k, .group = 128, .x = b->x[0],
                             .x_stride = k + 5, .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};

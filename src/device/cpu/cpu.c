@@ -31,6 +31,7 @@ static trit_status n_threads_of(unsigned *out, const trit_device_opts *opts, tri
 
 static void cpu_close(trit_device *d) {
     cpu_device *cpu = (cpu_device *)d;
+    trit_tuner_free(cpu->tuner);
     trit_team_free(cpu->team);
     if (cpu->base.pool) trit_tracker_log(trit_pool_tracker(cpu->base.pool));
     trit_pool_free(cpu->base.pool);
@@ -54,11 +55,14 @@ static trit_status cpu_open(trit_device **out, const trit_device_opts *opts, tri
     status = new_pool(&cpu->base.pool, err);
     if (status == trit_ok) status = trit_cpu_best(&cpu->tier, opts->cpu_tier ? opts->cpu_tier : trit_env_get("TRIT_CPU"), err);
     if (status == trit_ok) status = trit_team_new(&cpu->team, n_threads, err);
+    if (status == trit_ok) {
+        cpu->kernels = trit_kernels_for(cpu->tier);
+        status = trit_tuner_new(&cpu->tuner, cpu, opts->weights ? opts->weights : trit_env_get("TRIT_WEIGHTS"), err);
+    }
     if (status != trit_ok) {
         cpu_close(&cpu->base);
         return status;
     }
-    cpu->kernels = trit_kernels_for(cpu->tier);
     *out = &cpu->base;
     return trit_ok;
 }
@@ -69,6 +73,8 @@ static void cpu_describe(const trit_device *d, trit_device_info *out) {
     snprintf(out->name, sizeof out->name, "%s", trit_device_cpu.name);
     snprintf(out->description, sizeof out->description, "%s", trit_cpu_name());
     snprintf(out->tier, sizeof out->tier, "%s", trit_cpu_tier_name(cpu->tier));
+    const trit_dtype form = trit_tuner_explain(cpu->tuner, out->weights_why, sizeof out->weights_why);
+    snprintf(out->weights, sizeof out->weights, "%s", trit_dtype_info(form)->label);
 }
 
 static void cpu_exec_free(trit_exec *e) {

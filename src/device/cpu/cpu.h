@@ -2,15 +2,20 @@
 #ifndef TRIT_DEVICE_CPU_CPU_H
 #define TRIT_DEVICE_CPU_CPU_H
 
+#include "base/str.h"
 #include "base/team.h"
 #include "device/device.h"
 #include "kernel/kernel.h"
+#include "trit/memory.h"
+
+typedef struct trit_tuner trit_tuner;
 
 typedef struct cpu_device {
     trit_device base; /* first */
     trit_cpu_tier tier;
     const trit_kernels *kernels;
     trit_team *team;
+    trit_tuner *tuner;
 } cpu_device;
 
 enum { trit_cpu_widened_rows = 4 }; /* of a file form, as floats: what the products of floats take at once */
@@ -84,6 +89,22 @@ void trit_cpu_attention(const cpu_task *t);
 trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *err);
 void trit_cpu_head_scan(const cpu_task *t);
 void trit_cpu_head(const cpu_task *t);
+
+/* tune.c: which form ternary weights take. `wish`: "t2", "t3", "auto" or NULL; errors: arg, memory. The device outlives the tuner. */
+TRIT_MUST_CHECK trit_status trit_tuner_new(trit_tuner **out, const cpu_device *cpu, const char *wish, trit_error *err);
+void trit_tuner_free(trit_tuner *tuner); /* NULL is fine */
+trit_dtype trit_tuner_form(trit_tuner *tuner, const trit_ternary_source *source); /* t2 or t3; any thread */
+/* Of weights that the caches do not hold, and why. */
+trit_dtype trit_tuner_explain(trit_tuner *tuner, char *why, size_t size);
+
+/* What was measured, in ms: one token from memory, several tokens in the caches. */
+typedef struct trit_tuning {
+    double one[2], several[2]; /* T2, T3 */
+} trit_tuning;
+bool trit_tuning_takes_t3(const trit_tuning *t);
+/* tune_file.c: one machine's figures in the file's text, or false; the text with its row, or NULL. `key` names machine and build. */
+bool trit_tuning_read(trit_tuning *out, trit_str text, trit_str key);
+bool trit_tuning_write(trit_text *out, trit_str text, trit_str key, const trit_tuning *t);
 
 /* weights.c */
 trit_quant_matrix trit_cpu_matrix_of(const trit_weight *w); /* a file form's, as the quant room sees it */

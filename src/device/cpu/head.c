@@ -111,7 +111,7 @@ static void coarse_member(void *arg, unsigned i, unsigned n) {
 trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *err) {
     cpu_device *cpu = (cpu_device *)d;
     bool worth = (uint64_t)w->n_rows * w->n_cols >= smallest_head && w->n_cols <= widest_head;
-    if (w->dtype == trit_dtype_t2 || w->bias || !worth) return trit_ok;
+    if (trit_weight_is_ternary(w) || w->bias || !worth) return trit_ok;
     const size_t n_tiles = trit_n_tiles(w->n_rows), padded = n_tiles * trit_tile_rows, bounds_bytes = 3 * padded * sizeof(float);
     coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_q8_tile_bytes(w->n_cols)};
     job.scratch_floats = w->n_cols + int8_row_bytes(w->n_cols) / sizeof(float);

@@ -82,7 +82,7 @@ static void count_store(const bench *b, trit_kernel_work *out) {
     *out = (trit_kernel_work){.bytes = b->shape.k * sizeof(float) + b->stride};
 }
 
-static void call_t2_mul(bench *b) {
+static void call_t2_mul(bench *b) { /* t3_mul takes the same */
     const bench_case *c = &b->shape;
     const trit_t2_mul a = {.w = b->w, .w_stride = tile_bytes(b), .w_scale = b->scale, .k = c->k, .group = c->group, .x = b->q,
                            .x_stride = trit_a8_row_bytes(c->k), .n_tokens = c->n_tokens, .y = b->y, .y_stride = c->n_rows};
@@ -263,6 +263,11 @@ static const bench_case cases[] = {
     {"t2_mul", "1 token, memory, long", &t2_mul, 6912, from_memory, 1, 0},
     {"t2_mul", "128 tokens", &t2_mul, 2560, cached, 128, 0},
     {"t2_mul", "128 tokens, group 256", &t2_mul, 2560, cached, 128, 256},
+    {"t3_mul", "1 token, cache", &t2_mul, 2560, cached, 1, 0},
+    {"t3_mul", "1 token, memory", &t2_mul, 2560, from_memory, 1, 0},
+    {"t3_mul", "1 token, memory, long", &t2_mul, 6912, from_memory, 1, 0},
+    {"t3_mul", "128 tokens", &t2_mul, 2560, cached, 128, 0},
+    {"t3_mul", "128 tokens, group 256", &t2_mul, 2560, cached, 128, 256},
     {"t2_float_mul", "1 token, memory", &t2_float_mul, 2560, from_memory, 1, 0},
     {"t2_float_mul", "32 tokens", &t2_float_mul, 2560, cached, 32, 0},
     {"q8_mul", "1 token, memory", &q8_mul, 2560, from_memory, 1, 0},
@@ -316,6 +321,7 @@ const char *trit_kernel_case_at(const char *slot, size_t i) {
 
 static size_t row_bytes(const char *slot, uint32_t k) {
     if (starts_with(slot, "t2")) return trit_t2_tile_bytes(k) / trit_tile_rows;
+    if (starts_with(slot, "t3")) return trit_t3_tile_bytes(k) / trit_tile_rows;
     if (starts_with(slot, "q8")) return trit_q8_tile_bytes(k) / trit_tile_rows;
     if (strstr(slot, "q8")) return (size_t)k + 4;
     return (size_t)k * (strstr(slot, "f32") ? 4 : 2);

@@ -65,7 +65,8 @@ static void linear_ternary(const cpu_task *t, uint32_t row0, uint32_t row1) {
         .x = cpu_value(e, t->op->in[0]), .x_stride = cpu_value_stride(e, t->op->in[0]), .n_tokens = cpu_value_rows(e, t->op->out),
         .y = cpu_value(e, t->op->out), .y_stride = cpu_value_stride(e, t->op->out) / sizeof(float),
     };
-    e->device->kernels->t2_mul(&a, row0, row1);
+    void (*mul)(const trit_t2_mul *, uint32_t, uint32_t) = w->dtype == trit_dtype_t3 ? e->device->kernels->t3_mul : e->device->kernels->t2_mul;
+    mul(&a, row0, row1);
 }
 
 static void linear_ternary_float(const cpu_task *t, uint32_t row0, uint32_t row1) {

@@ -1,4 +1,4 @@
-/* Weights in the CPU's memory forms: ternary ones as T2, repacked once and in parallel; all others where they lie in the file. */
+/* Weights in the CPU's memory forms: ternary ones as T2 or T3, repacked once and in parallel; all others where they lie in the file. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -22,8 +22,8 @@ static void pack_chunk(uint8_t *dst, const int8_t *trits) {
     memcpy(dst, &bytes, sizeof bytes);
 }
 
-/* One row of a tile; what lies beyond n_cols stands for trit 0. */
-static void pack_row(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols) {
+/* One row of a tile of T2; what lies beyond n_cols stands for trit 0. */
+static void pack_row_t2(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols) {
     const size_t n_chunks = trit_t2_tile_bytes(n_cols) / trit_chunk_bytes, whole = n_cols / trit_t2_chunk;
     uint8_t *dst = tile + 4 * row;
     for (size_t c = 0; c < whole; c++) pack_chunk(dst + c * trit_chunk_bytes, trits + c * trit_t2_chunk);
@@ -35,6 +35,26 @@ static void pack_row(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t 
     }
 }
 
+/* The 320 trits of a row in a block of T3: v * 256 / 243 to the nearest, which is never a tie, in units of 2^-15. */
+static void pack_block(uint8_t *dst, const int8_t *trits) {
+    enum { n = trit_a8_sum_block, unit = 34521 /* 256 / 243 * 2^15 */, middle = (128 << 15) + (1 << 14) };
+    uint8_t bytes[n];
+    for (int i = 0; i < n; i++) {
+        const int v = 81 * trits[i] + 27 * trits[n + i] + 9 * trits[2 * n + i] + 3 * trits[3 * n + i] + trits[4 * n + i];
+        bytes[i] = (uint8_t)((v * unit + middle) >> 15);
+    }
+    for (int c = 0; c < n / 4; c++) memcpy(dst + c * trit_chunk_bytes, bytes + 4 * c, 4);
+}
+
+static void pack_row_t3(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols) {
+    uint8_t *dst = tile + 4 * row;
+    for (; n_cols >= trit_t3_block; n_cols -= trit_t3_block, trits += trit_t3_block, dst += trit_t3_block_bytes) pack_block(dst, trits);
+    if (!n_cols) return;
+    int8_t last[trit_t3_block] = {0};
+    memcpy(last, trits, n_cols);
+    pack_block(dst, last);
+}
+
 /* Where the scale of a row's group stands. */
 static size_t scale_at(uint64_t row, size_t group, size_t n_groups) {
     return (row / trit_tile_rows * n_groups + group) * trit_tile_rows + row % trit_tile_rows;
@@ -42,6 +62,7 @@ static size_t scale_at(uint64_t row, size_t group, size_t n_groups) {
 
 typedef struct repack_job {
     const trit_ternary_source *source;
+    void (*pack_row)(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols);
     uint8_t *data;
     float *scale;
     size_t stride, n_groups;
@@ -64,7 +85,7 @@ static void repack_member(void *arg, unsigned i, unsigned n) {
             atomic_store(&job->status, (int)status);
             return;
         }
-        pack_row(job->data + r / trit_tile_rows * job->stride, r % trit_tile_rows, trits, s->n_cols);
+        job->pack_row(job->data + r / trit_tile_rows * job->stride, r % trit_tile_rows, trits, s->n_cols);
         for (size_t g = 0; g < job->n_groups; g++) job->scale[scale_at(r, g, job->n_groups)] = scales[g];
     }
 }
@@ -84,7 +105,9 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
     cpu_device *cpu = (cpu_device *)d;
     unsigned n = trit_team_size(cpu->team);
     const size_t n_tiles = trit_n_tiles(source->n_rows);
-    repack_job job = {.source = source, .stride = trit_t2_tile_bytes(source->n_cols)};
+    const bool is_t3 = trit_tuner_form(cpu->tuner, source) == trit_dtype_t3;
+    repack_job job = {.source = source, .pack_row = is_t3 ? pack_row_t3 : pack_row_t2,
+                      .stride = is_t3 ? trit_t3_tile_bytes(source->n_cols) : trit_t2_tile_bytes(source->n_cols)};
     job.n_groups = source->group ? (source->n_cols + source->group - 1) / source->group : 1;
     const size_t n_scales = n_tiles * job.n_groups * trit_tile_rows;
     job.data = trit_device_take(d, n_tiles, job.stride, "weight");
@@ -108,7 +131,7 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
         trit_pool_release(d->pool, job.scale, NULL);
         return status;
     }
-    *out = (trit_weight){.dtype = trit_dtype_t2, .n_rows = source->n_rows, .n_cols = source->n_cols, .data = job.data,
+    *out = (trit_weight){.dtype = is_t3 ? trit_dtype_t3 : trit_dtype_t2, .n_rows = source->n_rows, .n_cols = source->n_cols, .data = job.data,
                          .stride = job.stride, .n_bytes = n_tiles * job.stride, .scale = job.scale, .group = source->group,
                          .factor = 1.0f, .owned = {job.data, job.scale, NULL}};
     if (out->group) join_equal_scales(out, job.scale, job.n_groups);

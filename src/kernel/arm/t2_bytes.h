@@ -1,4 +1,4 @@
-/* What the t2 kernels of the AArch64 tiers share: sixteen bytes a vector, four rows; codes as signed bytes 0 to 3, or 0 to 12. */
+/* What the t2 and t3 kernels of the AArch64 tiers share: sixteen bytes a vector, four rows; codes as signed bytes 0 to 3, or 0 to 12. */
 #ifndef TRIT_KERNEL_ARM_T2_BYTES_H
 #define TRIT_KERNEL_ARM_T2_BYTES_H
 

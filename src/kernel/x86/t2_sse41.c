@@ -1,45 +1,6 @@
 /* t2_mul with SSSE3's maddubs, which multiplies codes (unsigned) by activations (signed) and adds pairs in int16: the steps and the
  * bounds of t2_avx2.c. */
-#include <smmintrin.h>
-#include <stdint.h>
-#include <string.h>
-
-enum { T2_BYTES = 16, T2_GEMV_SPAN = 4, T2_GEMM_SPAN = 8, T2_GEMV_SETS = 1, T2_VECTORS = 2, T2_TOKENS = 4 };
-typedef __m128i t2_bytes, t2_sums, t2_wide;
-
-static inline __m128i t2_zero(void) {
-    return _mm_setzero_si128();
-}
-
-static inline __m128i t2_wide_zero(void) {
-    return _mm_setzero_si128();
-}
-
-static inline __m128i t2_load(const void *p) {
-    return _mm_load_si128(p);
-}
-
-static inline __m128i t2_low(__m128i w) {
-    return _mm_and_si128(w, _mm_set1_epi8(3));
-}
-
-static inline __m128i t2_second(__m128i w) {
-    return _mm_and_si128(w, _mm_set1_epi8(12));
-}
-
-static inline __m128i t2_upper(__m128i w) {
-    return _mm_srli_epi16(w, 4);
-}
-
-static inline __m128i t2_part(__m128i w, int i) {
-    return t2_low(_mm_srli_epi16(w, 2 * i));
-}
-
-static inline __m128i t2_four(const int8_t *p) {
-    int32_t four;
-    memcpy(&four, p, sizeof four);
-    return _mm_set1_epi32(four);
-}
+#include "kernel/x86/t2_xmm.h"
 
 static inline __m128i t2_dot(t2_sums sums, t2_bytes codes, __m128i four) {
     return _mm_add_epi16(sums, _mm_maddubs_epi16(codes, four));
@@ -49,13 +10,6 @@ static inline __m128i t2_widen(t2_wide wide, t2_sums sums) {
     return _mm_add_epi32(wide, _mm_madd_epi16(sums, _mm_set1_epi16(1)));
 }
 
-static inline __m128i t2_whole(__m128i ones, __m128i fours) {
-    return _mm_add_epi32(ones, _mm_srai_epi32(fours, 2));
-}
-
-static inline void t2_store(int32_t *p, __m128i wide) {
-    _mm_storeu_si128((void *)p, wide);
-}
-
 #define T2_MUL trit_t2_mul_sse41
+enum { T2_GEMV_SPAN = 4, T2_GEMM_SPAN = 8, T2_GEMV_SETS = 1, T2_VECTORS = 2, T2_TOKENS = 4 };
 #include "kernel/t2_template.h"

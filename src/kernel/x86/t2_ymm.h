@@ -1,4 +1,4 @@
-/* What the t2 kernels of both AVX2 tiers share. */
+/* What the t2 and t3 kernels of both AVX2 tiers share. */
 #ifndef TRIT_KERNEL_X86_T2_YMM_H
 #define TRIT_KERNEL_X86_T2_YMM_H
 

@@ -1,4 +1,4 @@
-/* What the t2 kernels of both AVX-512 tiers share: a vector is a whole chunk, sixteen rows. */
+/* What the t2 and t3 kernels of both AVX-512 tiers share: a vector is a whole chunk, sixteen rows. */
 #ifndef TRIT_KERNEL_X86_T2_ZMM_H
 #define TRIT_KERNEL_X86_T2_ZMM_H
 

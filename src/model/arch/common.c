@@ -94,7 +94,7 @@ static trit_value project(const trit_model *m, trit_program *p, input *in, const
         own.x = trit_emit_rms_norm(p, in->x, norm_in, 1, m->config.in_norm_eps, label);
         in = &own;
     }
-    if (w->dtype != trit_dtype_t2 || !m->config.act_int8) return trit_emit_linear(p, in->x, w, label);
+    if (!trit_weight_is_ternary(w) || !m->config.act_int8) return trit_emit_linear(p, in->x, w, label);
     if (in->a8 < 0) in->a8 = trit_emit_quantize(p, in->x, in->label);
     return trit_emit_linear(p, in->a8, w, label);
 }

@@ -1,0 +1,226 @@
+/* Which form ternary weights take: T2, or T3 with a fifth fewer bytes and more arithmetic. That depends on how a machine's memory and
+ * its vector units compare, so it is measured: once, for some 30 ms, when the first model opens that the caches do not hold. What was
+ * found is kept in TRIT_CACHE/tune.json for the same processor, tier, number of threads and build. Either form gives the same
+ * bits. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "base/os.h"
+#include "device/cpu/cpu.h"
+#include "quant/layout.h"
+#include "trit/trit.h"
+
+enum wish { wish_auto, wish_t2, wish_t3, n_wishes };
+
+static const char *const wishes[n_wishes] = {"auto", "t2", "t3"};
+
+enum state { unknown, busy, measured, remembered, given_up };
+
+struct trit_tuner {
+    const cpu_device *cpu;
+    enum wish wish;
+    atomic_int state;   /* enum state */
+    trit_tuning tuning; /* written by whoever is busy */
+};
+
+trit_status trit_tuner_new(trit_tuner **out, const cpu_device *cpu, const char *wish, trit_error *err) {
+    size_t w = 0;
+    while (wish && *wish && w < n_wishes && strcmp(wish, wishes[w]) != 0) w++;
+    if (w == n_wishes) return trit_error_set(err, trit_arg, "form of weights: \"%s\" is none of auto, t2, t3", wish);
+    trit_tuner *t = trit_alloc_zero(1, sizeof *t);
+    if (!t) return trit_error_memory(err, sizeof *t, "the CPU device");
+    t->cpu = cpu;
+    t->wish = (enum wish)w;
+    *out = t;
+    return trit_ok;
+}
+
+void trit_tuner_free(trit_tuner *t) {
+    trit_free(t);
+}
+
+/* ---- measuring ---- */
+
+enum { n_inputs = 2560, n_several = 32, several_rows = 256 /* of a thread, in its own cache */, least_rounds = 2, most_rounds = 5, enough_ns = 20000000 };
+
+typedef struct trial {
+    const cpu_device *cpu;
+    uint8_t *w; /* [n_bytes]: any bytes are weights of either form */
+    int8_t *x;  /* A8 [n_several] */
+    float *y, *scale;
+    size_t n_bytes;
+    uint32_t n_rows, n_tokens; /* of the pass */
+    bool is_t3;
+} trial;
+
+/* Each member writes what it will read, so that the system places the pages near it. */
+static void touch_member(void *arg, unsigned i, unsigned n) {
+    trial *t = arg;
+    uint64_t first, end;
+    trit_team_split(t->n_bytes, 4096, i, n, &first, &end);
+    memset(t->w + first, 0x15, (size_t)(end - first));
+}
+
+static void multiply_member(void *arg, unsigned i, unsigned n) {
+    trial *t = arg;
+    const trit_kernels *k = t->cpu->kernels;
+    const trit_t2_mul a = {.w = t->w, .w_stride = t->is_t3 ? trit_t3_tile_bytes(n_inputs) : trit_t2_tile_bytes(n_inputs), .w_scale = t->scale,
+                           .k = n_inputs, .x = t->x, .x_stride = trit_a8_row_bytes(n_inputs), .n_tokens = t->n_tokens, .y = t->y, .y_stride = t->n_rows};
+    uint64_t row0, row1;
+    trit_team_split(t->n_rows, trit_tile_rows, i, n, &row0, &row1);
+    if (row0 < row1) (t->is_t3 ? k->t3_mul : k->t2_mul)(&a, (uint32_t)row0, (uint32_t)row1);
+}
+
+static double pass_ms(trial *t, uint32_t n_rows, uint32_t n_tokens, bool is_t3) {
+    t->n_rows = n_rows;
+    t->n_tokens = n_tokens;
+    t->is_t3 = is_t3;
+    const uint64_t begin = trit_os_clock_ns();
+    trit_team_run(t->cpu->team, multiply_member, t);
+    return (double)(trit_os_clock_ns() - begin) * 1e-6;
+}
+
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The least of several times: what else the machine does only adds to them. Where it does little, the least two are close. */
+static double least_of(double *x, size_t n, bool *quiet) {
+    qsort(x, n, sizeof *x, by_size);
+    *quiet = *quiet && x[1] <= 1.25 * x[0];
+    return x[0];
+}
+
+/* Both forms in turns. */
+static void run_rounds(trial *t, uint32_t all_rows, uint32_t cached_rows, trit_tuning *out, bool *quiet) {
+    double one[2][most_rounds], several[2][most_rounds];
+    const uint64_t begin = trit_os_clock_ns();
+    size_t n = 0;
+    do {
+        for (size_t f = 0; f < 2; f++) one[f][n] = pass_ms(t, all_rows, 1, f == 1);
+        for (size_t f = 0; f < 2; f++) several[f][n] = pass_ms(t, cached_rows, n_several, f == 1);
+    } while (++n < least_rounds || (n < most_rounds && trit_os_clock_ns() - begin < enough_ns));
+    *quiet = true;
+    for (size_t f = 0; f < 2; f++) {
+        out->one[f] = least_of(one[f], n, quiet);
+        out->several[f] = least_of(several[f], n, quiet);
+    }
+}
+
+/* Would a pass take longer than any memory lets it? Then arithmetic is the bound, of which T2 takes less. */
+static bool is_slow(trial *t, uint32_t all_rows) {
+    enum { part = 64 };
+    return pass_ms(t, all_rows / part, 1, false) * part * 1e6 > 2.0 * enough_ns;
+}
+
+/* Weights of twice the caches, within what takes some milliseconds. */
+static bool measure(const cpu_device *cpu, trit_tuning *out, bool *quiet) {
+    const uint64_t least = 16u << 20, most = 96u << 20, twice = 2 * trit_os_cache_bytes();
+    const uint32_t row_bytes = (uint32_t)trit_t2_tile_bytes(n_inputs) / trit_tile_rows, n = trit_team_size(cpu->team);
+    trial t = {.cpu = cpu, .n_bytes = (size_t)(twice < least ? least : twice > most ? most : twice)};
+    const uint32_t all_rows = (uint32_t)(t.n_bytes / row_bytes / trit_tile_rows * trit_tile_rows);
+    const uint32_t cached_rows = n * several_rows < all_rows ? n * several_rows : all_rows;
+    const size_t n_results = all_rows > (size_t)cached_rows * n_several ? all_rows : (size_t)cached_rows * n_several;
+    t.w = trit_alloc_aligned(t.n_bytes, 1);
+    t.x = trit_alloc_aligned(n_several, trit_a8_row_bytes(n_inputs));
+    t.y = trit_alloc_zero(n_results, sizeof *t.y);
+    t.scale = trit_alloc_zero(all_rows, sizeof *t.scale);
+    bool done = t.w && t.x && t.y && t.scale;
+    if (done) {
+        memset(t.x, 0, n_several * trit_a8_row_bytes(n_inputs));
+        trit_team_run(cpu->team, touch_member, &t);
+        done = !is_slow(&t, all_rows);
+    }
+    if (done) run_rounds(&t, all_rows, cached_rows, out, quiet);
+    trit_free(t.w);
+    trit_free(t.x);
+    trit_free(t.y);
+    trit_free(t.scale);
+    return done;
+}
+
+/* ---- remembering ---- */
+
+/* TRIT_CACHE, made where it is missing. False: there is no such folder. */
+static bool cache_folder(char *out, size_t size) {
+    const char *own = trit_env_get("TRIT_CACHE"), *caches = trit_env_get("XDG_CACHE_HOME"), *home = getenv("HOME");
+    trit_error unused;
+    int n = 0;
+    if (own) n = snprintf(out, size, "%s", own);
+    else if (caches) n = snprintf(out, size, "%s/trit", caches);
+    else if (home && *home) n = snprintf(out, size, "%s/.cache", home);
+    if (n <= 0 || (size_t)n >= size || trit_os_make_dir(out, &unused) != trit_ok) return false;
+    if (own || caches) return true;
+    n = snprintf(out, size, "%s/.cache/trit", home);
+    return n > 0 && (size_t)n < size && trit_os_make_dir(out, &unused) == trit_ok;
+}
+
+/* Reads the file; with `mine` puts these figures into it instead. Another process that does the same at the same time may win: then its
+ * figures stand there, and ours are measured again some day. */
+static bool remember(const cpu_device *cpu, trit_tuning *out, const trit_tuning *mine) {
+    enum { most_bytes = 1 << 20 };
+    char path[4096], key[256];
+    trit_error unused;
+    if (!cache_folder(path, sizeof path - sizeof "/tune.json")) return false;
+    memcpy(path + strlen(path), "/tune.json", sizeof "/tune.json");
+    snprintf(key, sizeof key, "%s, %s, %u threads, trit %s", trit_cpu_name(), trit_cpu_tier_name(cpu->tier), trit_team_size(cpu->team), trit_version());
+    trit_file_map map = {0};
+    trit_text text = {0};
+    if (trit_os_is_file(path) && trit_os_map(&map, path, &unused) != trit_ok) map = (trit_file_map){0};
+    const trit_str old = {(const char *)map.data, map.n < most_bytes ? map.n : 0};
+    const bool done = !mine ? trit_tuning_read(out, old, trit_str_from(key))
+                            : trit_tuning_write(&text, old, trit_str_from(key), mine) && trit_os_write_file(path, text.data, text.n, &unused) == trit_ok;
+    trit_os_unmap(&map);
+    trit_text_fini(&text);
+    return done;
+}
+
+/* ---- deciding ---- */
+
+/* A path that gains less than 3 % is not worth another form; and prompts, which use the same weights, may not lose a tenth. */
+bool trit_tuning_takes_t3(const trit_tuning *t) {
+    return t->one[1] * 1.03 <= t->one[0] && t->several[1] <= t->several[0] * 1.1;
+}
+
+static enum state find_out(trit_tuner *t) {
+    bool quiet;
+    if (remember(t->cpu, &t->tuning, NULL)) return remembered;
+    if (!measure(t->cpu, &t->tuning, &quiet)) return given_up;
+    if (quiet) (void)remember(t->cpu, NULL, &t->tuning); /* a busy machine may mislead today only */
+    return measured;
+}
+
+/* The first caller finds out, others wait. */
+static enum state settle(trit_tuner *t) {
+    int state = unknown;
+    if (atomic_compare_exchange_strong(&t->state, &state, busy)) atomic_store(&t->state, find_out(t));
+    while ((state = atomic_load(&t->state)) == busy) trit_os_sleep_ms(1);
+    return (enum state)state;
+}
+
+static trit_dtype form_of(trit_tuner *t) {
+    if (t->wish != wish_auto) return t->wish == wish_t3 ? trit_dtype_t3 : trit_dtype_t2;
+    return settle(t) != given_up && trit_tuning_takes_t3(&t->tuning) ? trit_dtype_t3 : trit_dtype_t2;
+}
+
+trit_dtype trit_tuner_form(trit_tuner *t, const trit_ternary_source *source) {
+    if (!source->is_int8) return trit_dtype_t2; /* there is no product of T3 and floats */
+    const bool cached = source->n_model && source->n_model / 4 <= trit_os_cache_bytes();
+    return t->wish == wish_auto && cached ? trit_dtype_t2 : form_of(t);
+}
+
+trit_dtype trit_tuner_explain(trit_tuner *t, char *why, size_t size) {
+    const trit_dtype form = form_of(t);
+    const trit_tuning *u = &t->tuning;
+    if (t->wish != wish_auto) snprintf(why, size, "asked for");
+    else if (t->state == given_up) snprintf(why, size, "arithmetic is the bound, or there is no memory to measure");
+    else snprintf(why, size, "%s: 1 token %.2f ms in T2, %.2f in T3; %d tokens %.2f, %.2f", t->state == measured ? "measured" : "measured before",
+                  u->one[0], u->one[1], (int)n_several, u->several[0], u->several[1]);
+    return form;
+}
