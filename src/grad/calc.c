@@ -1,14 +1,20 @@
 /* Calculations of rules. */
 #include "grad/calc.h"
 
-#include <assert.h>
-
+#include "base/alloc.h"
+#include "base/error.h"
 #include "trit/index.h"
 
 trit_tensor *trit_calc_own(trit_calc *c, trit_status status, trit_tensor **t) {
     c->status = status;
     if (status != trit_ok) return NULL;
-    assert(c->n_made < trit_calc_max);
+    void *made = c->made;
+    if (!trit_grow(&made, &c->capacity, c->n_made + 1, sizeof(trit_tensor *))) {
+        trit_tensor_free(*t);
+        c->status = trit_error_memory(c->err, sizeof(trit_tensor *), "a gradient");
+        return NULL;
+    }
+    c->made = made;
     return c->made[c->n_made++] = *t;
 }
 
@@ -40,4 +46,5 @@ trit_tensor *trit_calc_only(trit_calc *c, const trit_tensor *condition, const tr
 
 void trit_calc_end(trit_calc *c) {
     while (c->n_made) trit_tensor_free(c->made[--c->n_made]);
+    trit_free(c->made);
 }

@@ -12,16 +12,14 @@
 #include "grad/grad.h"
 #include "trit/maps.h"
 
-enum { trit_calc_max = 32 };
-
 typedef struct trit_calc {
     const trit_record *record;
     trit_tensor *gy;   /* the result's gradient */
     trit_tensor *memo; /* of the rule, for its further inputs; NULL at first */
     trit_status status;
     trit_error *err;
-    trit_tensor *made[trit_calc_max];
-    uint32_t n_made;
+    trit_tensor **made; /* [n_made] */
+    size_t n_made, capacity;
 } trit_calc;
 
 typedef trit_status trit_fn1(trit_tensor **out, const trit_tensor *a, trit_error *err);

@@ -226,6 +226,22 @@ static trit_status call_logsumexp(trit_tensor **out, trit_tensor *const *in, con
     return call_fold(out, trit_tensor_logsumexp, in, a, err);
 }
 
+static trit_status call_median(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    return call_fold(out, trit_tensor_median, in, a, err);
+}
+
+static trit_status fold_quantiles(trit_tensor **out, const trit_tensor *t, uint32_t n_axes, const int32_t *axes, bool keepdims, trit_error *err) {
+    return trit_tensor_quantiles(out, t, 3, (const double[]){0.3, 1, 0.71}, n_axes, axes, keepdims, err);
+}
+
+static trit_status call_quantile(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    return call_fold(out, fold_quantiles, in, a, err);
+}
+
+static trit_status call_sort(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    return trit_tensor_sort(out, in[0], a->axis, a->n_dims[0] == 2, err);
+}
+
 static trit_status call_softmax(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
     return trit_tensor_softmax(out, in[0], a->axis, err);
 }
@@ -255,6 +271,11 @@ static void draw_matmul(sample_args *a, uint32_t *s) {
 static trit_status call_copy(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
     (void)a;
     return trit_tensor_copy(out, in[0], err);
+}
+
+static trit_status call_cast(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    (void)a;
+    return trit_tensor_cast_with(out, in[0], trit_dtype_f64, NULL, NULL, err);
 }
 
 static trit_status call_leaky_relu(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
@@ -310,10 +331,14 @@ static const sample samples[] = {
     TWO(hypot, 0.3, 2),
     {.kind = trit_op_matmul, .n_in = 2, .low = -2, .high = 2, .draw = draw_matmul, .f2 = trit_tensor_matmul},
     ANY(copy, 1, any),
+    ANY(cast, 1, any),
     ANY(sum, 1, axes),
     ANY(prod, 1, axes),
     ANY(min, 1, axes),
     ANY(max, 1, axes),
+    ANY(sort, 1, axis),
+    ANY(median, 1, axes),
+    ANY(quantile, 1, axes),
     ANY(softmax, 1, axis),
     ANY(log_softmax, 1, axis),
     ANY(logsumexp, 1, axes),
