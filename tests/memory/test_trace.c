@@ -126,7 +126,8 @@ static void check_costs(const char *path, double most_overhead) {
     serve(&s, &t, peak, t.n, blocks);
     trit_pool_measure(pool, &end);
     print_message("%s: %zu calls, %zu blocks; at the peak %.2f MB asked for, overhead %.2f %% of live blocks, %.2f %% of all that is "
-                  "committed; hits %.2f %%, %.2f %% on pages committed before\n", path, t.n, t.n_blocks, (double)m.requested / 1e6, 100 * m.overhead, 100 * m.overhead_committed,
+                  "committed; hits %.2f %%, %.2f %% on pages committed before\n",
+                  path, t.n, t.n_blocks, (double)m.requested / 1e6, 100 * m.overhead, 100 * m.overhead_committed,
                   100 * end.hit_rate,
                   100 * (1 - (double)end.n_commits / (double)(end.n_allocations + end.n_resizes)));
     assert_true(end.hit_rate >= 0.98);
