@@ -3,7 +3,7 @@
 
     tools/bench_tensors.py [--library FILE] [--sizes 1e3,1e6,1e8] [--only NAME,...]
 
-Results go into arrays that are there already; times are medians of runs that take turns. NumPy uses one thread (its BLAS is limited to
+Results go into arrays that are there already; times are the best of several runs that take turns. NumPy uses one thread (its BLAS is limited to
 one), ours one and two. `memory` is the bytes of the arrays read and written, in a second, as a share of what the same threads reach when
 they only read (the library's probe): above 1 the arrays lie in the caches. A line that is written is read first, so 0.75 is all there is for two inputs
 and a result. A new function is a row of ROWS.
@@ -11,7 +11,6 @@ and a result. A new function is a row of ROWS.
 import argparse
 import ctypes
 import os
-import statistics
 import sys
 import time
 
@@ -72,7 +71,7 @@ def read_speed(side):
 
 
 def measure(calls, n):
-    """Medians of seconds a call, of functions that take turns."""
+    """Seconds a call at best, of functions that take turns."""
     repeats = max(1, min(2000, int(2e5 / n)))
     times = [[] for _ in calls]
     for _ in range(9 if n < 1e7 else 5):
@@ -81,7 +80,7 @@ def measure(calls, n):
             for _ in range(repeats):
                 f()
             times[i].append((time.perf_counter() - begin) / repeats)
-    return [statistics.median(t) for t in times]
+    return [min(t) for t in times]
 
 
 def main():

@@ -18,7 +18,7 @@ typedef struct cpu_cursor {
     trit_dtype type; /* in which elements are wanted */
     bool is_direct;  /* they lie as they are wanted */
     bool is_single;  /* one element, repeated */
-    bool is_filled;  /* with it */
+    size_t filled_bytes; /* of `block`, with it */
     int64_t index[trit_max_dims];
     char *at; /* the element at `index` */
     _Alignas(64) unsigned char block[trit_cpu_block_bytes], raw[trit_cpu_block_bytes];

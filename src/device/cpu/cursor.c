@@ -17,17 +17,16 @@ void trit_cpu_cursor_init(cpu_cursor *c, const cpu_device *cpu, const trit_view 
         first /= c->view.shape[d];
         c->at += c->index[d] * c->view.stride[d] * size;
     }
-    c->is_filled = false;
+    c->filled_bytes = 0;
 }
 
-/* The whole block is the one element. */
-static const void *load_single(cpu_cursor *c) {
-    const size_t size = trit_dtype_bytes(c->view.dtype);
-    if (!c->is_filled) {
-        for (size_t i = 0; i < trit_cpu_block; i++) memcpy(c->raw + i * size, c->at, size);
-        c->kernels->convert(c->type, c->block, c->view.dtype, c->raw, trit_cpu_block);
-    }
-    c->is_filled = true;
+/* The block is the one element, as often as it was asked for so far. */
+static const void *load_single(cpu_cursor *c, size_t n) {
+    const size_t size = trit_dtype_bytes(c->type), n_bytes = n * size;
+    if (c->filled_bytes >= n_bytes) return c->block;
+    c->kernels->convert(c->type, c->block, c->view.dtype, c->at, 1);
+    for (size_t have = size; have < n_bytes; have *= 2) memcpy(c->block + have, c->block, have < n_bytes - have ? have : n_bytes - have);
+    c->filled_bytes = n_bytes;
     return c->block;
 }
 
@@ -83,7 +82,7 @@ static void walk(cpu_cursor *c, unsigned char *block, size_t n, bool is_store) {
 }
 
 const void *trit_cpu_cursor_load(cpu_cursor *c, size_t n) {
-    if (c->is_single) return load_single(c);
+    if (c->is_single) return load_single(c, n);
     if (c->is_direct) {
         const void *p = c->at;
         c->at += n * trit_dtype_bytes(c->type);
