@@ -225,7 +225,8 @@ typedef struct trit_kernels {
 
     /* Tensors, element by element: y[i] = f(a[i]) and f(a[i], b[i]) for i < n. Elements are of `type`, F32 F64 I8 I16 I32 I64 U8, and
      * those of y too, or bytes 0 and 1 where the row says `bool`; y may be a or b where elements are as wide. A map whose row says
-     * `real` knows F32 and F64 only. Floats: exp of F32 as above, else what the C library gives; whole numbers wrap around. */
+     * `real` knows F32 and F64 only, one that says `whole` or `shift` no floats. F32: kernel/map_f32.h, exp the same bits as above where
+     * results are normal floats; F64: what the C library gives; whole numbers wrap around. */
     void (*map1)(trit_map map, trit_dtype type, void *y, const void *a, size_t n);
     void (*map2)(trit_map map, trit_dtype type, void *y, const void *a, const void *b, size_t n);
     /* y[i] = c[i] ? a[i] : b[i], elements of `size` bytes, 1, 2, 4 or 8; y may be a or b. */

@@ -26,7 +26,7 @@ typedef struct cpu_cursor {
 
 /* At element `first` of the view's own order. */
 void trit_cpu_cursor_init(cpu_cursor *c, const cpu_device *cpu, const trit_view *view, trit_dtype type, int64_t first);
-/* The next n <= trit_cpu_block elements, valid until the next call. */
+/* The next n elements, valid until the next call; n <= trit_cpu_block where they are not direct. */
 const void *trit_cpu_cursor_load(cpu_cursor *c, size_t n);
 /* Where the next n elements may be written; store then puts them in their places. */
 void *trit_cpu_cursor_target(cpu_cursor *c);
