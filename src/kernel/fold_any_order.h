@@ -5,14 +5,16 @@ typedef INTO LOOP(enter_fn)(T x);
 typedef INTO LOOP(meet_fn)(INTO a, INTO b);
 
 ALWAYS_INLINE void LOOP(run)(INTO *y, const T *x, size_t n, INTO nothing, LOOP(enter_fn) *enter, LOOP(meet_fn) *meet) {
-    enum { lanes = 64 }; /* more than the compiler would take apart into single variables, which it then fails to put into vectors */
+    enum { lanes = 32 }; /* more than the compiler would take apart into single variables, which it then fails to put into vectors */
     INTO lane[lanes], value = nothing;
     size_t i = 0;
     if (n >= lanes) {
         for (size_t l = 0; l < lanes; l++) lane[l] = nothing;
         for (; i + lanes <= n; i += lanes)
             for (size_t l = 0; l < lanes; l++) lane[l] = meet(lane[l], enter(x[i + l]));
-        for (size_t l = 0; l < lanes; l++) value = meet(value, lane[l]);
+        for (size_t half = lanes / 2; half > 0; half /= 2)
+            for (size_t l = 0; l < half; l++) lane[l] = meet(lane[l], lane[l + half]);
+        value = lane[0];
     }
     for (; i < n; i++) value = meet(value, enter(x[i]));
     *y = value;

@@ -37,20 +37,22 @@ static inline WIDE NAME(prod)(WIDE a, WIDE b) {
 #endif
 }
 
-/* A NaN stays, on whichever side. */
+/* The second where neither is less: a NaN that is the second stays so, and one that is the first is looked for. */
 static inline T NAME(min)(T a, T b) {
+    const T least = a < b ? a : b;
 #if REAL
-    return (a <= b) | (a != a) ? a : b;
+    return a != a ? a : least;
 #else
-    return a < b ? a : b;
+    return least;
 #endif
 }
 
 static inline T NAME(max)(T a, T b) {
+    const T most = a > b ? a : b;
 #if REAL
-    return (a >= b) | (a != a) ? a : b;
+    return a != a ? a : most;
 #else
-    return a > b ? a : b;
+    return most;
 #endif
 }
 

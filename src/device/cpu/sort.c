@@ -24,8 +24,9 @@ enum { few_elements = 48 };
 
 void trit_cpu_order_init(cpu_order *o, const cpu_device *cpu, trit_dtype dtype, bool is_descending) {
     const size_t size = trit_dtype_bytes(dtype);
-    *o = (cpu_order){.cpu = cpu, .dtype = dtype, .n_bytes = (unsigned)size, .is_float = trit_dtype_is_float(dtype), .is_descending = is_descending};
+    *o = (cpu_order){.cpu = cpu, .dtype = dtype, .n_bytes = (unsigned)size, .is_float = trit_dtype_is_float(dtype)};
     o->mask = UINT64_MAX >> (64 - 8 * size);
+    o->turn = is_descending ? o->mask : 0;
     o->sign = dtype == trit_dtype_u8 || dtype == trit_dtype_bool ? 0 : o->mask ^ o->mask >> 1;
     o->infinity = dtype == trit_dtype_f64    ? 0x7ff0000000000000u
                   : dtype == trit_dtype_f32  ? 0x7f800000u
@@ -34,22 +35,16 @@ void trit_cpu_order_init(cpu_order *o, const cpu_device *cpu, trit_dtype dtype, 
 }
 
 /* Whole numbers: the sign bit the other way. Floats: so too, and negative ones with all bits the other way. */
-static inline uint64_t key_of(const cpu_order *o, uint64_t bits, bool merges_zeros) {
-    uint64_t flip = o->sign;
-    if (o->is_float) {
-        const uint64_t magnitude = bits & ~o->sign;
-        if (magnitude > o->infinity) return o->mask;
-        if (merges_zeros && magnitude == 0) bits = 0;
-        if (bits & o->sign) flip = o->mask;
-    }
-    return bits ^ flip ^ (o->is_descending ? o->mask : 0);
+static inline uint64_t key_of(const cpu_order *o, uint64_t bits, bool is_float, bool merges_zeros) {
+    const uint64_t magnitude = bits & ~o->sign, number = is_float && merges_zeros && magnitude == 0 ? 0 : bits;
+    const uint64_t key = number ^ o->turn ^ (is_float && (number & o->sign) ? o->mask : o->sign);
+    return is_float && magnitude > o->infinity ? o->mask : key;
 }
 
 /* A key's element; a NaN is one whose bits are all 1 but the sign. */
-static inline uint64_t bits_of(const cpu_order *o, uint64_t key) {
-    if (o->is_float && key == o->mask) return o->mask & ~o->sign;
-    if (o->is_descending) key ^= o->mask;
-    return key ^ (o->is_float && !(key & o->sign) ? o->mask : o->sign);
+static inline uint64_t bits_of(const cpu_order *o, uint64_t key, bool is_float) {
+    const uint64_t turned = key ^ o->turn, bits = turned ^ (is_float && !(turned & o->sign) ? o->mask : o->sign);
+    return is_float && key == o->mask ? o->mask & ~o->sign : bits;
 }
 
 static inline uint64_t load_bits(const void *p, size_t i, unsigned n_bytes) {
@@ -101,48 +96,67 @@ static size_t next_block(key_reader *r) {
     return n;
 }
 
+/* keys[at..) of a block, and back; the order is a copy that no key can lie on. Called with constants, so that each is a loop of its own. */
+static inline void block_to_keys(const cpu_order o, void *keys, size_t at, const void *block, size_t n, unsigned n_bytes, bool is_float) {
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t key = key_of(&o, load_bits(block, i, n_bytes), is_float, false);
+        store_bits(keys, at + i, n_bytes <= 4 ? 4 : 8, key);
+    }
+}
+
+static inline void keys_to_block(const cpu_order o, const void *keys, size_t at, void *block, size_t n, unsigned n_bytes, bool is_float) {
+    for (size_t i = 0; i < n; i++) store_bits(block, i, n_bytes, bits_of(&o, load_bits(keys, at + i, n_bytes <= 4 ? 4 : 8), is_float));
+}
+
+static void read_keys(const cpu_order *o, void *keys, size_t at, const void *block, size_t n) {
+    switch (o->n_bytes) {
+    case 1: block_to_keys(*o, keys, at, block, n, 1, false); break;
+    case 2: o->is_float ? block_to_keys(*o, keys, at, block, n, 2, true) : block_to_keys(*o, keys, at, block, n, 2, false); break;
+    case 4: o->is_float ? block_to_keys(*o, keys, at, block, n, 4, true) : block_to_keys(*o, keys, at, block, n, 4, false); break;
+    default: o->is_float ? block_to_keys(*o, keys, at, block, n, 8, true) : block_to_keys(*o, keys, at, block, n, 8, false); break;
+    }
+}
+
+static void write_keys(const cpu_order *o, const void *keys, size_t at, void *block, size_t n) {
+    switch (o->n_bytes) {
+    case 1: keys_to_block(*o, keys, at, block, n, 1, false); break;
+    case 2: o->is_float ? keys_to_block(*o, keys, at, block, n, 2, true) : keys_to_block(*o, keys, at, block, n, 2, false); break;
+    case 4: o->is_float ? keys_to_block(*o, keys, at, block, n, 4, true) : keys_to_block(*o, keys, at, block, n, 4, false); break;
+    default: o->is_float ? keys_to_block(*o, keys, at, block, n, 8, true) : keys_to_block(*o, keys, at, block, n, 8, false); break;
+    }
+}
+
 /* The row's keys, sorted; zeros keep their signs. */
-static void *sorted_values(const cpu_order *o, const trit_view *x, size_t n, void *memory) {
+static void *sorted_keys(const cpu_order *o, const trit_view *x, size_t n, void *memory) {
     key_reader r;
     uint32_t *narrow = memory;
     uint64_t *wide = memory;
     size_t at = 0;
     open_row(&r, o, x, n);
-    for (size_t m; (m = next_block(&r)) > 0; at += m)
-        for (size_t i = 0; i < m; i++) {
-            const uint64_t key = key_of(o, load_bits(r.block, i, o->n_bytes), false);
-            if (o->n_bytes <= 4)
-                narrow[at + i] = (uint32_t)key;
-            else
-                wide[at + i] = key;
-        }
+    for (size_t m; (m = next_block(&r)) > 0; at += m) read_keys(o, memory, at, r.block, m);
     return o->n_bytes <= 4 ? (void *)radix_u32(narrow, narrow + n, n, 0, o->n_bytes) : (void *)radix_u64(wide, wide + n, n, 0, 8);
 }
 
-static inline uint64_t value_at(const cpu_order *o, const void *sorted, size_t i) {
-    return bits_of(o, o->n_bytes <= 4 ? ((const uint32_t *)sorted)[i] : ((const uint64_t *)sorted)[i]);
-}
-
 void trit_cpu_sort_values(const cpu_order *o, const trit_view *x, const trit_view *y, size_t n, void *memory) {
-    const void *sorted = sorted_values(o, x, n, memory);
+    const void *sorted = sorted_keys(o, x, n, memory);
     cpu_cursor out;
     trit_cpu_cursor_init(&out, o->cpu, y, o->dtype, 0);
     for (size_t at = 0; at < n; at += trit_cpu_block) {
         const size_t m = n - at < trit_cpu_block ? n - at : trit_cpu_block;
-        void *to = trit_cpu_cursor_target(&out);
-        for (size_t i = 0; i < m; i++) store_bits(to, i, o->n_bytes, value_at(o, sorted, at + i));
+        write_keys(o, sorted, at, trit_cpu_cursor_target(&out), m);
         trit_cpu_cursor_store(&out, m);
     }
 }
 
 size_t trit_cpu_sort_numbers(const cpu_order *o, const trit_view *x, double *y, size_t n, void *memory) {
-    const void *sorted = sorted_values(o, x, n, memory);
+    const void *sorted = sorted_keys(o, x, n, memory);
+    _Alignas(64) unsigned char block[trit_cpu_block_bytes];
     size_t n_numbers = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t element;
-        store_bits(&element, 0, o->n_bytes, value_at(o, sorted, i));
-        y[i] = trit_element_get(o->dtype, &element);
-        n_numbers += y[i] == y[i];
+    for (size_t at = 0; at < n; at += trit_cpu_block) {
+        const size_t m = n - at < trit_cpu_block ? n - at : trit_cpu_block;
+        write_keys(o, sorted, at, block, m);
+        o->cpu->kernels->convert(trit_dtype_f64, y + at, o->dtype, block, m);
+        for (size_t i = at; i < at + m; i++) n_numbers += y[i] == y[i];
     }
     return n_numbers;
 }
@@ -168,7 +182,7 @@ void trit_cpu_sort_places(const cpu_order *o, const trit_view *x, size_t n, cons
     open_row(&r, o, x, n);
     for (size_t m; (m = next_block(&r)) > 0; at += m)
         for (size_t i = 0; i < m; i++) {
-            const uint64_t key = key_of(o, load_bits(r.block, i, o->n_bytes), true);
+            const uint64_t key = key_of(o, load_bits(r.block, i, o->n_bytes), o->is_float, true);
             if (is_packed)
                 packed[at + i] = key << 32 | (at + i);
             else
@@ -202,7 +216,7 @@ void trit_cpu_sort_few(const cpu_order *o, const trit_view *x, size_t n, const t
     open_row(&r, o, x, n);
     for (size_t m; (m = next_block(&r)) > 0; at += m)
         for (size_t i = 0; i < m; i++) {
-            const cpu_keyed e = {key_of(o, load_bits(r.block, i, o->n_bytes), true), at + i};
+            const cpu_keyed e = {key_of(o, load_bits(r.block, i, o->n_bytes), o->is_float, true), at + i};
             if (at + i < k) {
                 heap[at + i] = e;
                 for (size_t j = at + i + 1 == k ? k / 2 : 0; j-- > 0;) sink(heap, k, j);

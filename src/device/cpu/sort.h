@@ -10,7 +10,8 @@ typedef struct cpu_order {
     trit_dtype dtype;
     unsigned n_bytes;                /* of a key */
     uint64_t sign, infinity, mask;   /* bits of an element; infinity: of floats */
-    bool is_float, is_descending;
+    uint64_t turn;                   /* bits that turn the order: none upwards */
+    bool is_float;
 } cpu_order;
 
 typedef struct cpu_keyed {
