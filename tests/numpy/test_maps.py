@@ -62,7 +62,8 @@ UNARY = {
     "isnan": (np.isnan, 0, 0, "a"), "isinf": (np.isinf, 0, 0, "a"), "isfinite": (np.isfinite, 0, 0, "a"),
     "logical_not": (np.logical_not, 0, 0, "a"), "bit_not": (np.invert, 0, 0, "b"),
     "relu": (lambda x: np.maximum(x, 0), 0, 0, "r"), "relu2": (lambda x: np.maximum(x, 0)**2, 0, 0, "r"), "sigmoid": (sigmoid, 1, 2, "r"),
-    "silu": (lambda x: at_least(x, -1000) * sigmoid(at_least(x, -1000)), 1, 3, "r"), "softplus": (lambda x: np.logaddexp(x.astype("g"), 0), 1, 3, "r"),
+    "silu": (lambda x: at_least(x, -1000) * sigmoid(at_least(x, -1000)), 1, 3, "r", 1e-305),  # F64 below 1e-305 loses bits
+    "softplus": (lambda x: np.logaddexp(x.astype("g"), 0), 1, 3, "r"),
     "gelu": (lambda x: at_least(x, -40) * normal_below(at_least(x, -40)), 1, 4, "r", 1e-16),
     "gelu_tanh": (lambda x: at_least(x, -40) * gelu_tanh_gate(at_least(x, -40)), 1, 4, "r", 1e-16),
 }
