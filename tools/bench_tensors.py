@@ -30,11 +30,27 @@ import numpy as np  # noqa: E402
 from trit import NUMBER, DeviceOpts, check, lib, sizes  # noqa: E402
 
 
+def softmax(a, out):
+    np.subtract(a, a.max(), out=out)
+    np.exp(out, out=out)
+    np.divide(out, out.sum(), out=out)
+
+
+def sort(a, out):
+    out[:] = a
+    out.sort()
+
+
 # name: (inputs, NumPy's with a result to write into)
 ROWS = {
     "add": (2, np.add), "mul": (2, np.multiply), "div": (2, np.divide), "maximum": (2, np.maximum), "sqrt": (1, np.sqrt), "exp": (1, np.exp),
     "log": (1, np.log), "tanh": (1, np.tanh), "sin": (1, np.sin), "pow": (2, np.power),
+    "sum": (1, np.sum), "max": (1, np.max), "argmax": (1, np.argmax), "cumsum": (1, np.cumsum), "softmax": (1, softmax), "sort": (1, sort),
 }
+# name: what ours takes behind its inputs; the type of a result that is one element
+ALL, ALL_AXES = (0, None, False), -(2**31)
+MORE = {"sum": ALL, "max": ALL, "argmax": (ALL_AXES, False), "cumsum": (0,), "softmax": (0,), "sort": (0, False)}
+SINGLE = {"sum": "f4", "max": "f4", "argmax": "i8"}
 
 
 class Side:
@@ -52,7 +68,7 @@ class Side:
 
     def caller(self, name, arrays, out):
         fn, y = getattr(lib, "trit_tensor_" + name), self.tensor(out)
-        args = (ctypes.byref(y), *[self.tensor(a) for a in arrays], None)
+        args = (ctypes.byref(y), *[self.tensor(a) for a in arrays], *MORE.get(name, ()), None)
         fn.restype = ctypes.c_int
         return lambda: fn(*args)
 
@@ -92,12 +108,12 @@ def main():
     for n in [int(float(s)) for s in options.sizes.split(",")]:
         rng = np.random.default_rng(1)
         a, b = (rng.random(n, "f4") + np.float32(0.5) for _ in range(2))
-        out, ours = np.zeros_like(a), np.zeros_like(a)
         for name in options.only.split(",") if options.only else ROWS:
             n_in, f = ROWS[name]
+            out, ours = (np.zeros((), SINGLE[name]) if name in SINGLE else np.zeros_like(a) for _ in range(2))
             arrays = (a, b)[:n_in]
             t = measure([lambda: f(*arrays, out=out)] + [s.caller(name, arrays, ours) for s in sides], n)
-            share = [(n_in + 1) * a.nbytes / seconds / limit for seconds, limit in zip(t[1:], reach)]
+            share = [(n_in * a.nbytes + out.nbytes) / seconds / limit for seconds, limit in zip(t[1:], reach)]
             print(f"{name:10} {n:>10} | {t[0] / t[1]:>8.2f} {t[0] / t[2]:>6.2f} | {t[0] * 1e6:>10.1f} {t[1] * 1e6:>10.1f} {t[2] * 1e6:>10.1f} |"
                   f" {share[0]:>8.2f} {share[1]:>4.2f}")
 
