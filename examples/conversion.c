@@ -45,17 +45,15 @@ int main(void) {
         trit_tensor_free(y);
     }
 
-    const struct {
-        const char *name;
-        const trit_levels *levels;
-    } forms[] = {{"int8", &trit_levels_int8}, {"uint8", &trit_levels_uint8}, {"int4", &trit_levels_int4}, {"uint4", &trit_levels_uint4}};
+    const char *const names[] = {"int8", "uint8", "int4", "uint4"};
     printf("\nlevels  a scale for all   a scale for each row (largest error)\n");
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        printf("%-6s", forms[i].name);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const trit_levels *levels = trit_levels_of(names[i]);
+        printf("%-6s", names[i]);
         for (uint32_t n_axes = 2; n_axes > 0; n_axes--) {
             trit_tensor *scale = NULL, *zero = NULL, *y = NULL;
-            need(trit_tensor_find_levels(&scale, &zero, x, forms[i].levels, n_axes, (int32_t[]){1, 0}, &err));
-            need(trit_tensor_fake_quantize(&y, x, scale, zero, forms[i].levels, &err));
+            need(trit_tensor_find_levels(&scale, &zero, x, levels, n_axes, (int32_t[]){1, 0}, &err));
+            need(trit_tensor_fake_quantize(&y, x, scale, zero, levels, &err));
             printf("  %15.4g", distance(x, y));
             trit_tensor_free(scale);
             trit_tensor_free(zero);

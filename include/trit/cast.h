@@ -62,11 +62,9 @@ typedef struct trit_levels {
     bool is_symmetric;      /* zero is 0: the scale is the largest magnitude over `high`; else low and high are the smallest and the largest */
 } trit_levels;
 
-extern TRIT_API const trit_levels trit_levels_int8;   /* I8, -127..127, symmetric */
-extern TRIT_API const trit_levels trit_levels_uint8;  /* U8, 0..255, not symmetric */
-extern TRIT_API const trit_levels trit_levels_int4;   /* I8, -7..7, symmetric */
-extern TRIT_API const trit_levels trit_levels_uint4;  /* U8, 0..15, not symmetric */
-extern TRIT_API const trit_levels trit_levels_ternary; /* I8, -1..1, symmetric; BitNet's scale is the mean magnitude: make that by trit_tensor_mean */
+/* "int8": I8, -127..127, symmetric. "uint8": U8, 0..255, not. "int4": I8, -7..7, symmetric. "uint4": U8, 0..15, not. "ternary": I8, -1..1,
+ * symmetric; BitNet's scale is the mean magnitude instead, which trit_tensor_mean finds. NULL: another name. */
+TRIT_API const trit_levels *trit_levels_of(const char *name);
 
 /* Scale and zero that hold all values of t (F32 or F64), each over the axes (trit/reduce.h), which stay with size 1. Where all values are
  * 0 the scale is 1. Errors: arg (another type, no elements), memory. */

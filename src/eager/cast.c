@@ -103,11 +103,18 @@ trit_status trit_cast_stream(trit_device *device, trit_dtype to, trit_dtype from
 
 /* ---- whole numbers with a scale ---- */
 
-const trit_levels trit_levels_int8 = {trit_dtype_i8, -127, 127, true};
-const trit_levels trit_levels_uint8 = {trit_dtype_u8, 0, 255, false};
-const trit_levels trit_levels_int4 = {trit_dtype_i8, -7, 7, true};
-const trit_levels trit_levels_uint4 = {trit_dtype_u8, 0, 15, false};
-const trit_levels trit_levels_ternary = {trit_dtype_i8, -1, 1, true};
+const trit_levels *trit_levels_of(const char *name) {
+    static const struct {
+        const char *name;
+        trit_levels levels;
+    } known[] = {
+        {"int8", {trit_dtype_i8, -127, 127, true}}, {"uint8", {trit_dtype_u8, 0, 255, false}}, {"int4", {trit_dtype_i8, -7, 7, true}},
+        {"uint4", {trit_dtype_u8, 0, 15, false}},   {"ternary", {trit_dtype_i8, -1, 1, true}},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(known[i].name, name) == 0) return &known[i].levels;
+    return NULL;
+}
 
 static trit_status check_levels(const trit_levels *l, trit_error *err) {
     if (!trit_dtype_is_integer(l->dtype) || l->low >= l->high || (l->is_symmetric && l->high < 1))

@@ -214,6 +214,8 @@ static void casts(void **state) {
     assert_int_equal(stats.n_outside, 150000 - 256);
     assert_int_equal(stats.n_changed, 150000 - 256);
     assert_true(stats.max_error == 149999 - 255);
+    assert_null(trit_levels_of("int5"));
+    assert_int_equal(trit_levels_of("uint4")->high, 15);
     trit_tensor_free(t), trit_tensor_free(whole), trit_tensor_free(borrowed), trit_tensor_free(bytes);
 }
 

@@ -22,6 +22,11 @@ class Levels(ctypes.Structure):
     _fields_ = [("dtype", ctypes.c_int), ("low", ctypes.c_int32), ("high", ctypes.c_int32), ("is_symmetric", ctypes.c_bool)]
 
 
+def levels_of(name):
+    lib.trit_levels_of.restype = ctypes.POINTER(Levels)
+    return lib.trit_levels_of(name.encode()).contents
+
+
 def fails(text, fn):
     try:
         fn()
@@ -121,7 +126,7 @@ def streams():
 
 def levels():
     for name in "int8", "uint8", "int4", "uint4", "ternary":
-        l = Levels.in_dll(lib, "trit_levels_" + name)
+        l = levels_of(name)
         for axes in None, [1]:
             x = np.asarray(r.rng.standard_normal((5, 64)) * 3 + 1, "float32")
             scale, zero, t = Tensor(), Tensor(), Tensor(x)
@@ -138,7 +143,7 @@ def levels():
             report.same(f"{name} at once", call("fake_quantize", t, scale, zero, ctypes.byref(l)).numpy(), back)
     zeros = Tensor(np.zeros((2, 3), "float32"))
     scale, zero = Tensor(), Tensor()
-    l = Levels.in_dll(lib, "trit_levels_int8")
+    l = levels_of("int8")
     check("tensor_find_levels", ctypes.byref(scale.p), ctypes.byref(zero.p), zeros.p, ctypes.byref(l), 0, None)
     report.same("scale of nothing", scale.numpy(), np.ones((1, 1), "float32"))
     fails("F32 and F64", lambda: check("tensor_find_levels", ctypes.byref(scale.p), ctypes.byref(zero.p), Tensor(np.zeros(3, "int32")).p,
