@@ -117,8 +117,9 @@ unsigned trit_class_take(trit_pool *pool, unsigned class_id, void **out, unsigne
     pthread_mutex_lock(&c->lock);
     while (got < n) {
         /* More than one block is asked for to be kept: not for them is a span begun. */
-        if (!c->partial && (got || !new_span(pool, class_id, missed))) break;
         trit_span *span = c->partial;
+        if (!span && !got) span = new_span(pool, class_id, missed);
+        if (!span) break;
         const unsigned some = take_from(pool, c, span, out + got, n - got);
         got += some;
         if (!some) break;

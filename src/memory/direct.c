@@ -43,7 +43,6 @@ trit_span *trit_direct_take(trit_pool *pool, size_t bytes, size_t align) {
     if (!region) return NULL;
     trit_span *span = (trit_span *)(void *)(region + 1);
     region->bytes = pages_of(bytes);
-    region->is_direct = true;
     region->n_units = 1;
     region->only = span;
     region->spans = &region->only;

@@ -208,12 +208,12 @@ static inline void *allocate(trit_pool *pool, size_t bytes, size_t align, const 
 }
 
 void *trit_pool_alloc(trit_pool *pool, size_t bytes, size_t align, const char *tag, trit_error *err) {
-    bool is_zero;
+    bool is_zero = false;
     return allocate(pool, bytes, align, tag, &is_zero, err);
 }
 
 void *trit_pool_alloc_zero(trit_pool *pool, size_t bytes, size_t align, const char *tag, trit_error *err) {
-    bool is_zero;
+    bool is_zero = false;
     void *p = allocate(pool, bytes, align, tag, &is_zero, err);
     if (p && !is_zero) memset(p, 0, bytes);
     return p;

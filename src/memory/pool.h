@@ -71,7 +71,7 @@ struct trit_region {
     trit_region *next; /* by rising address */
     uint8_t *base;
     size_t bytes;      /* of address space */
-    bool is_direct, is_for_runs;
+    bool is_for_runs;
     uint32_t step;     /* units that are committed together: 1, or those of a huge page */
     uint32_t n_units;  /* entries of `spans`: 1 for a mapping of its own */
     trit_span **spans; /* [n_units]: NULL where none is; a run stands at its first unit only */
