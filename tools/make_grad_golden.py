@@ -17,8 +17,8 @@ UNARY = {
     "neg": torch.neg, "abs": torch.abs, "square": torch.square, "exp": torch.exp, "exp2": torch.exp2, "expm1": torch.expm1,
     "sin": torch.sin, "cos": torch.cos, "tan": torch.tan, "atan": torch.atan, "sinh": torch.sinh, "cosh": torch.cosh, "tanh": torch.tanh,
     "erf": torch.erf, "relu": torch.relu, "relu2": lambda x: torch.relu(x) ** 2, "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "sigmoid": torch.sigmoid, "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # F.softplus cuts off at 20
-   
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "sigmoid": torch.sigmoid,
+    "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),  # F.softplus cuts off at 20
     "leaky_relu": lambda x: F.leaky_relu(x, 0.1), "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "reciprocal": torch.reciprocal, "log": torch.log,
     "log2": torch.log2, "log10": torch.log10, "log1p": torch.log1p, "asin": torch.asin, "acos": torch.acos, "copy": torch.clone,
 }

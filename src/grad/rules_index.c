@@ -78,3 +78,13 @@ trit_tensor *trit_rule_concat(trit_calc *c, uint32_t i) {
     trit_tensor *t = NULL;
     return trit_calc_own(c, trit_tensor_slice(&t, c->gy, axis + 1, slices, c->err), &t);
 }
+
+/* gy's elements go back to the positions that the mask chose. */
+trit_tensor *trit_rule_masked_select(trit_calc *c, uint32_t i) {
+    const trit_form *form = &c->record->in[i].form;
+    trit_tensor *chosen = of2(c, trit_tensor_masked_select, positions(c, form), in(c, 1));
+    trit_tensor *whole = trit_calc_zeros(c, form), *flat = NULL, *filled = NULL, *t = NULL;
+    if (c->status == trit_ok) trit_calc_own(c, trit_tensor_reshape(&flat, whole, 1, (const int64_t[]){-1}, c->err), &flat);
+    if (c->status == trit_ok) trit_calc_own(c, trit_tensor_take_add(&filled, flat, chosen, c->gy, 0, c->err), &filled);
+    return c->status == trit_ok ? trit_calc_own(c, trit_tensor_reshape(&t, filled, form->n_dims, form->shape, c->err), &t) : NULL;
+}

@@ -174,6 +174,17 @@ static trit_status call_scatter(trit_tensor **out, trit_tensor *const *in, const
     return trit_tensor_scatter(out, in[0], a->indices, in[1], a->axis, err);
 }
 
+static void draw_masked(sample_args *a, uint32_t *s) {
+    draw_any(a, s);
+    a->n_indices = a->n_dims[0] - (uint32_t)pick(s, a->n_dims[0] + 1);
+    for (uint32_t d = 0; d < a->n_indices; d++) a->indices_shape[d] = a->shape[0][a->n_dims[0] - a->n_indices + d];
+    a->limit = 2;
+}
+
+static trit_status call_masked_select(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    return trit_tensor_masked_select(out, in[0], a->indices, err);
+}
+
 static void draw_concat(sample_args *a, uint32_t *s) {
     draw_axis(a, s);
     for (uint32_t i = 1; i < 3; i++) {
@@ -355,6 +366,7 @@ static const sample samples[] = {
     ANY(gather, 1, gather),
     ANY(scatter, 2, gather),
     ANY(scatter_add, 2, gather),
+    ANY(masked_select, 1, masked),
     ANY(concat, 3, concat),
 };
 enum { n_samples = sizeof samples / sizeof samples[0] };
