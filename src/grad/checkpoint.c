@@ -94,7 +94,7 @@ static trit_status step_segment(trit_record *r, trit_error *err) {
     if (status == trit_ok) status = call(s->fn, s->user, in, r->n_in, out, s->n_out, err);
     tape->n_paused = n_paused;
     if (status == trit_ok) status = give_all(s, out, err);
-    if (status == trit_ok) status = trit_walk(tape, tape->last, before, false, err);
+    if (status == trit_ok) status = trit_walk(tape->last, before, false, err);
     free_all(in, r->n_in);
     free_all(out, s->n_out);
     trit_record_let_go(before, &dead);

@@ -9,7 +9,7 @@
 extern const trit_rule trit_rules[trit_n_op_kinds];
 
 /* From record `from` back to the one before `until` (NULL: to the beginning): each that was reached hands its gradient on. */
-trit_status trit_walk(trit_tape *tape, trit_record *from, const trit_record *until, bool retains, trit_error *err);
+trit_status trit_walk(trit_record *from, const trit_record *until, bool retains, trit_error *err);
 
 /* The walk reaches r with a gradient, of which it takes the ownership; summed to the shape that was repeated, converted, added to those
  * that came before. */

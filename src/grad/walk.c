@@ -92,7 +92,7 @@ static void leave(trit_record *r, trit_record **dead) {
     trit_record_let_go(r, dead);
 }
 
-trit_status trit_walk(trit_tape *tape, trit_record *from, const trit_record *until, bool retains, trit_error *err) {
+trit_status trit_walk(trit_record *from, const trit_record *until, bool retains, trit_error *err) {
     trit_status status = trit_ok;
     for (trit_record *r = from; r != until && status == trit_ok;) {
         trit_record *dead = NULL, *step = r->is_reached && r->step ? r : NULL;
@@ -108,7 +108,6 @@ trit_status trit_walk(trit_tape *tape, trit_record *from, const trit_record *unt
         if (step && status == trit_ok && !step->is_watched) leave(step, &dead);
         trit_record_bury(dead);
     }
-    (void)tape;
     return status;
 }
 
@@ -170,7 +169,7 @@ trit_status trit_tape_backward(trit_tape *tape, const trit_tensor *loss, const t
     if (status != trit_ok) return status;
     tape->is_walking = true;
     status = trit_walk_give(r, g, err);
-    if (status == trit_ok) status = trit_walk(tape, r, NULL, tape->retains, err);
+    if (status == trit_ok) status = trit_walk(r, NULL, tape->retains, err);
     status = finish(tape, status, err);
     tape->is_walking = false;
     return status;
