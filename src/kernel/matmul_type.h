@@ -5,21 +5,32 @@
  *   MULADD(y, a, b)  what a pair adds to an element of the result */
 
 typedef T NAME(vec) __attribute__((vector_size(VECTOR_BYTES)));
+typedef T NAME(vec_at) __attribute__((vector_size(VECTOR_BYTES), aligned(1), may_alias)); /* in memory */
 enum { NAME(lanes) = VECTOR_BYTES / (int)sizeof(T), NAME(wide) = 2 * NAME(lanes) };
 
-/* n_rows (a constant) by two vectors of the result, which stay in registers; a and y at its first row, b and y at its first column. */
+/* n_rows (a constant) by two vectors of the result, which stay in registers: the compiler must unroll for that. a and y at the first
+ * row, b and y at the first column. */
 ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *y, int n_rows) {
-    NAME(vec) sum[matmul_rows][2], right[2];
-    for (int i = 0; i < n_rows; i++) memcpy(sum[i], y + i * p->y_row, sizeof sum[i]);
-    for (int64_t l = 0; l < p->k; l++) {
-        memcpy(right, b + l * p->b_row, sizeof right);
+    NAME(vec) left[matmul_rows], right[matmul_rows];
+#pragma GCC unroll 6
+    for (int i = 0; i < n_rows; i++) {
+        left[i] = *(const NAME(vec_at) *)(y + i * p->y_row);
+        right[i] = *(const NAME(vec_at) *)(y + i * p->y_row + NAME(lanes));
+    }
+    for (int64_t l = 0; l < p->k; l++, a += p->a_col, b += p->b_row) {
+        const NAME(vec) b0 = *(const NAME(vec_at) *)b, b1 = *(const NAME(vec_at) *)(b + NAME(lanes));
+#pragma GCC unroll 6
         for (int i = 0; i < n_rows; i++) {
-            const T left = a[i * p->a_row + l * p->a_col];
-            sum[i][0] = MULADD(sum[i][0], left, right[0]);
-            sum[i][1] = MULADD(sum[i][1], left, right[1]);
+            const T x = a[i * p->a_row];
+            left[i] = MULADD(left[i], x, b0);
+            right[i] = MULADD(right[i], x, b1);
         }
     }
-    for (int i = 0; i < n_rows; i++) memcpy(y + i * p->y_row, sum[i], sizeof sum[i]);
+#pragma GCC unroll 6
+    for (int i = 0; i < n_rows; i++) {
+        *(NAME(vec_at) *)(y + i * p->y_row) = left[i];
+        *(NAME(vec_at) *)(y + i * p->y_row + NAME(lanes)) = right[i];
+    }
 }
 
 /* One row of fewer columns than two vectors. */
