@@ -12,11 +12,6 @@ void trit_storage_free(trit_storage *s) {
     if (s && atomic_fetch_sub_explicit(&s->n_owners, 1, memory_order_acq_rel) == 1) s->release(s);
 }
 
-static void release_heap(trit_storage *s) {
-    trit_free(s->data);
-    trit_free(s);
-}
-
 static void release_borrowed(trit_storage *s) {
     trit_free(s);
 }
@@ -25,24 +20,17 @@ bool trit_storage_is_borrowed(const trit_storage *s) {
     return s->release == release_borrowed;
 }
 
-trit_status trit_storage_borrow(trit_storage **out, void *data, size_t n_bytes, trit_error *err) {
+trit_status trit_storage_new(trit_storage **out, void *data, size_t n_bytes, void (*release)(trit_storage *s), void *user, trit_error *err) {
     trit_storage *s = trit_alloc(1, sizeof *s);
     if (!s) return trit_error_memory(err, sizeof *s, "a tensor's storage");
-    *s = (trit_storage){.data = data, .n_bytes = n_bytes, .release = release_borrowed};
+    *s = (trit_storage){.data = data, .n_bytes = n_bytes, .release = release, .user = user};
     atomic_init(&s->n_owners, 1);
     *out = s;
     return trit_ok;
 }
 
-trit_status trit_storage_new(trit_storage **out, size_t n_bytes, trit_error *err) {
-    void *data = trit_alloc_aligned(n_bytes, 1);
-    if (!data) return trit_error_memory(err, n_bytes, "a tensor");
-    trit_status status = trit_storage_borrow(out, data, n_bytes, err);
-    if (status == trit_ok)
-        (*out)->release = release_heap;
-    else
-        trit_free(data);
-    return status;
+trit_status trit_storage_borrow(trit_storage **out, void *data, size_t n_bytes, trit_error *err) {
+    return trit_storage_new(out, data, n_bytes, release_borrowed, NULL, err);
 }
 
 trit_node *trit_node_retain(trit_node *n) {

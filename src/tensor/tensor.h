@@ -20,8 +20,8 @@ typedef struct trit_storage {
 void trit_storage_retain(trit_storage *s);
 void trit_storage_free(trit_storage *s); /* one owner less; NULL is fine */
 
-/* Storage on the heap, and on bytes that are someone else's. Errors: memory. */
-trit_status trit_storage_new(trit_storage **out, size_t n_bytes, trit_error *err);
+/* Storage on bytes that `release` frees, with one owner; and on bytes that are someone else's. Errors: memory. */
+trit_status trit_storage_new(trit_storage **out, void *data, size_t n_bytes, void (*release)(trit_storage *s), void *user, trit_error *err);
 trit_status trit_storage_borrow(trit_storage **out, void *data, size_t n_bytes, trit_error *err);
 bool trit_storage_is_borrowed(const trit_storage *s);
 

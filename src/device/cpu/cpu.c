@@ -230,9 +230,17 @@ static trit_status cpu_run(trit_exec *e, const trit_batch *batch, const float **
     return trit_ok;
 }
 
+static void release_storage(trit_storage *s) {
+    trit_pool_release(s->user, s->data, NULL);
+    trit_free(s);
+}
+
 static trit_status cpu_storage_new(trit_device *d, trit_storage **out, size_t n_bytes, trit_error *err) {
-    (void)d;
-    return trit_storage_new(out, n_bytes, err);
+    void *data = trit_device_take(d, n_bytes, 1, "tensor");
+    if (!data) return trit_error_memory(err, n_bytes, "a tensor");
+    trit_status status = trit_storage_new(out, data, n_bytes, release_storage, d->pool, err);
+    if (status != trit_ok) trit_pool_release(d->pool, data, NULL);
+    return status;
 }
 
 const trit_device_vtable trit_device_cpu = {
