@@ -25,7 +25,11 @@ for document in "$TRIT_SOURCE"/docs/*.md; do
     ' "pages/$name.main" >"pages/$name.c"
     cc -std=c11 -Wall -Wextra -Werror -I"$TRIT_SOURCE/include" "pages/$name.c" -o "pages/$name" -L"$TRIT_BUILD" -ltrit \
         -Wl,-rpath,"$TRIT_BUILD"
-    (cd pages && "./$name") >"pages/$name.said"
+    if ! (cd pages && "./$name") >"pages/$name.said" 2>"pages/$name.err"; then
+        cat "pages/$name.err"
+        grep -q TRIT_BLAS "pages/$name.err" && exit 77 # a build without LAPACK
+        exit 1
+    fi
     touch "pages/$name.expected"
     if ! diff -u "pages/$name.expected" "pages/$name.said"; then
         echo "$name.md does not say what its snippets print"
