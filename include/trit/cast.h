@@ -28,7 +28,7 @@ typedef struct trit_cast_stats {
     uint64_t n_outside;  /* finite ones beyond the type's range: bounds or infinity now, or wrapped around between whole numbers */
     uint64_t n_nan;      /* among the inputs */
     uint64_t bytes_in, bytes_out;
-    double max_error;    /* the largest difference of a finite element that is finite still */
+    double max_error;    /* the largest difference of a finite element that is finite still, both as F64 */
 } trit_cast_stats;
 
 /* `opts` and `stats` may be NULL. Errors as of trit_tensor_cast. */
@@ -66,7 +66,7 @@ typedef struct trit_levels {
  * symmetric; BitNet's scale is the mean magnitude instead, which trit_tensor_mean finds. NULL: another name. */
 TRIT_API const trit_levels *trit_levels_of(const char *name);
 
-/* Scale and zero that hold all values of t (F32 or F64), each over the axes (trit/reduce.h), which stay with size 1. Where all values are
+/* New tensors: scale and zero that hold all values of t (F32 or F64), each over the axes (trit/reduce.h), which stay with size 1. Where all values are
  * 0 the scale is 1. Errors: arg (another type, no elements), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_find_levels(trit_tensor **scale, trit_tensor **zero, const trit_tensor *t, const trit_levels *levels,
                                                              uint32_t n_axes, const int32_t *axes, trit_error *err);

@@ -37,7 +37,7 @@ typedef struct trit_device_info {
 TRIT_API TRIT_MUST_CHECK trit_status trit_device_open(trit_device **out, const char *name, const trit_device_opts *opts,
                                                       trit_error *err);
 TRIT_API void trit_device_close(trit_device *device); /* NULL is fine */
-/* Where the form of weights is still to be measured, this does it (some 30 ms, once a machine). */
+/* Where the form of weights is still to be measured, this does it (some 100 ms, once a machine, or again where that was busy). */
 TRIT_API void trit_device_describe(const trit_device *device, trit_device_info *out);
 /* Where weights, caches and values on this device come from. The device owns it: it is there until the device is closed. */
 TRIT_API trit_pool *trit_device_pool(const trit_device *device);

@@ -7,11 +7,11 @@
  *     trit_tape_pause(tape);  w -= 0.1 * g, in place;  trit_tape_resume(tape);
  *     trit_tape_clear(tape);
  *
- * Every function of tensors whose input is watched, or comes from what is watched, is recorded; results of whole numbers and bools are
- * not, there gradients end. A record lives until its result and all that was computed from it are freed or walked. What is recorded
- * needs new tensors for its results: writing it into an existing one (*out that is not NULL) is an error, as is writing into a recorded
- * tensor. Where elements that a gradient needs were written into by another view, the walk says so and gives no gradients. Elements changed
- * through trit_tensor_data are not seen.
+ * Every function of tensors whose input is watched, or comes from what is watched, is recorded; results of whole numbers and bools are not,
+ * there gradients end. Factorizations (trit/linalg.h) refuse such inputs: they have no gradient. A record lives until its result and all
+ * that was computed from it are freed or walked. What is recorded needs new tensors for its results: writing it into an existing one (*out
+ * that is not NULL) is an error, as is writing into a recorded tensor. Where elements that a gradient needs were written into by another
+ * view, the walk says so and gives no gradients. Elements changed through trit_tensor_data are not seen.
  *
  * Gradients have the shape and type of their tensor, and the same bits for any number of threads. Where a function has no derivative, they
  * are what PyTorch has: 0 for abs and relu at 0, and equal shares where several elements are the largest or smallest. Gradients of gradients

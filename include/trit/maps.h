@@ -36,7 +36,7 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_pow(trit_tensor **out, const tr
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_minimum(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, trit_error *err);
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_maximum(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, trit_error *err);
 
-/* Between two bounds, of the type of `a`; NaN stays. Errors: arg (bounds beyond the type). */
+/* Between two bounds, with types as those of numbers below; NaN stays. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_clip(trit_tensor **out, const trit_tensor *a, double low, double high, trit_error *err);
 
 /* Exponentials and logarithms. */

@@ -76,8 +76,9 @@ TRIT_API trit_status trit_pool_release(trit_pool *pool, void *p, trit_error *err
 TRIT_API size_t trit_pool_requested(const trit_pool *pool, const void *p);
 TRIT_API size_t trit_pool_usable(const trit_pool *pool, const void *p);
 
-/* Gives all pages back that belong to no live block, nor to blocks of one class among which one is live. Returns their bytes, by which
- * `committed` falls exactly. What other living threads keep in their caches (at most 2 MiB each) follows after their next call. */
+/* Gives all pages back that belong to no live block, nor to blocks of one class among which one is live; where an arena has huge pages, whole
+ * ones of 2 MiB alone (they are committed, and count for a limit, as a whole too). Returns their bytes, by which
+ * `committed` falls exactly. What other living threads keep in their caches (about 2 MiB each) follows after their next call. */
 TRIT_API size_t trit_pool_trim(trit_pool *pool);
 
 /* Real counters, read while other threads go on: exact when they rest. */

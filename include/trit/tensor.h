@@ -59,8 +59,8 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_set(trit_tensor *t, const int64
 /* The elements as text, "[[1, 2],\n [3, 4]]"; the middle of large tensors is left out. Replaces what *out held. Errors: memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_text(trit_text *out, const trit_tensor *t, trit_error *err);
 
-/* Creation. A shape is [n_dims] sizes of 0 or more. Errors: arg (a negative size, more than eight dimensions, a type without single
- * elements, a size beyond the machine's), memory. */
+/* Creation, of new tensors: new, full, zeros, ones, eye and borrow do not look at *out. A shape is [n_dims] sizes of 0 or more. Errors: arg
+ * (a negative size, more than eight dimensions, a type without single elements, a size beyond the machine's), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_new(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,
                                                      const int64_t *shape, trit_error *err); /* elements undefined */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_full(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,

@@ -29,8 +29,9 @@ size_t trit_os_page_bytes(void);
 void *trit_os_reserve(size_t n, size_t align);
 void trit_os_unreserve(void *p, size_t n);
 bool trit_os_discard(void *p, size_t n);
-/* Moves the pages of a reservation into the beginning of another and ends the old one, without a copy; false: not on this system. */
-bool trit_os_move_pages(void *to, void *from, size_t n);
+/* Moves the pages of [from, from + n) to the beginning of [to, to + to_n), to_n >= n, and ends the old reservation, without a copy. False: it
+ * cannot be done, the old one is as it was, and `to` is not the caller's any more. */
+bool trit_os_move_pages(void *to, size_t to_n, void *from, size_t n);
 
 /* Part or all of a file, or memory under a name that other processes can open: mapped, written through if `writes`. */
 typedef enum trit_os_source { trit_os_file, trit_os_shared } trit_os_source;

@@ -51,13 +51,14 @@ bool trit_os_discard(void *p, size_t n) {
 #endif
 }
 
-bool trit_os_move_pages(void *to, void *from, size_t n) {
+bool trit_os_move_pages(void *to, size_t to_n, void *from, size_t n) {
 #if defined(__linux__)
-    return mremap(from, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+    /* The kernel gives `to` up before it may fail, and another thread may have it by then: it is left alone. */
+    return mremap(from, n, to_n, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
 #else
-    (void)to;
     (void)from;
     (void)n;
+    trit_os_unreserve(to, to_n);
     return false;
 #endif
 }
@@ -73,11 +74,26 @@ static void remove_named(trit_os_source source, const char *path) {
         (void)unlink(path);
 }
 
+/* Shared memory of a size is a promise that touching it would find broken. */
+static bool has_room(int fd, trit_os_source source, size_t bytes) {
+#if defined(__linux__)
+    if (source != trit_os_shared) return true;
+    errno = posix_fallocate(fd, 0, (off_t)bytes);
+    return errno == 0 || errno == EOPNOTSUPP || errno == EINVAL;
+#else
+    (void)fd;
+    (void)source;
+    (void)bytes;
+    return true;
+#endif
+}
+
 /* Maps an open file of st_size bytes. */
-static trit_status map_open(void **out, size_t *n, int fd, const char *path, bool writes, trit_error *err) {
+static trit_status map_open(void **out, size_t *n, int fd, trit_os_source source, const char *path, bool writes, trit_error *err) {
     struct stat st;
     if (fstat(fd, &st) != 0) return trit_error_set(err, trit_io, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode)) return trit_error_set(err, trit_io, "%s: not a file", path);
+    if (st.st_size == 0 && source == trit_os_shared) return trit_error_set(err, trit_io, "%s: not made yet: it has no bytes", path);
     if (st.st_size == 0) {
         *out = NULL;
         *n = 0;
@@ -99,8 +115,10 @@ trit_status trit_os_map_named(void **out, size_t *n, trit_os_source source, cons
     const int fd = open_named(source, path, (writes ? O_RDWR : O_RDONLY) | make);
     if (fd < 0) return trit_error_set(err, trit_io, "%s: %s", path, strerror(errno));
     trit_status status = trit_ok;
-    if (bytes && ftruncate(fd, (off_t)bytes) != 0) status = trit_error_set(err, trit_io, "%s: cannot have %zu bytes: %s", path, bytes, strerror(errno));
-    if (status == trit_ok) status = map_open(out, n, fd, path, writes, err);
+    errno = 0;
+    if (bytes && (ftruncate(fd, (off_t)bytes) != 0 || !has_room(fd, source, bytes)))
+        status = trit_error_set(err, trit_io, "%s: cannot have %zu bytes: %s", path, bytes, strerror(errno));
+    if (status == trit_ok) status = map_open(out, n, fd, source, path, writes, err);
     close(fd);
     if (status != trit_ok && must_make) remove_named(source, path); /* it was made here */
     return status;

@@ -67,7 +67,8 @@ typedef struct trit_device_vtable {
 
 struct trit_device {
     const trit_device_vtable *vt; /* first member of every device */
-    trit_pool *pool;              /* the device's memory: weights, caches, values. Owner: the device; any thread */
+    trit_pool *pool;              /* the device's memory: weights, caches, values, tensors. Owner: the device; any thread */
+    unsigned n_threads;           /* that work together on an op */
 };
 
 /* n * size bytes of the device's memory on a cache line; NULL: no memory. Released to the pool, at the latest by weight_free. */

@@ -38,6 +38,11 @@ int64_t trit_eager_reduce_shape(trit_eager_op *op, const trit_tensor *t, bool ke
 /* What elements of type t are computed in: F32 for halves. */
 trit_dtype trit_eager_computed(trit_dtype t);
 
+/* x, which this takes, as the result: *out becomes it, or gets its elements where it is a tensor that they fit into. */
+trit_status trit_eager_give(trit_tensor **out, trit_tensor *x, trit_error *err);
+/* Would it fit? Errors: arg. */
+trit_status trit_eager_check_out(const trit_tensor *out, const trit_tensor *x, trit_error *err);
+
 /* A new tensor that is another view of t's storage, made by an op of ops.def that computes nothing; recorded like the others. */
 trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_view *view, trit_op_kind kind, const trit_view_args *args,
                             trit_error *err);

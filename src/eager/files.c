@@ -139,7 +139,7 @@ trit_status trit_tensors_load(trit_tensors **out, trit_device *device, const cha
 
 void trit_tensors_free(trit_tensors *set) {
     if (!set) return;
-    for (uint32_t i = 0; i < set->n; i++) {
+    for (uint32_t i = 0; set->name && set->tensor && i < set->n; i++) {
         trit_free(set->name[i]);
         trit_tensor_free(set->tensor[i]);
     }

@@ -121,16 +121,7 @@ static trit_status inner(trit_tensor **out, const char *what, const trit_tensor 
     trit_tensor_free(right);
     trit_tensor_free(product);
     if (status != trit_ok) return status;
-    if (!*out) {
-        *out = shaped;
-        return status;
-    }
-    trit_eager_op op = {.kind = trit_op_copy, .type = shaped->view.dtype, .result = shaped->view.dtype, .n_in = 1, .in = {shaped},
-                        .n_dims = n_dims, .expands = true};
-    memcpy(op.shape, shape, n_dims * sizeof *shape);
-    status = trit_eager_run(out, &op, err); /* a copy into *out, if it fits */
-    trit_tensor_free(shaped);
-    return status;
+    return trit_eager_give(out, shaped, err);
 }
 
 trit_status trit_tensor_inner(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, trit_error *err) {

@@ -28,11 +28,8 @@ static trit_status widen(const trit_tensor **x, trit_tensor **made, const trit_t
 /* x, which this takes, as a result of the type that belongs to t. */
 static trit_status hand_over(trit_tensor **out, trit_tensor *x, const trit_tensor *t, trit_error *err) {
     const trit_dtype result = trit_dtype_is_float(t->view.dtype) ? t->view.dtype : trit_dtype_f64;
-    if (!*out && x->view.dtype == result) {
-        *out = x;
-        return trit_ok;
-    }
-    trit_status status = *out ? trit_tensor_assign(*out, x, err) : trit_tensor_cast(out, x, result, err);
+    if (x->view.dtype == result) return trit_eager_give(out, x, err);
+    trit_status status = trit_tensor_cast(out, x, result, err);
     trit_tensor_free(x);
     return status;
 }

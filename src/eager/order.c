@@ -65,14 +65,22 @@ trit_status trit_tensor_topk(trit_tensor **values, trit_tensor **indices, const 
     op.shape[d] = k;
     op.attrs.axis = (int32_t)d;
     op.attrs.n = is_largest;
-    trit_tensor *places = indices ? *indices : NULL;
+    /* Both are made before one is given: a result may be an input. */
+    trit_tensor *places = NULL, *chosen = NULL;
     status = trit_eager_run(&places, &op, err);
-    if (status != trit_ok) return status;
-    if (values) status = trit_tensor_gather(values, t, places, axis, err);
-    if (status == trit_ok && indices)
-        *indices = places;
-    else if (!indices || !*indices)
-        trit_tensor_free(places);
+    if (status == trit_ok && values) status = trit_tensor_gather(&chosen, t, places, axis, err);
+    if (status == trit_ok && values && *values) status = trit_eager_check_out(*values, chosen, err);
+    if (status == trit_ok && indices && *indices) status = trit_eager_check_out(*indices, places, err);
+    if (status == trit_ok && values) {
+        status = trit_eager_give(values, chosen, err);
+        chosen = NULL;
+    }
+    if (status == trit_ok && indices) {
+        status = trit_eager_give(indices, places, err);
+        places = NULL;
+    }
+    trit_tensor_free(chosen);
+    trit_tensor_free(places);
     return status;
 }
 
@@ -113,12 +121,6 @@ trit_status trit_tensor_quantile(trit_tensor **out, const trit_tensor *t, double
     trit_tensor *list = NULL, *row = NULL;
     trit_status status = trit_tensor_quantiles(&list, t, 1, &q, n_axes, axes, keepdims, err);
     if (status == trit_ok) status = trit_tensor_squeeze(&row, list, 0, err);
-    if (status == trit_ok && *out) status = trit_tensor_assign(*out, row, err);
-    if (status == trit_ok && !*out) {
-        *out = row;
-        row = NULL;
-    }
     trit_tensor_free(list);
-    trit_tensor_free(row);
-    return status;
+    return status == trit_ok ? trit_eager_give(out, row, err) : status;
 }

@@ -26,6 +26,7 @@ static trit_status check_out(const trit_tensor *out, const trit_eager_op *op, tr
     if (!trit_dtype_can_become(op->result, v->dtype))
         return trit_error_set(err, trit_arg, "%s: results of %s cannot be written as %s", name, trit_dtype_label(op->result),
                               trit_dtype_label(v->dtype));
+    if (!trit_view_is_distinct(v)) return trit_error_set(err, trit_arg, "%s: several elements of the result stand in one place", name);
     return trit_ok;
 }
 
@@ -52,10 +53,10 @@ static bool writes_inputs(const trit_view *out, const trit_eager_op *op) {
 
 /* Can the device write into these places? */
 static bool takes_result(const trit_view *out, const trit_eager_op *op) {
-    return !writes_inputs(out, op) && (!op->is_plain || (out->dtype == op->result && trit_view_is_contiguous(out)));
+    return out->dtype == op->result && !writes_inputs(out, op) && (!op->is_plain || trit_view_is_contiguous(out));
 }
 
-/* Into *out, by way of a new tensor where the result would be written over its inputs. */
+/* Into *out, by way of a new tensor where the result is of another type or would be written over its inputs. */
 static trit_status run_into(trit_tensor *out, const trit_eager_op *op, trit_error *err) {
     trit_status status = trit_tensor_check_write(out, trit_op_name(op->kind), err);
     if (status == trit_ok) status = check_out(out, op, err);
@@ -80,7 +81,7 @@ trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_erro
     trit_tape *tape;
     trit_status status = trit_tape_find(&tape, op->kind, op->n_in, op->in, err);
     if (status != trit_ok) return status;
-    if (*out && tape)
+    if (*out && tape && trit_dtype_is_float(op->result))
         return trit_error_set(err, trit_arg, "%s: what a tape records needs a new tensor for its result", trit_op_name(op->kind));
     if (*out) return run_into(*out, op, err);
     trit_tensor *result;
@@ -93,6 +94,30 @@ trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_erro
         *out = result;
     else
         trit_tensor_free(result);
+    return status;
+}
+
+/* x, as it is, as the result of a function. */
+static trit_eager_op copy_of(const trit_tensor *x) {
+    trit_eager_op op = {.kind = trit_op_copy, .type = x->view.dtype, .result = x->view.dtype, .n_in = 1, .in = {x}, .n_dims = x->view.n_dims,
+                        .expands = true};
+    memcpy(op.shape, x->view.shape, sizeof op.shape);
+    return op;
+}
+
+trit_status trit_eager_check_out(const trit_tensor *out, const trit_tensor *x, trit_error *err) {
+    const trit_eager_op op = copy_of(x);
+    return check_out(out, &op, err);
+}
+
+trit_status trit_eager_give(trit_tensor **out, trit_tensor *x, trit_error *err) {
+    if (!*out) {
+        *out = x;
+        return trit_ok;
+    }
+    const trit_eager_op op = copy_of(x);
+    trit_status status = trit_eager_run(out, &op, err);
+    trit_tensor_free(x);
     return status;
 }
 

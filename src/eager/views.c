@@ -22,7 +22,7 @@ trit_status trit_tensor_permute(trit_tensor **out, const trit_tensor *t, const i
     trit_view view;
     trit_status status = trit_view_permute(&view, &t->view, order, err);
     if (status != trit_ok) return status;
-    trit_view_args args;
+    trit_view_args args = {0};
     for (uint32_t d = 0; d < view.n_dims; d++) args.order[d] = order ? order[d] : (int32_t)(view.n_dims - 1 - d);
     return trit_eager_view(out, t, &view, trit_op_permute, &args, err);
 }
@@ -32,7 +32,7 @@ trit_status trit_tensor_transpose(trit_tensor **out, const trit_tensor *t, int32
     trit_status status = trit_axis_check(&a, axis_a, t->view.n_dims, "transpose", err);
     if (status == trit_ok) status = trit_axis_check(&b, axis_b, t->view.n_dims, "transpose", err);
     if (status != trit_ok) return status;
-    int32_t order[trit_max_dims];
+    int32_t order[trit_max_dims] = {0};
     for (uint32_t d = 0; d < t->view.n_dims; d++) order[d] = (int32_t)(d == a ? b : d == b ? a : d);
     return trit_tensor_permute(out, t, order, err);
 }
@@ -57,7 +57,10 @@ trit_status trit_tensor_unsqueeze(trit_tensor **out, const trit_tensor *t, int32
 
 trit_status trit_tensor_expand(trit_tensor **out, const trit_tensor *t, uint32_t n_dims, const int64_t *shape, trit_error *err) {
     trit_view view;
+    int64_t n;
+    size_t n_bytes;
     trit_status status = trit_view_expand(&view, &t->view, n_dims, shape, "expand", err);
+    if (status == trit_ok) status = trit_shape_check(n_dims, shape, t->view.dtype, &n, &n_bytes, err);
     return status == trit_ok ? trit_eager_view(out, t, &view, trit_op_expand, NULL, err) : status;
 }
 

@@ -95,6 +95,10 @@ static trit_status step_segment(trit_record *r, trit_error *err) {
     tape->n_paused = n_paused;
     if (status == trit_ok) status = give_all(s, out, err);
     if (status == trit_ok) status = trit_walk(tape->last, before, false, err);
+    for (size_t i = 0; i < s->n_out; i++) { /* after a failure they would enter the next walk */
+        trit_tensor_free(s->out[i].gradient);
+        s->out[i].gradient = NULL;
+    }
     free_all(in, r->n_in);
     free_all(out, s->n_out);
     trit_record_let_go(before, &dead);
@@ -104,8 +108,9 @@ static trit_status step_segment(trit_record *r, trit_error *err) {
 
 /* Of a result: its gradient is one of the segment's. */
 static trit_status step_result(trit_record *r, trit_error *err) {
-    (void)err;
     trit_record *from = r->in[0].from;
+    if (from->is_spent)
+        return trit_error_set(err, trit_arg, "backward of %s: it was walked from another of its results; trit_tape_retain keeps it", r->name);
     segment *s = from->user;
     s->out[r->attrs.n].gradient = trit_tensor_retain(r->gradient);
     trit_walk_reach(from);
@@ -157,6 +162,12 @@ trit_status trit_tape_checkpoint(trit_tape *tape, trit_tape_fn *fn, void *user, 
     trit_tensor **made = trit_alloc(n_out, sizeof *made);
     if (!made) return trit_error_memory(err, n_out * sizeof *made, "a checkpoint");
     const bool records = tape->n_paused == 0;
+    for (size_t i = 0; i < n_in; i++) {
+        const trit_record *from = trit_record_of(in[i]);
+        if (!records || !from || from->tape == tape || from->tape->n_paused) continue;
+        trit_free(made);
+        return trit_error_set(err, trit_arg, "checkpoint: inputs of two tapes");
+    }
     trit_status status = records ? new_segment(&r, tape, fn, user, in, n_in, n_out, err) : trit_ok;
     size_t n_made = 0;
     if (status == trit_ok) {

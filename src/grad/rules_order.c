@@ -53,7 +53,7 @@ static trit_tensor *as_rows(trit_calc *c, int32_t *order, int64_t *shape, int64_
 
 /* The gradient of rows back in x's order. */
 static trit_tensor *from_rows(trit_calc *c, const trit_tensor *g, const int32_t *order, const int64_t *shape) {
-    int32_t back[trit_max_dims];
+    int32_t back[trit_max_dims] = {0};
     const uint32_t n_dims = c->record->in[0].form.n_dims;
     for (uint32_t d = 0; d < n_dims; d++) back[order[d]] = (int32_t)d;
     return permuted(c, shaped(c, g, n_dims, shape), back);
@@ -72,7 +72,7 @@ static trit_tensor *give_share(trit_calc *c, trit_tensor *g, const trit_tensor *
 }
 
 static trit_tensor *shares(trit_calc *c, uint32_t n_q, const trit_tensor *q) {
-    int32_t order[trit_max_dims];
+    int32_t order[trit_max_dims] = {0};
     int64_t shape[trit_max_dims], n;
     trit_tensor *x = as_rows(c, order, shape, &n), *from = places(c, x, 1, false);
     if (!from) return NULL;

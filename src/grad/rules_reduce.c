@@ -49,7 +49,8 @@ trit_tensor *trit_rule_prod(trit_calc *c, uint32_t i) {
 trit_tensor *trit_rule_extreme(trit_calc *c, uint32_t i) {
     (void)i;
     trit_tensor *chosen = of2(c, trit_tensor_eq, in(c, 0), kept(c, result(c))), *n = NULL;
-    if (chosen) trit_calc_own(c, trit_tensor_cast(&n, sum(c, chosen), c->gy->view.dtype, c->err), &n);
+    trit_tensor *total = chosen ? sum(c, chosen) : NULL;
+    if (total) trit_calc_own(c, trit_tensor_cast(&n, total, c->gy->view.dtype, c->err), &n);
     return trit_calc_only(c, chosen, over(c, kept(c, c->gy), n));
 }
 

@@ -55,7 +55,7 @@ static trit_status fail_write(const sink *to) {
 
 static trit_status write_bytes(const sink *to, const void *data, size_t n) {
     errno = 0;
-    return fwrite(data, 1, n, to->file) == n ? trit_ok : fail_write(to);
+    return n == 0 || fwrite(data, 1, n, to->file) == n ? trit_ok : fail_write(to);
 }
 
 /* The bytes of a tensor that are made now. `buffer` is reused. */

@@ -6,7 +6,7 @@
 #include "io/zip.h"
 #include "tensor/bytes.h"
 
-enum { local_bytes = 30, central_bytes = 46, end_bytes = 22, version = 20, date_1980 = 0x21 };
+enum { local_bytes = 30, central_bytes = 46, end_bytes = 22, version = 20, utf8_names = 1 << 11, date_1980 = 0x21 };
 
 /* CRC-32 of IEEE 802.3, reflected, of what `crc` stands for followed by p[0..n). */
 static uint32_t crc32(uint32_t crc, trit_str s) {
@@ -26,6 +26,7 @@ static void put_common(uint8_t *p, const trit_zip_item *it, uint32_t crc) {
     const uint32_t n = (uint32_t)(it->head.n + it->data.n);
     memset(p, 0, 26);
     trit_store_u16(p, version);
+    trit_store_u16(p + 2, utf8_names);
     trit_store_u16(p + 8, date_1980);
     trit_store_u32(p + 10, crc);
     trit_store_u32(p + 14, n);

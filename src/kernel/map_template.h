@@ -59,9 +59,9 @@
 /* Angles beyond angle_far are rare: a loop takes those in the same steps and these by the C library, in double. */
 static float any_angle(trit_map map, float a) {
     const bool is_far = fabsf(a) > angle_far;
-    if (map == trit_map_sin) return is_far ? (float)sin(a) : sin_f32(a);
-    if (map == trit_map_cos) return is_far ? (float)cos(a) : cos_f32(a);
-    return is_far ? (float)tan(a) : tan_f32(a);
+    if (map == trit_map_sin) return is_far ? (float)sin((double)a) : sin_f32(a);
+    if (map == trit_map_cos) return is_far ? (float)cos((double)a) : cos_f32(a);
+    return is_far ? (float)tan((double)a) : tan_f32(a);
 }
 
 static bool has_far_angle(trit_map map, const float *a, size_t n) {

@@ -106,14 +106,14 @@ static trit_status sum_alone(sum *s, uint32_t i, trit_error *err) {
 
 /* f's tensor with the dimensions in this order; those it lacks have size 1. */
 static trit_status arranged(trit_tensor **out, const factor *f, const trit_labels *order, trit_error *err) {
-    int32_t places[trit_max_dims];
+    int32_t places[trit_max_dims] = {0};
     int64_t shape[trit_max_dims];
     uint32_t n = 0;
     for (uint32_t d = 0; d < order->n; d++) {
         shape[d] = 1;
         if (!has(&f->labels, order->label[d])) continue;
         places[n] = (int32_t)place(&f->labels, order->label[d]);
-        shape[d] = f->t->view.shape[places[n++]];
+        shape[d] = trit_tensor_shape(f->t)[places[n++]];
     }
     trit_tensor *turned = NULL;
     trit_status status = trit_tensor_permute(&turned, f->t, places, err);

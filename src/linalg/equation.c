@@ -43,7 +43,7 @@ static trit_status read_term(term *out, const char **text, trit_error *err) {
         } else if (t.letters.n == trit_max_dims) {
             return trit_error_set(err, trit_arg, "einsum: more than %d letters at \"%.20s\"", trit_max_dims, s);
         } else {
-            t.letters.label[t.letters.n++] = label;
+            t.letters.label[t.letters.n++] = (uint8_t)label;
         }
     }
     *text = s;
@@ -85,10 +85,10 @@ static trit_status implied_result(trit_equation *q, uint32_t n_ellipsis, trit_er
         for (uint32_t d = 0; d < q->operand[i].n; d++)
             if (q->operand[i].label[d] < trit_einsum_letters) count[q->operand[i].label[d]]++;
     term t = {.has_ellipsis = true};
-    for (uint8_t label = 0; label < trit_einsum_letters; label++) {
+    for (uint32_t label = 0; label < trit_einsum_letters; label++) {
         if (count[label] != 1) continue;
         if (t.letters.n == trit_max_dims) return trit_error_set(err, trit_arg, "einsum: a result of more than %d dimensions", trit_max_dims);
-        t.letters.label[t.letters.n++] = label;
+        t.letters.label[t.letters.n++] = (uint8_t)label;
     }
     return expand(&q->result, &t, n_ellipsis, err);
 }

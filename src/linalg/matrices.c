@@ -7,6 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "device/device.h"
+#include "op/tape.h"
 
 double trit_matrix_get(trit_dtype type, const void *matrix, int rows, int i, int j) {
     const size_t at = (size_t)j * (size_t)rows + (size_t)i;
@@ -78,18 +80,15 @@ static trit_status copy_turned(trit_tensor **out, const trit_tensor *t, trit_dty
     return status;
 }
 
-static int threads_of(const trit_device *device) {
-    trit_device_info info;
-    trit_device_describe(device, &info);
-    return (int)info.n_threads;
-}
-
 trit_status trit_matrices_open(trit_matrices *out, const char *what, enum trit_matrices_kind kind, const trit_tensor *t, trit_dtype type,
                                trit_error *err) {
     const trit_view *v = &t->view;
     char shape[trit_shape_text_bytes];
     trit_shape_text(shape, v->n_dims, v->shape);
     if (v->n_dims < 2) return trit_error_set(err, trit_arg, "%s: %s is no matrix", what, shape);
+    const trit_record *record = trit_record_of(t);
+    if (record && !record->tape->n_paused)
+        return trit_error_set(err, trit_unsupported, "%s: factorizations have no gradient; trit_tape_detach its input", what);
     const int64_t m = v->shape[v->n_dims - 2], n = v->shape[v->n_dims - 1];
     if (kind == trit_square_matrix && m != n) return trit_error_set(err, trit_arg, "%s: %s is not square", what, shape);
     if (m > INT32_MAX || n > INT32_MAX) return trit_error_set(err, trit_unsupported, "%s: %s is too large for LAPACK", what, shape);
@@ -105,7 +104,7 @@ trit_status trit_matrices_open(trit_matrices *out, const char *what, enum trit_m
         trit_tensor_free(r.t);
         return status;
     }
-    r.threads_before = trit_lapack_threads(threads_of(t->device));
+    r.threads_before = trit_lapack_threads((int)t->device->n_threads);
     *out = r;
     return trit_ok;
 }

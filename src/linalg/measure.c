@@ -32,10 +32,23 @@ static trit_status power_norm(trit_tensor **out, const trit_tensor *size, double
     return status;
 }
 
+/* In F32, rounded once. */
+static trit_status norm_of_halves(trit_tensor **out, const trit_tensor *t, double p, uint32_t n_axes, const int32_t *axes, bool keepdims,
+                                  trit_error *err) {
+    trit_tensor *wide = NULL, *norm = NULL;
+    trit_status status = trit_tensor_cast(&wide, t, trit_dtype_f32, err);
+    if (status == trit_ok) status = trit_tensor_vector_norm(&norm, wide, p, n_axes, axes, keepdims, err);
+    if (status == trit_ok) status = trit_tensor_cast(out, norm, t->view.dtype, err);
+    trit_tensor_free(wide);
+    trit_tensor_free(norm);
+    return status;
+}
+
 trit_status trit_tensor_vector_norm(trit_tensor **out, const trit_tensor *t, double p, uint32_t n_axes, const int32_t *axes, bool keepdims,
                                     trit_error *err) {
     trit_tensor *x = NULL, *size = NULL, *count = NULL;
     if (isnan(p)) return trit_error_set(err, trit_arg, "vector_norm: of order NaN");
+    if (t->view.dtype == trit_dtype_f16 || t->view.dtype == trit_dtype_bf16) return norm_of_halves(out, t, p, n_axes, axes, keepdims, err);
     trit_status status = as_float(&x, t, err);
     if (status == trit_ok) status = trit_tensor_abs(&size, x, err);
     if (status != trit_ok) {

@@ -212,7 +212,7 @@ trit_status trit_tensor_slogdet(trit_tensor **sign, trit_tensor **log_abs, const
 /* b below zeros: LAPACK puts x, of n rows, over b, of m. */
 static void *room_for_solution(const trit_matrices *b, int rows) {
     const int stored = rows > b->m ? rows : b->m;
-    char *room = trit_alloc_zero((size_t)stored * (size_t)b->n, b->size);
+    char *room = trit_alloc_zero((size_t)stored * (size_t)(b->n ? b->n : 1), b->size);
     for (int j = 0; room && j < b->n; j++)
         memcpy(room + (size_t)j * (size_t)stored * b->size, b->data + (size_t)j * (size_t)b->m * b->size, (size_t)b->m * b->size);
     return room;
@@ -222,10 +222,10 @@ static trit_status run_lstsq(const system_pair *p, double rcond, trit_result r[4
     const trit_matrices *a = &p->left, *b = &p->right;
     const int stored = a->n > a->m ? a->n : a->m;
     int rank = 0;
-    if (a->m && a->n && b->n) {
+    if (a->m && a->n) { /* without right sides: for one of zeros, because rank and values are a's */
         void *room = room_for_solution(b, a->n);
         if (!room) return trit_error_memory(err, (size_t)stored * (size_t)b->n * b->size, "lstsq");
-        const int info = a->lapack->lstsq(a->m, a->n, b->n, a->data, room, r[3].data, rcond, &rank);
+        const int info = a->lapack->lstsq(a->m, a->n, b->n ? b->n : 1, a->data, room, r[3].data, rcond, &rank);
         for (int j = 0; j < b->n && info == 0; j++) {
             double sum = 0;
             for (int i = 0; i < a->n; i++) trit_matrix_set(a->type, r[0].data, a->n, i, j, trit_matrix_get(a->type, room, stored, i, j));
@@ -241,6 +241,14 @@ static trit_status run_lstsq(const system_pair *p, double rcond, trit_result r[4
         memset(r[0].data, 0, (size_t)r[0].each * r[0].size);
         memset(r[1].data, 0, (size_t)r[1].each * r[1].size);
         memset(r[3].data, 0, (size_t)r[3].each * r[3].size);
+        for (int j = 0; j < b->n && r[1].each == b->n; j++) { /* nothing is explained */
+            double sum = 0;
+            for (int i = 0; i < b->m; i++) {
+                const double x = trit_matrix_get(b->type, b->data, b->m, i, j);
+                sum += x * x;
+            }
+            trit_matrix_set(a->type, r[1].data, b->n, j, 0, sum);
+        }
     }
     *(int64_t *)(void *)r[2].data = rank;
     return trit_ok;

@@ -232,9 +232,10 @@ static uint64_t discard_units(const trit_pool *pool, trit_region *region, uint32
         uint32_t end = u;
         while (end < last && is_committed(region, end)) end++;
         if (end == u) continue;
-        if (!trit_os_discard(region->base + ((size_t)u << pool->unit_shift), (size_t)(end - u) << pool->unit_shift)) continue;
-        for (uint32_t k = u; k < end; k++) region->committed[k / word_bits] &= ~((uint64_t)1 << k % word_bits);
-        n += end - u;
+        if (trit_os_discard(region->base + ((size_t)u << pool->unit_shift), (size_t)(end - u) << pool->unit_shift)) {
+            for (uint32_t k = u; k < end; k++) region->committed[k / word_bits] &= ~((uint64_t)1 << k % word_bits);
+            n += end - u;
+        }
         u = end;
     }
     return n;
@@ -260,6 +261,7 @@ size_t trit_arenas_trim(trit_pool *pool) {
             continue;
         }
         *place = r->next;
+        for (uint32_t u = 0; u < r->n_units; u++) n_units += is_committed(r, u); /* what could not be discarded goes with the arena */
         unmap(pool, r);
         pool->n_arenas--;
         pool->metadata -= arena_own_bytes(r->n_units);

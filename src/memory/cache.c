@@ -95,7 +95,8 @@ bool trit_bin_fill(trit_cache *cache, unsigned c, bool *missed) {
     trit_bin *bin = &cache->bins[c];
     void *blocks[most_items];
     if (!has_items(cache, c)) return false;
-    const unsigned n = trit_class_take(cache->pool, c, blocks, bin->batch, missed);
+    const unsigned wanted = trit_counted(&cache->counts.held) < trit_cache_bytes ? bin->batch : 1;
+    const unsigned n = trit_class_take(cache->pool, c, blocks, wanted, missed);
     for (unsigned i = 0; i < n; i++) { /* the lowest is taken first */
         trit_span *span = trit_span_of(cache->pool, blocks[i]);
         bin->items[n - 1 - i] = (trit_cached){blocks[i], &span->slack.narrow[trit_block_index(span, blocks[i])]};
@@ -145,15 +146,21 @@ static void on_thread_end(void *unused) {
     memset(trit_key_caches, 0, sizeof trit_key_caches);
 }
 
+static bool has_key;
+
 static void make_key(void) {
-    (void)pthread_key_create(&thread_end, on_thread_end);
+    has_key = pthread_key_create(&thread_end, on_thread_end) == 0;
 }
 
 static trit_cache *new_cache(trit_pool *pool) {
     trit_cache *cache = trit_alloc_zero(1, sizeof *cache);
     if (!cache) return NULL;
     (void)pthread_once(&once, make_key);
-    (void)pthread_setspecific(thread_end, trit_key_caches); /* anything but NULL: then on_thread_end is called */
+    /* Anything but NULL: then on_thread_end is called. A cache that nobody ends would be worse than none. */
+    if (!has_key || pthread_setspecific(thread_end, trit_key_caches) != 0) {
+        trit_free(cache);
+        return NULL;
+    }
     cache->pool = pool;
     trit_count(&cache->counts.own_bytes, sizeof *cache);
     pthread_mutex_lock(&lists_lock);

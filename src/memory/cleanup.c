@@ -96,12 +96,16 @@ static void tick(void *arg) {
     trit_cleaner_look(arg, NULL);
 }
 
+static void rise(trit_cleaner *c, trit_pressure_level level) {
+    int before = atomic_load(&c->risen);
+    while (before < (int)level && !atomic_compare_exchange_weak(&c->risen, &before, (int)level)) continue;
+}
+
 static void hear_pressure(void *user, trit_pressure_level level, bool is_rising, const trit_pressure_state *state) {
     trit_cleaner *c = user;
     (void)state;
     if (!is_rising) return;
-    int before = atomic_load(&c->risen);
-    while (before < (int)level && !atomic_compare_exchange_weak(&c->risen, &before, (int)level)) continue;
+    rise(c, level);
     if (c->ticker) trit_ticker_wake(c->ticker);
 }
 
@@ -201,6 +205,7 @@ trit_status trit_cleaner_add_rule(trit_cleaner *c, const trit_cleanup_rule *rule
         c->rules[c->n_rules++] = s;
     }
     pthread_mutex_unlock(&c->lock);
+    if (good && chosen.kind == trit_cleanup_pressure) rise(c, trit_pressure_check(c->pressure)); /* there may be some already */
     if (good) return trit_ok;
     trit_free(s);
     return trit_error_memory(err, sizeof s, "a rule of cleanup");

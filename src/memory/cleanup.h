@@ -20,6 +20,7 @@ typedef struct trit_cleanup_state {
     char device[32];
     uint64_t since_ns;   /* of the last run; idle: of the last activity seen */
     uint64_t n_calls;    /* idle: of the pools, when looked at last */
+    uint64_t committed;  /* device: the same */
     bool is_done;        /* idle: cleaned since the last activity */
     trit_cleanup_stats stats;
 } trit_cleanup_state;

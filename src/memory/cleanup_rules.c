@@ -44,8 +44,10 @@ static bool wants_generational(trit_cleaner *c, trit_cleanup_state *s, uint64_t 
 static bool wants_device(trit_cleaner *c, trit_cleanup_state *s, uint64_t now_ns, trit_pressure_level risen, trit_cleanup_order *order) {
     (void)now_ns;
     (void)risen;
-    const uint64_t committed = trit_cleanup_measure(c, order->device).committed;
+    const uint64_t committed = trit_cleanup_measure(c, order->device).committed, before = s->committed;
+    s->committed = committed;
     if (committed <= s->rule.limit_bytes) return false;
+    if (committed <= before && before > s->rule.limit_bytes) return false; /* what was left is in use */
     order->bytes = committed - s->rule.limit_bytes;
     return true;
 }

@@ -87,16 +87,20 @@ static void shrink(trit_pool *pool, trit_region *region, size_t bytes) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* Under the lock: the pages go to `base`, where there is room for `bytes`. */
+/* Under the lock: the pages go to `base`, where `bytes` are reserved; what fails gives them up. */
 static bool move_to(trit_pool *pool, trit_region *region, uint8_t *base, size_t bytes) {
     const size_t more = bytes - region->bytes;
-    if (!count_bytes(pool, more, 0)) return false;
+    if (!count_bytes(pool, more, 0)) {
+        trit_os_unreserve(base, bytes);
+        return false;
+    }
     trit_unpoison(region->base, region->bytes);
     if (!trit_region_enter(pool, region, base, bytes)) {
         (void)count_bytes(pool, 0, more);
+        trit_os_unreserve(base, bytes);
         return false;
     }
-    if (!trit_os_move_pages(base, region->base, region->bytes)) {
+    if (!trit_os_move_pages(base, bytes, region->base, region->bytes)) {
         trit_region_leave(pool, base);
         (void)count_bytes(pool, 0, more);
         return false;
@@ -113,7 +117,6 @@ static bool grow(trit_pool *pool, trit_region *region, size_t bytes, size_t alig
     pthread_mutex_lock(&pool->lock);
     const bool moved = move_to(pool, region, base, bytes);
     pthread_mutex_unlock(&pool->lock);
-    if (!moved) trit_os_unreserve(base, bytes);
     return moved;
 }
 

@@ -362,7 +362,7 @@ void *trit_pool_resize(trit_pool *pool, void *p, size_t bytes, size_t align, tri
     trit_cache *cache = trit_cache_of(pool);
     if (!cache || !is_sane(bytes, align)) return fail(pool, bytes, align, err);
     if (!find_block(pool, p, &span, &slack)) {
-        (void)not_ours(pool, p, err);
+        if (!pool->tracker || trit_tracker_released(pool->tracker, p, 0, err) == trit_ok) (void)not_ours(pool, p, err);
         return NULL;
     }
     const size_t old = usable_of(pool, span) - slack;

@@ -140,7 +140,7 @@ static trit_status leave(trit_tracker *t, const void *p, size_t bytes, uint64_t 
     } else if (!counted(&shard->n_missed)) {
         status = refuse(t, shard, p, err);
     }
-    if (status == trit_ok) change_live(t, 0, bytes);
+    if (status == trit_ok && bytes) change_live(t, 0, bytes);
     if (block) write_event(t, shard, out, now, true);
     pthread_mutex_unlock(&shard->lock);
     return status;
@@ -154,7 +154,7 @@ trit_status trit_tracker_released(trit_tracker *t, const void *p, size_t bytes, 
         status = leave(t, p, bytes, trit_os_clock_ns(), &block, err);
     else
         change_live(t, 0, bytes);
-    if (status == trit_ok) count(&shard_of(t, p)->n_released);
+    if (status == trit_ok && bytes) count(&shard_of(t, p)->n_released);
     return status;
 }
 

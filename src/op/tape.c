@@ -101,9 +101,12 @@ void trit_record_attach(trit_record *r, trit_tensor *t) {
 }
 
 trit_status trit_record_input(trit_record *r, uint32_t i, const trit_tensor *t, bool keeps, trit_error *err) {
+    trit_record *from = trit_record_of(t);
     r->in[i].form = trit_form_of(t);
-    r->in[i].from = trit_record_of(t);
-    if (r->in[i].from) trit_node_retain(t->node);
+    if (from && from->tape == r->tape) { /* a paused tape's records are as if nobody had recorded them */
+        r->in[i].from = from;
+        trit_node_retain(t->node);
+    }
     return keeps ? keep(&r->in[i].kept, t, err) : trit_ok;
 }
 
@@ -131,8 +134,10 @@ static trit_record *record(trit_tape *tape, trit_tensor *result, trit_op_kind ki
     r->kind = kind;
     r->step = tape->step;
     unsigned needs = 0;
-    for (uint32_t i = 0; i < n_in; i++)
-        if (trit_record_of(in[i])) needs |= tape->rules[kind].needs[i];
+    for (uint32_t i = 0; i < n_in; i++) {
+        const trit_record *from = trit_record_of(in[i]);
+        if (from && from->tape == tape) needs |= tape->rules[kind].needs[i];
+    }
     trit_status status = needs & trit_needs_result ? keep(&r->result, result, err) : trit_ok;
     for (uint32_t i = 0; i < n_in && status == trit_ok; i++) status = trit_record_input(r, i, in[i], needs >> i & 1, err);
     trit_record_attach(r, result);

@@ -1,5 +1,6 @@
 /* Shapes and strides: what fits, what repeats to what, and in how few dimensions a view can be walked. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -64,6 +65,23 @@ bool trit_view_is_contiguous(const trit_view *v) {
         n *= v->shape[d];
     }
     return true;
+}
+
+/* Where each stride is longer than all that the shorter ones reach, no two elements meet. */
+bool trit_view_is_distinct(const trit_view *v) {
+    int64_t reach = 0; /* of the dimensions with strides up to `stride` */
+    uint32_t seen = 0;
+    if (trit_view_n_elements(v) == 0) return true;
+    for (;;) {
+        int32_t next = -1;
+        for (uint32_t d = 0; d < v->n_dims; d++)
+            if (v->shape[d] > 1 && !(seen >> d & 1) && (next < 0 || llabs(v->stride[d]) < llabs(v->stride[next]))) next = (int32_t)d;
+        if (next < 0) return true;
+        const int64_t stride = llabs(v->stride[next]);
+        if (stride <= reach) return false;
+        seen |= 1u << next;
+        reach += (v->shape[next] - 1) * stride;
+    }
 }
 
 trit_status trit_axis_check(uint32_t *out, int32_t axis, uint32_t n_dims, const char *what, trit_error *err) {

@@ -65,6 +65,7 @@ const char *trit_shape_text(char text[trit_shape_text_bytes], uint32_t n_dims, c
 trit_status trit_shape_check(uint32_t n_dims, const int64_t *shape, trit_dtype dtype, int64_t *n_elements, size_t *n_bytes, trit_error *err);
 int64_t trit_view_n_elements(const trit_view *v);
 bool trit_view_is_contiguous(const trit_view *v);
+bool trit_view_is_distinct(const trit_view *v); /* no two elements in one place; false also for some odd strides where it is so */
 void trit_view_set_contiguous(trit_view *v); /* strides from the shape */
 size_t trit_dtype_bytes(trit_dtype plain);   /* of one element */
 /* Into [0, n_dims). `what` names the call. Errors: arg. */

@@ -81,7 +81,7 @@ for i in range(CASES // 20):
     report.same("theirs", load("theirs.npy"), np.load(path("theirs.npy").decode()).astype(a.dtype))
     if i % 10:
         continue
-    arrays = {f"layer.{k}.weight": r.array(r.shape(4), r.rng.choice(TYPES)) for k in range(r.rng.integers(0, 6))}
+    arrays = {f"größe.{k}.weight": r.array(r.shape(4), r.rng.choice(TYPES)) for k in range(r.rng.integers(0, 6))}
     save_all("ours.npz", arrays)
     same_set("ours.npz", dict(np.load(path("ours.npz").decode())), arrays)
     same_set("our own .npz", load_all("ours.npz"), arrays)

@@ -21,6 +21,7 @@ static double spacing(trit_dtype to, double x) {
 static double round_stochastic(trit_dtype to, double x, double unit) {
     if (!isfinite(x)) return x;
     const double step = spacing(to, x), low = floor(x / step) * step;
+    if (low == x) return x;
     return low + (unit < (x - low) / step ? step : 0.0);
 }
 
@@ -80,7 +81,7 @@ static void count_block(const cast_work *w, block *b, size_t n, trit_cast_stats 
         const double x = b->value[i], y = b->again[i];
         if (isnan(x)) s->n_nan++;
         if (isfinite(x) && (trit_dtype_is_float(to) ? isinf(y) != 0 : x < low || x > high)) s->n_outside++;
-        if (!(isnan(x) && isnan(y)) && x != y && memcmp(b->x + i * size, b->back + i * size, size) != 0) s->n_changed++;
+        if (!(isnan(x) && isnan(y)) && (x != y || !trit_dtype_is_float(from)) && memcmp(b->x + i * size, b->back + i * size, size) != 0) s->n_changed++;
         if (isfinite(x) && isfinite(y) && fabs(x - y) > s->max_error) s->max_error = fabs(x - y);
     }
 }

@@ -52,6 +52,7 @@ static trit_status cpu_open(trit_device **out, const trit_device_opts *opts, tri
     cpu_device *cpu = trit_alloc_zero(1, sizeof *cpu);
     if (!cpu) return trit_error_memory(err, sizeof *cpu, "the CPU device");
     cpu->base.vt = &trit_device_cpu;
+    cpu->base.n_threads = n_threads;
     status = new_pool(&cpu->base.pool, err);
     if (status == trit_ok) status = trit_cpu_best(&cpu->tier, opts->cpu_tier ? opts->cpu_tier : trit_env_get("TRIT_CPU"), err);
     if (status == trit_ok) status = trit_team_new(&cpu->team, n_threads, err);

@@ -11,10 +11,16 @@ static double normal(uint64_t seed, uint64_t i) {
     return sqrt(-2.0 * trit_log(1.0 - trit_rng_unit(seed, 2 * i))) * cosine; /* 1 - u is in (0, 1] */
 }
 
+/* Below 1 in the type that it becomes: cut to its digits, not rounded. */
+static double unit_of(trit_dtype to, double u) {
+    const double steps = to == trit_dtype_f32 ? 0x1p24 : to == trit_dtype_f16 ? 0x1p11 : to == trit_dtype_bf16 ? 0x1p8 : 0x1p53;
+    return floor(u * steps) / steps;
+}
+
 static double element(const trit_call *call, int64_t i, int64_t n) {
     const trit_attrs *a = &call->attrs;
     switch (call->kind) {
-    case trit_op_rand: return trit_rng_unit((uint64_t)a->n, (uint64_t)i);
+    case trit_op_rand: return unit_of(call->out.dtype, trit_rng_unit((uint64_t)a->n, (uint64_t)i));
     case trit_op_randn: return normal((uint64_t)a->n, (uint64_t)i);
     default: return a->n && i == n - 1 ? a->c : a->a + (double)i * a->b;
     }

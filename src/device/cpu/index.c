@@ -64,7 +64,7 @@ static int64_t resolve(const axis_work *w, int64_t i) {
 
 /* The result begins as a copy of the first input. */
 static void begin_with_input(const axis_work *w) {
-    if (w->call->out.data != w->call->in[0].data) memcpy(w->call->out.data, w->call->in[0].data, (size_t)(w->outer * w->n * w->inner) * w->size);
+    memcpy(w->call->out.data, w->call->in[0].data, (size_t)(w->outer * w->n * w->inner) * w->size);
 }
 
 /* Rows of the result, [outer, n_index] of them. */

@@ -34,7 +34,8 @@ static void map_range(void *arg, int64_t first, int64_t last) {
     const trit_map map = map_of[call->kind];
     const trit_dtype result = map == trit_n_maps ? call->type : is_test[map] ? trit_dtype_bool : call->type;
     cpu_cursor in[2], out;
-    for (uint32_t i = 0; i < call->n_in; i++) trit_cpu_cursor_init(&in[i], w->cpu, &call->in[i], call->type, first);
+    trit_cpu_cursor_init(&in[0], w->cpu, &call->in[0], call->type, first);
+    if (call->n_in > 1) trit_cpu_cursor_init(&in[1], w->cpu, &call->in[1], call->type, first);
     trit_cpu_cursor_init(&out, w->cpu, &call->out, result, first);
     const bool is_direct = out.is_direct && in[0].is_direct && (call->n_in == 1 || in[1].is_direct);
     const int64_t step = is_direct ? direct_block : trit_cpu_block;

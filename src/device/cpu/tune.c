@@ -1,7 +1,7 @@
 /* Which form ternary weights take: T2, or T3 with a fifth fewer bytes and more arithmetic. That depends on how a machine's memory and
- * its vector units compare, so it is measured: once, for some 30 ms, when the first model opens that the caches do not hold. What was
- * found is kept in TRIT_CACHE/tune.json for the same processor, tier, number of threads and build. Either form gives the same
- * bits. */
+ * its vector units compare, so it is measured: when the first model opens that the caches do not hold, for some 100 ms, most of which
+ * the system takes to give the memory. What was found on a quiet machine is kept in TRIT_CACHE/tune.json for the same processor, caches,
+ * memory, tier, number of threads and version. Either form gives the same bits. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@ enum state { unknown, busy, measured, remembered, given_up };
 struct trit_tuner {
     const cpu_device *cpu;
     enum wish wish;
+    uint64_t cache_bytes;
     atomic_int state;   /* enum state */
     trit_tuning tuning; /* written by whoever is busy */
 };
@@ -36,6 +37,7 @@ trit_status trit_tuner_new(trit_tuner **out, const cpu_device *cpu, const char *
     if (!t) return trit_error_memory(err, sizeof *t, "the CPU device");
     t->cpu = cpu;
     t->wish = (enum wish)w;
+    t->cache_bytes = t->wish == wish_auto ? trit_os_cache_bytes() : 0;
     *out = t;
     return trit_ok;
 }
@@ -147,18 +149,18 @@ static bool measure(const cpu_device *cpu, trit_tuning *out, bool *quiet) {
 
 /* ---- remembering ---- */
 
-/* TRIT_CACHE, made where it is missing. False: there is no such folder. */
-static bool cache_folder(char *out, size_t size) {
+/* The folder of TRIT_CACHE, to write into it made where it is missing. False: there is none. */
+static bool cache_folder(char *out, size_t size, bool to_write) {
     const char *own = trit_env_get("TRIT_CACHE"), *caches = trit_env_get("XDG_CACHE_HOME"), *home = getenv("HOME");
     trit_error unused;
     int n = 0;
     if (own) n = snprintf(out, size, "%s", own);
     else if (caches) n = snprintf(out, size, "%s/trit", caches);
     else if (home && *home) n = snprintf(out, size, "%s/.cache", home);
-    if (n <= 0 || (size_t)n >= size || trit_os_make_dir(out, &unused) != trit_ok) return false;
+    if (n <= 0 || (size_t)n >= size || (to_write && trit_os_make_dir(out, &unused) != trit_ok)) return false;
     if (own || caches) return true;
     n = snprintf(out, size, "%s/.cache/trit", home);
-    return n > 0 && (size_t)n < size && trit_os_make_dir(out, &unused) == trit_ok;
+    return n > 0 && (size_t)n < size && (!to_write || trit_os_make_dir(out, &unused) == trit_ok);
 }
 
 /* Reads the file; with `mine` puts these figures into it instead. Another process that does the same at the same time may win: then its
@@ -167,9 +169,11 @@ static bool remember(const cpu_device *cpu, trit_tuning *out, const trit_tuning 
     enum { most_bytes = 1 << 20 };
     char path[4096], key[256];
     trit_error unused;
-    if (!cache_folder(path, sizeof path - sizeof "/tune.json")) return false;
+    if (!cache_folder(path, sizeof path - sizeof "/tune.json", mine != NULL)) return false;
     memcpy(path + strlen(path), "/tune.json", sizeof "/tune.json");
-    snprintf(key, sizeof key, "%s, %s, %u threads, trit %s", trit_cpu_name(), trit_cpu_tier_name(cpu->tier), trit_team_size(cpu->team), trit_version());
+    snprintf(key, sizeof key, "%s, %llu KB of caches, %llu GB of memory, %s, %u threads, trit %s", trit_cpu_name(),
+             (unsigned long long)(cpu->tuner->cache_bytes >> 10), (unsigned long long)(trit_os_memory_bytes() >> 30), trit_cpu_tier_name(cpu->tier),
+             trit_team_size(cpu->team), trit_version());
     trit_file_map map = {0};
     trit_text text = {0};
     if (trit_os_is_file(path) && trit_os_map(&map, path, &unused) != trit_ok) map = (trit_file_map){0};
@@ -211,8 +215,8 @@ static trit_dtype form_of(trit_tuner *t) {
 
 trit_dtype trit_tuner_form(trit_tuner *t, const trit_ternary_source *source) {
     if (!source->is_int8) return trit_dtype_t2; /* there is no product of T3 and floats */
-    const bool cached = source->n_model && source->n_model / 4 <= trit_os_cache_bytes();
-    return t->wish == wish_auto && cached ? trit_dtype_t2 : form_of(t);
+    if (t->wish == wish_auto && source->n_model && source->n_model / 4 <= t->cache_bytes) return trit_dtype_t2;
+    return form_of(t);
 }
 
 trit_dtype trit_tuner_explain(trit_tuner *t, char *why, size_t size) {
