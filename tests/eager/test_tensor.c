@@ -6,6 +6,7 @@
 #include "trit/cast.h"
 #include "trit/index.h"
 #include "trit/maps.h"
+#include "trit/reduce.h"
 
 static trit_device *cpu;
 static trit_error err;
@@ -107,6 +108,32 @@ static void results_into(void **state) {
     assert_ok(trit_tensor_add(&part, part, rest, &err));
     assert_true(at(t, 1, 0) == 8 && at(t, 2, 0) == 24 && at(t, 2, 3) == 36);
     trit_tensor_free(t), trit_tensor_free(sum), trit_tensor_free(turned), trit_tensor_free(part), trit_tensor_free(rest);
+}
+
+/* A wider *out gets the result, not what it was computed from; one place is not for two elements; results fit or are refused. */
+static void results_that_fit(void **state) {
+    (void)state;
+    trit_tensor *yes = NULL, *whole = NULL, *row = NULL, *wide = NULL, *few = NULL, *t = ramp(2, (int64_t[]){2, 3}, trit_dtype_f64);
+    assert_ok(trit_tensor_full(&yes, cpu, trit_dtype_bool, 2, (int64_t[]){2, 3}, 1, &err));
+    assert_ok(trit_tensor_full(&whole, cpu, trit_dtype_i32, 2, (int64_t[]){2, 3}, 7, &err));
+    assert_ok(trit_tensor_add(&whole, yes, yes, &err)); /* of BOOL: or */
+    assert_true(at(whole, 1, 2) == 1);
+    assert_ok(trit_tensor_zeros(&row, cpu, trit_dtype_f64, 1, (int64_t[]){3}, &err));
+    assert_ok(trit_tensor_expand(&wide, row, 2, (int64_t[]){2, 3}, &err));
+    refused(trit_tensor_add(&wide, t, t, &err), "stand in one place");
+    assert_ok(trit_tensor_zeros(&few, cpu, trit_dtype_i32, 1, (int64_t[]){5}, &err));
+    refused(trit_tensor_mean(&few, t, 0, NULL, false, &err), "[] does not fit into a tensor [5]");
+    refused(trit_tensor_quantile(&few, t, 0.5, 0, NULL, false, &err), "does not fit");
+    refused(trit_tensor_expand(&(trit_tensor *){NULL}, few, 3, (int64_t[]){(int64_t)1 << 40, (int64_t)1 << 40, 5}, &err), "more than memory");
+    /* The places are written over t after its elements were read. */
+    trit_tensor *places = NULL, *best = NULL, *ranks = ramp(1, (int64_t[]){10}, trit_dtype_i64);
+    assert_ok(trit_tensor_slice(&places, ranks, 1, &(trit_slice){.kind = trit_slice_range, .last = 3, .has_last = true}, &err));
+    assert_ok(trit_tensor_topk(&best, &places, ranks, 3, 0, true, &err));
+    double v;
+    assert_ok(trit_tensor_get(best, (int64_t[]){0}, &v, &err));
+    assert_true(v == 9);
+    trit_tensor_free(yes), trit_tensor_free(whole), trit_tensor_free(row), trit_tensor_free(wide), trit_tensor_free(few), trit_tensor_free(t);
+    trit_tensor_free(places), trit_tensor_free(best), trit_tensor_free(ranks);
 }
 
 /* One bit pattern whatever the threads: blocks are divided, elements are not. */
@@ -221,8 +248,9 @@ static void casts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(owners),    cmocka_unit_test(bad_shapes), cmocka_unit_test(results_into), cmocka_unit_test(threads),
-        cmocka_unit_test(positions), cmocka_unit_test(files),      cmocka_unit_test(text),         cmocka_unit_test(casts),
+        cmocka_unit_test(owners),    cmocka_unit_test(bad_shapes), cmocka_unit_test(results_into),
+        cmocka_unit_test(threads),   cmocka_unit_test(positions),  cmocka_unit_test(results_that_fit),
+        cmocka_unit_test(files),     cmocka_unit_test(text),       cmocka_unit_test(casts),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

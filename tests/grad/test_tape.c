@@ -232,6 +232,48 @@ static void pauses(void **state) {
 }
 
 /* Tensors outlive their tape, and tapes their tensors. */
+/* What a paused tape has recorded is no part of another tape's walk: d(x w) by w, then d(x^2) by x. */
+static void two_tapes(void **state) {
+    (void)state;
+    trit_tape *a = new_tape(), *b = new_tape();
+    trit_tensor *x = watched(a, 0, &(double){2}), *w = watched(b, 0, &(double){3}), *q = mul(x, x);
+    trit_tape_pause(a);
+    trit_tensor *y = mul(x, w), *mask = NULL;
+    assert_ok(trit_tape_backward(b, y, NULL, &err));
+    trit_tape_resume(a);
+    assert_ok(trit_tape_backward(a, q, NULL, &err));
+    assert_true(value(trit_tape_gradient(b, w), 0) == 2 && value(trit_tape_gradient(a, x), 0) == 4);
+    /* Comparisons are not recorded, so they may be written into what is there. */
+    assert_ok(trit_tensor_full(&mask, device, trit_dtype_bool, 0, NULL, 0, &err));
+    assert_ok(trit_tensor_gt(&mask, x, q, &err));
+    free_all(5, (trit_tensor *const[]){x, w, q, y, mask});
+    trit_tape_free(a);
+    trit_tape_free(b);
+}
+
+static trit_status both_ways(void *user, trit_tensor *const *in, size_t n_in, trit_tensor **out, size_t n_out, trit_error *e) {
+    (void)user, (void)n_in, (void)n_out;
+    trit_status status = trit_tensor_square(&out[0], in[0], e);
+    return status == trit_ok ? trit_tensor_neg(&out[1], in[0], e) : status;
+}
+
+/* A checkpoint is walked once for all of its results, unless the tape retains it. */
+static void two_losses_of_a_checkpoint(void **state) {
+    (void)state;
+    for (int retains = 0; retains < 2; retains++) {
+        trit_tape *tape = new_tape();
+        trit_tensor *x = watched(tape, 0, &(double){3}), *out[2] = {NULL};
+        trit_tape_retain(tape, retains);
+        assert_ok(trit_tape_checkpoint(tape, both_ways, NULL, &x, 1, out, 2, &err));
+        assert_ok(trit_tape_backward(tape, out[0], NULL, &err));
+        const trit_status second = trit_tape_backward(tape, out[1], NULL, &err);
+        assert_int_equal(second, retains ? trit_ok : trit_arg);
+        assert_true(value(trit_tape_gradient(tape, x), 0) == (retains ? 5 : 6));
+        free_all(3, (trit_tensor *const[]){x, out[0], out[1]});
+        trit_tape_free(tape);
+    }
+}
+
 static void lifetimes(void **state) {
     (void)state;
     trit_tape *tape = new_tape();
@@ -543,6 +585,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accumulates), cmocka_unit_test(gradients_are_apart),   cmocka_unit_test(errors_of_walks), cmocka_unit_test(writes),
         cmocka_unit_test(pauses),      cmocka_unit_test(lifetimes),             cmocka_unit_test(freeing),         cmocka_unit_test(checkpoints),
+        cmocka_unit_test(two_tapes),   cmocka_unit_test(two_losses_of_a_checkpoint),
         cmocka_unit_test(types),       cmocka_unit_test(errors_of_checkpoints), cmocka_unit_test(same_bits),       cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
