@@ -1,9 +1,7 @@
 /* The CPU device: a thread team, the kernels of one instruction-set tier, and runs of op lists. */
 #include "device/cpu/cpu.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -11,23 +9,6 @@
 #include "base/error.h"
 #include "base/os.h"
 #include "memory/track.h"
-
-static trit_status n_threads_of(unsigned *out, const trit_device_opts *opts, trit_error *err) {
-    *out = opts->n_threads;
-    if (*out) return trit_ok;
-    const char *text = trit_env_get("TRIT_THREADS");
-    if (!text || !*text) {
-        *out = trit_os_n_cores();
-        return trit_ok;
-    }
-    char *end;
-    errno = 0;
-    unsigned long n = strtoul(text, &end, 10);
-    if (errno || *end || n < 1 || n > 1024)
-        return trit_error_set(err, trit_arg, "TRIT_THREADS: \"%s\" is not a number between 1 and 1024", text);
-    *out = (unsigned)n;
-    return trit_ok;
-}
 
 static void cpu_close(trit_device *d) {
     cpu_device *cpu = (cpu_device *)d;
@@ -47,7 +28,7 @@ static trit_status new_pool(trit_pool **out, trit_error *err) {
 
 static trit_status cpu_open(trit_device **out, const trit_device_opts *opts, trit_error *err) {
     unsigned n_threads;
-    trit_status status = n_threads_of(&n_threads, opts, err);
+    trit_status status = trit_team_choose(&n_threads, opts->n_threads, err);
     if (status != trit_ok) return status;
     cpu_device *cpu = trit_alloc_zero(1, sizeof *cpu);
     if (!cpu) return trit_error_memory(err, sizeof *cpu, "the CPU device");
