@@ -11,6 +11,7 @@
 #define TRIT_KERNEL_FLOAT_TEMPLATE_H
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -284,6 +285,102 @@ void KERNEL(gelu_mul)(float *y, const float *g, const float *u, size_t n) {
     each(y, g, u, n, gelu_step);
 }
 
+/* ---- gradients of rows ---- */
+
+void KERNEL(norm_grad)(float *dx, float *dw, const float *dy, const float *x, const float *w, uint32_t n, float eps) {
+    v16 squares = v16_zero(), products = v16_zero();
+    for (size_t i = 0; i < n; i += 16) {
+        const bool whole = i + 16 <= n;
+        const v16 xs = whole ? v16_load(x + i) : load_part(kind_f32, x + i, n - i), ws = whole ? v16_load(w + i) : load_part(kind_f32, w + i, n - i);
+        const v16 ys = whole ? v16_load(dy + i) : load_part(kind_f32, dy + i, n - i);
+        squares = v16_add(squares, v16_mul(xs, xs));
+        products = v16_add(products, v16_mul(v16_mul(ys, ws), xs));
+    }
+    const float r = 1.0f / sqrtf(v16_sum(squares) / (float)n + eps), c = ((v16_sum(products) * r) * r) / (float)n;
+    const v16 rs = v16_set1(r), cs = v16_set1(c);
+    for (size_t i = 0; i < n; i += 16) {
+        const bool whole = i + 16 <= n;
+        const v16 xs = whole ? v16_load(x + i) : load_part(kind_f32, x + i, n - i), ws = whole ? v16_load(w + i) : load_part(kind_f32, w + i, n - i);
+        const v16 ys = whole ? v16_load(dy + i) : load_part(kind_f32, dy + i, n - i);
+        const v16 sums = v16_add(whole ? v16_load(dw + i) : load_part(kind_f32, dw + i, n - i), v16_mul(ys, v16_mul(xs, rs)));
+        const v16 slopes = v16_mul(v16_sub(v16_mul(ys, ws), v16_mul(xs, cs)), rs);
+        if (whole) {
+            v16_store(dw + i, sums);
+            v16_store(dx + i, slopes);
+        } else {
+            store_part(dw + i, sums, n - i);
+            store_part(dx + i, slopes, n - i);
+        }
+    }
+}
+
+/* An activation and its derivative. */
+typedef struct slope16 {
+    v16 value, slope;
+} slope16;
+
+ALWAYS_INLINE slope16 silu_slope(v16 g) {
+    const v16 one = v16_set1(1.0f), s = v16_div(one, v16_add(one, exp16(v16_sub(v16_zero(), g))));
+    return (slope16){v16_mul(g, s), v16_mul(s, v16_add(one, v16_mul(g, v16_sub(one, s))))};
+}
+
+ALWAYS_INLINE slope16 relu2_slope(v16 g) {
+    g = v16_max(v16_zero(), g);
+    return (slope16){v16_mul(g, g), v16_add(g, g)};
+}
+
+ALWAYS_INLINE slope16 gelu_slope(v16 g) {
+    const v16 one = v16_set1(1.0f), a = v16_set1(trit_gelu_slope), square = v16_mul(g, g);
+    const v16 z = v16_mul(a, v16_add(g, v16_mul(v16_set1(trit_gelu_cubic), v16_mul(square, g))));
+    const v16 s = v16_div(one, v16_add(one, exp16(v16_sub(v16_zero(), z)))), v = v16_mul(g, s);
+    const v16 steep = v16_mul(a, v16_add(one, v16_mul(v16_set1(trit_gelu_square), square)));
+    return (slope16){v, v16_add(s, v16_mul(v16_mul(v, v16_sub(one, s)), steep))};
+}
+
+/* `slope` is a constant and becomes part of the loop. */
+ALWAYS_INLINE void each_slope(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n, slope16 (*slope)(v16)) {
+    for (size_t i = 0; i < n; i += 16) {
+        const bool whole = i + 16 <= n;
+        const v16 ys = whole ? v16_load(dy + i) : load_part(kind_f32, dy + i, n - i), us = whole ? v16_load(u + i) : load_part(kind_f32, u + i, n - i);
+        const slope16 at = slope(whole ? v16_load(g + i) : load_part(kind_f32, g + i, n - i));
+        const v16 of_up = v16_mul(ys, at.value), of_gate = v16_mul(v16_mul(ys, us), at.slope);
+        if (whole) {
+            v16_store(du + i, of_up);
+            v16_store(dg + i, of_gate);
+        } else {
+            store_part(du + i, of_up, n - i);
+            store_part(dg + i, of_gate, n - i);
+        }
+    }
+}
+
+void KERNEL(silu_grad)(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n) {
+    each_slope(dg, du, dy, g, u, n, silu_slope);
+}
+
+void KERNEL(relu2_grad)(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n) {
+    each_slope(dg, du, dy, g, u, n, relu2_slope);
+}
+
+void KERNEL(gelu_grad)(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n) {
+    each_slope(dg, du, dy, g, u, n, gelu_slope);
+}
+
+void KERNEL(a8_round)(float *y, const float *x, size_t n, float lambda) {
+    const float largest = largest_magnitude(x, n, 1e-5f);
+    const v16 s = v16_set1(127.0f / largest), scale = v16_set1(largest / 127.0f), shift = v16_set1(trit_whole_shift), share = v16_set1(lambda);
+    for (size_t i = 0; i < n; i += 16) {
+        const bool whole = i + 16 <= n;
+        const v16 xs = whole ? v16_load(x + i) : load_part(kind_f32, x + i, n - i);
+        v16 v = v16_mul(v16_sub(v16_add(v16_mul(xs, s), shift), shift), scale);
+        if (lambda != 1.0f) v = v16_add(xs, v16_mul(share, v16_sub(v, xs)));
+        if (whole)
+            v16_store(y + i, v);
+        else
+            store_part(y + i, v, n - i);
+    }
+}
+
 void KERNEL(scale)(float *y, const float *a, float s, size_t n) {
     const v16 factor = v16_set1(s);
     size_t i = 0;
@@ -331,6 +428,38 @@ float KERNEL(softmax_exp)(float *x, size_t n, float s) {
         sum = v16_add(sum, load_part(kind_f32, x + i, n - i));
     }
     return v16_sum(sum);
+}
+
+void KERNEL(attend_softmax)(const trit_attend *a) {
+    for (uint32_t c = 0; c < a->n; c += 16) {
+        float *s = a->s + c;
+        const v16 before = v16_load(a->most + c);
+        v16 m = before;
+        for (uint32_t i = 0; i < a->n_keys; i++) m = v16_max(v16_load(s + i * a->stride), m);
+        const v16 off = v16_where_less(m, v16_set1(-FLT_MAX), v16_zero(), m), by = exp16(v16_sub(before, off));
+        v16_store(a->most + c, m);
+        v16_store(a->by + c, by);
+        v16 sum = v16_mul(v16_load(a->sum + c), by);
+        for (uint32_t i = 0; i < a->n_keys; i++) {
+            const v16 p = exp16(v16_sub(v16_load(s + i * a->stride), off));
+            v16_store(s + i * a->stride, p);
+            sum = v16_add(sum, p);
+        }
+        v16_store(a->sum + c, sum);
+    }
+}
+
+void KERNEL(attend_grad)(const trit_attend *a) {
+    const v16 factor = v16_set1(a->factor);
+    for (uint32_t c = 0; c < a->n; c += 16) {
+        const v16 log_sum = v16_load(a->log_sum + c), delta = v16_load(a->delta + c);
+        for (uint32_t i = 0; i < a->n_keys; i++) {
+            float *s = a->s + i * a->stride + c, *ds = a->ds + i * a->stride + c;
+            const v16 p = exp16(v16_sub(v16_load(s), log_sum));
+            v16_store(s, p);
+            v16_store(ds, v16_mul(v16_mul(p, v16_sub(v16_load(ds), delta)), factor));
+        }
+    }
 }
 
 /* As many sums as hide the latency of additions: each key or value is widened once for all queries of a tile. */

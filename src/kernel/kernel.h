@@ -159,6 +159,37 @@ typedef struct trit_matmul {
     int64_t y_row;
 } trit_matmul;
 
+/* The way back through ternary weights, y = x W, four rows of W at a time: what these add to a column is one of 81 sums of a token's four numbers, so
+ * the sums are made once and looked up for all columns (tables in place of products: arXiv:2407.00088). With x_r = x[t][r] * scale[r]:
+ *
+ *   y[t][c] = sum over r = 0, 4, 8, ... in this order of (trit[r][c] x_r + trit[r + 1][c] x_r+1) + (trit[r + 2][c] x_r+2 + trit[r + 3][c] x_r+3)
+ *
+ * starting at 0.0f, where a trit of 0 adds 0.0f whatever x_r is. `quads` are those four trits: sum over i < 4 of (trit[r + i][c] + 1) * 3^i. */
+enum { trit_quad_rows = 4, trit_quad_sums = 81, trit_quad_tokens = 16, trit_quads_at_once = 4 };
+
+typedef struct trit_quads_mul {
+    const uint16_t *quads; /* [ceil(n_rows / 16), k, 4] times 16, so that they say where sums of 16 tokens stand; 40 beyond n_rows: no trits */
+    const float *scale;    /* [n_rows] */
+    uint32_t n_rows, k;
+    const float *x; /* [n_tokens, x_stride floats] */
+    size_t x_stride;
+    uint32_t n_tokens;
+    float *y; /* [n_tokens, y_stride floats] */
+    size_t y_stride;
+    float *room; /* [k, 16], 64-byte aligned */
+} trit_quads_mul;
+
+/* A block of scores of attention, queries beside each other, on the way to weights and back. n is a multiple of 16. */
+typedef struct trit_attend {
+    float *s; /* [n_keys, stride] */
+    size_t stride;
+    uint32_t n_keys, n;
+    float *most, *by, *sum;        /* [n]; attend_softmax */
+    float *ds;                     /* [n_keys, stride]; attend_grad */
+    const float *log_sum, *delta;  /* [n]; attend_grad */
+    float factor;                  /* attend_grad */
+} trit_attend;
+
 typedef struct trit_kernels {
     /* Rows [row0, row1) of a product. */
     void (*t2_mul)(const trit_t2_mul *a, uint32_t row0, uint32_t row1);
@@ -183,6 +214,26 @@ typedef struct trit_kernels {
     void (*relu2_mul)(float *y, const float *g, const float *u, size_t n); /* y = (max(g, 0) * max(g, 0)) * u; NaN stays */
     /* tanh form: y = ((0.5 g) (1 + tanh(0.7978845608 (g + 0.044715 ((g g) g))))) * u with tanh(z) = 1 - 2 / (exp(2 z) + 1) */
     void (*gelu_mul)(float *y, const float *g, const float *u, size_t n);
+
+    /* Gradients, y the result's: r as in rms_norm, c = ((sum((dy * w) * x) * r) * r) / (float)n, sums in 16 lanes: dx = ((dy * w) - (x * c)) * r,
+     * dw += dy * (x * r). */
+    void (*norm_grad)(float *dx, float *dw, const float *dy, const float *x, const float *w, uint32_t n, float eps);
+    /* s = 1 / (1 + exp(-g)): du = dy * (g * s), dg = (dy * u) * (s * (1 + g * (1 - s))) */
+    void (*silu_grad)(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n);
+    /* v = max(g, 0): du = dy * (v * v), dg = (dy * u) * (v + v); NaN stays */
+    void (*relu2_grad)(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n);
+    /* Of the tanh form, which is g sigmoid(z): z = a (g + 0.044715 ((g g) g)), a = 1.5957691216; s = 1 / (1 + exp(-z)), v = g * s:
+     * du = dy * v, dg = (dy * u) * (s + (v * (1 - s)) * (a * (1 + 0.134145 (g g)))) */
+    void (*gelu_grad)(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n);
+
+    /* What a8_quantize makes of x[0..n), as floats: v = RNE(x * s) * scale; y = v where lambda is 1, else x + lambda * (v - x). NaN stays. */
+    void (*a8_round)(float *y, const float *x, size_t n, float lambda);
+
+    /* Column by column, keys in rising order: m = max(most, max s), o = 0 where m is -infinity, else m; by = exp(most - o), most = m;
+     * s = exp(s - o), sum = sum * by + s + s + ... */
+    void (*attend_softmax)(const trit_attend *a);
+    /* p = exp(s - log_sum), ds = (p * (ds - delta)) * factor, s = p */
+    void (*attend_grad)(const trit_attend *a);
 
     /* Rotates one head in place by tables cos, sin [d / 2]: pairs (i, i + d/2) (neox) or (2i, 2i + 1) (norm):
      * a' = a * cos - b * sin, b' = b * cos + a * sin, each product rounded. */
@@ -244,6 +295,7 @@ typedef struct trit_kernels {
 
     /* Floats: each product rounded, then each sum. Whole numbers wrap around. BOOL: y |= a & b. */
     void (*matmul)(const trit_matmul *p);
+    void (*quads_mul)(const trit_quads_mul *p);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.
      * read: exclusive or of the 64-bit words of p[0..n), p and n multiples of 64.

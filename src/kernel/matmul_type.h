@@ -17,6 +17,9 @@ ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *
         left[i] = *(const NAME(vec_at) *)(y + i * p->y_row);
         right[i] = *(const NAME(vec_at) *)(y + i * p->y_row + NAME(lanes));
     }
+#pragma GCC unroll 6
+    for (int i = 0; i < n_rows; i++) /* what comes next, as a rule; else it is outside y, and no pointer into it */
+        __builtin_prefetch((const void *)((uintptr_t)y + (uintptr_t)((i + n_rows) * p->y_row) * sizeof *y), 1);
     for (int64_t l = 0; l < p->k; l++, a += p->a_col, b += p->b_row) {
         const NAME(vec) b0 = *(const NAME(vec_at) *)b, b1 = *(const NAME(vec_at) *)(b + NAME(lanes));
 #pragma GCC unroll 6
@@ -51,7 +54,8 @@ static void NAME(matmul)(const trit_matmul *p) {
     for (; j + NAME(wide) <= p->n; j += NAME(wide)) {
         int64_t i = 0;
         for (; i + matmul_rows <= p->m; i += matmul_rows) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, matmul_rows);
-        for (; i < p->m; i++) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 1);
+        for (; i + 2 <= p->m; i += 2) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 2);
+        if (i < p->m) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 1);
     }
     for (int64_t i = 0; i < p->m && j < p->n; i++) NAME(rest)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, p->n - j);
 }

@@ -21,5 +21,8 @@ static const float trit_exp_c6 = 0x1.6a23dp-10f;
 
 static const float trit_gelu_inner = 0.7978845608f; /* sqrt(2 / pi) */
 static const float trit_gelu_cubic = 0.044715f;
+static const float trit_gelu_slope = 1.5957691216f; /* twice the first: tanh(z) = 2 sigmoid(2 z) - 1 */
+static const float trit_gelu_square = 0.134145f;    /* three times the second */
+static const float trit_whole_shift = 12582912.0f;  /* 1.5 * 2^23, whose unit is 1: added and taken away again it rounds to a whole number */
 
 #endif

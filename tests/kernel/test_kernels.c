@@ -377,6 +377,8 @@ static void check_rope(const pair *p) {
         }
 }
 
+#include "gradients.h"
+
 /* ---- attention ---- */
 
 static size_t kv_row_bytes(const char *slot, uint32_t d) {
@@ -799,6 +801,8 @@ static const struct {
     {"q8_mul", check_q8},          {"f32_mul", check_float_mul},  {"f16_mul", check_float_mul},  {"bf16_mul", check_float_mul},
     {"a8_quantize", check_a8},     {"rms_norm", check_rms_norm},  {"add", check_binary},         {"mul", check_binary},
     {"scale", check_scale},        {"silu_mul", check_binary},    {"relu2_mul", check_binary},   {"gelu_mul", check_binary},
+    {"norm_grad", check_norm_grad}, {"silu_grad", check_slopes}, {"relu2_grad", check_slopes}, {"gelu_grad", check_slopes},
+    {"a8_round", check_a8_round},  {"attend_softmax", check_attend},      {"attend_grad", check_attend},
     {"rope_neox", check_rope},     {"rope_norm", check_rope},     {"softmax_exp", check_softmax}, {"kv_query_q8", check_query},
     {"kv_scores_f32", check_scores}, {"kv_scores_f16", check_scores}, {"kv_scores_q8", check_scores},
     {"kv_mix_f32", check_mix},     {"kv_mix_f16", check_mix},      {"kv_mix_q8", check_mix},
@@ -806,7 +810,7 @@ static const struct {
     {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"crc32c", check_crc32c},
     {"map1", check_map1},          {"map2", check_map2},         {"choose", check_choose},
     {"convert", check_convert},   {"fold_run", check_fold_run},   {"fold_rows", check_fold_rows},
-    {"matmul", check_matmul},
+    {"matmul", check_matmul},      {"quads_mul", check_quads},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };
 enum { n_checks = sizeof checks / sizeof checks[0] };

@@ -130,3 +130,29 @@ void trit_kv_store_q8_scalar(void *row, const float *x, uint32_t d) {
     for (uint32_t j = 0; j < d; j++) q[j] = trit_int8_from_f32(x[j] * s);
     memcpy(q + (d + 3) / 4 * 4, &scale, sizeof scale);
 }
+
+void trit_attend_softmax_scalar(const trit_attend *a) {
+    for (uint32_t c = 0; c < a->n; c++) {
+        float m = a->most[c];
+        for (uint32_t i = 0; i < a->n_keys; i++)
+            if (a->s[i * a->stride + c] > m) m = a->s[i * a->stride + c]; /* false for NaN */
+        const float off = m == -INFINITY ? 0.0f : m;
+        a->by[c] = trit_exp_f32(a->most[c] - off);
+        a->most[c] = m;
+        a->sum[c] *= a->by[c];
+        for (uint32_t i = 0; i < a->n_keys; i++) {
+            float *p = &a->s[i * a->stride + c];
+            *p = trit_exp_f32(*p - off);
+            a->sum[c] += *p;
+        }
+    }
+}
+
+void trit_attend_grad_scalar(const trit_attend *a) {
+    for (uint32_t i = 0; i < a->n_keys; i++)
+        for (uint32_t c = 0; c < a->n; c++) {
+            float *p = &a->s[i * a->stride + c], *d = &a->ds[i * a->stride + c];
+            *p = trit_exp_f32(*p - a->log_sum[c]);
+            *d = (*p * (*d - a->delta[c])) * a->factor;
+        }
+}

@@ -77,3 +77,52 @@ void trit_rope_norm_scalar(float *x, const float *cos, const float *sin, uint32_
         x[2 * i + 1] = b * cos[i] + a * sin[i];
     }
 }
+
+void trit_norm_grad_scalar(float *dx, float *dw, const float *dy, const float *x, const float *w, uint32_t n, float eps) {
+    float squares[16] = {0}, products[16] = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        squares[i % 16] += x[i] * x[i];
+        products[i % 16] += (dy[i] * w[i]) * x[i];
+    }
+    const float r = 1.0f / sqrtf(trit_lanes_fold(squares) / (float)n + eps), c = ((trit_lanes_fold(products) * r) * r) / (float)n;
+    for (uint32_t i = 0; i < n; i++) {
+        dw[i] += dy[i] * (x[i] * r);
+        dx[i] = ((dy[i] * w[i]) - (x[i] * c)) * r;
+    }
+}
+
+void trit_silu_grad_scalar(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float s = 1.0f / (1.0f + trit_exp_f32(-g[i])), slope = s * (1.0f + g[i] * (1.0f - s)), of_gate = (dy[i] * u[i]) * slope;
+        du[i] = dy[i] * (g[i] * s);
+        dg[i] = of_gate;
+    }
+}
+
+void trit_relu2_grad_scalar(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float v = g[i] < 0.0f ? 0.0f : g[i], of_gate = (dy[i] * u[i]) * (v + v);
+        du[i] = dy[i] * (v * v);
+        dg[i] = of_gate;
+    }
+}
+
+void trit_gelu_grad_scalar(float *dg, float *du, const float *dy, const float *g, const float *u, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float x = g[i], z = trit_gelu_slope * (x + trit_gelu_cubic * ((x * x) * x)), s = 1.0f / (1.0f + trit_exp_f32(-z)), v = x * s;
+        const float slope = s + (v * (1.0f - s)) * (trit_gelu_slope * (1.0f + trit_gelu_square * (x * x))), of_gate = (dy[i] * u[i]) * slope;
+        du[i] = dy[i] * v;
+        dg[i] = of_gate;
+    }
+}
+
+void trit_a8_round_scalar(float *y, const float *x, size_t n, float lambda) {
+    float largest = 1e-5f;
+    for (size_t i = 0; i < n; i++)
+        if (fabsf(x[i]) > largest) largest = fabsf(x[i]); /* false for NaN */
+    const float s = 127.0f / largest, scale = largest / 127.0f;
+    for (size_t i = 0; i < n; i++) {
+        const float v = ((x[i] * s + trit_whole_shift) - trit_whole_shift) * scale;
+        y[i] = lambda == 1.0f ? v : x[i] + lambda * (v - x[i]);
+    }
+}

@@ -1,0 +1,86 @@
+/* quads_mul of one tier: portable loops on the compiler's vectors. The including file names the function in QUADS_MUL and the width of its
+ * vectors in VECTOR_BYTES.
+ *
+ * Sixteen rows are four tables of 81 sums by 16 tokens, 20 KB, which stay in the first-level cache while the columns pass. A lookup is an addition
+ * of a cache line and does the work of 64 multiply-adds. */
+#ifndef TRIT_KERNEL_QUADS_TEMPLATE_H
+#define TRIT_KERNEL_QUADS_TEMPLATE_H
+
+#include <string.h>
+
+#include "kernel/turn.h"
+#include "kernel/variants.h"
+
+typedef float vec __attribute__((vector_size(VECTOR_BYTES), may_alias));
+
+enum { n_tokens_at_once = trit_quad_tokens, n_rows_at_once = trit_quads_at_once * trit_quad_rows };
+enum { lanes = VECTOR_BYTES / 4, n_vectors = n_tokens_at_once / lanes, n_pairs = 9 };
+
+typedef float sums[n_tokens_at_once];
+
+/* to[c][r] = from[r][c]; strides in elements. */
+static void turn(float *to, size_t to_stride, const float *from, size_t from_stride, uint32_t n_rows, uint32_t n_cols) {
+    if (n_rows == 16 && n_cols == 16) /* sizes that the compiler knows */
+        for (size_t r = 0; r < 16; r += 2)
+            for (size_t c = 0; c < 16; c += 2) trit_turn_pairs(to + c * to_stride + r, 4 * to_stride, from + r * from_stride + c, 4 * from_stride);
+    else
+        for (size_t r = 0; r < n_rows; r++)
+            for (size_t c = 0; c < n_cols; c++) to[c * to_stride + r] = from[r * from_stride + c];
+}
+
+/* Sixteen rows by sixteen tokens, zeros where there are none. */
+static void lay_out(sums x[n_rows_at_once], const trit_quads_mul *p, uint32_t token, uint32_t row) {
+    const uint32_t n_tokens = p->n_tokens - token < n_tokens_at_once ? p->n_tokens - token : n_tokens_at_once;
+    const uint32_t n_rows = p->n_rows - row < n_rows_at_once ? p->n_rows - row : n_rows_at_once;
+    if (n_tokens < n_tokens_at_once || n_rows < n_rows_at_once) memset(x, 0, n_rows_at_once * sizeof *x);
+    turn(x[0], n_tokens_at_once, p->x + token * p->x_stride + row, p->x_stride, n_tokens, n_rows);
+    for (uint32_t r = 0; r < n_rows; r++)
+        for (uint32_t t = 0; t < n_tokens_at_once; t++) x[r][t] *= p->scale[row + r];
+}
+
+/* All sums of four rows, each added, subtracted or left out. */
+static void make_sums(sums table[trit_quad_sums], const float *x) {
+    for (size_t v = 0; v < n_vectors; v++) {
+        const vec *at = (const vec *)x + v, x0 = at[0], x1 = at[n_vectors], x2 = at[2 * n_vectors], x3 = at[3 * n_vectors], zero = {0};
+        const vec low[n_pairs] = {-x0 - x1, -x1, x0 - x1, -x0, zero, x0, x1 - x0, x1, x0 + x1};
+        const vec high[n_pairs] = {-x2 - x3, -x3, x2 - x3, -x2, zero, x2, x3 - x2, x3, x2 + x3};
+        vec *to = (vec *)table + v;
+        for (size_t h = 0; h < n_pairs; h++)
+#pragma GCC unroll 9
+            for (size_t l = 0; l < n_pairs; l++, to += n_vectors) *to = low[l] + high[h];
+    }
+}
+
+static void add_sums(float *y, const float *tables, const uint16_t *quads, uint32_t k) {
+    for (uint32_t c = 0; c < k; c++, y += n_tokens_at_once, quads += trit_quads_at_once) {
+        vec sum[n_vectors];
+        for (size_t v = 0; v < n_vectors; v++) sum[v] = ((const vec *)y)[v];
+#pragma GCC unroll 4
+        for (size_t q = 0; q < trit_quads_at_once; q++) {
+            const vec *found = (const vec *)(tables + q * trit_quad_sums * n_tokens_at_once + quads[q]);
+            for (size_t v = 0; v < n_vectors; v++) sum[v] += found[v];
+        }
+        for (size_t v = 0; v < n_vectors; v++) ((vec *)y)[v] = sum[v];
+    }
+}
+
+static void write(const trit_quads_mul *p, uint32_t token) {
+    const uint32_t n_tokens = p->n_tokens - token < n_tokens_at_once ? p->n_tokens - token : n_tokens_at_once;
+    for (uint32_t c = 0; c < p->k; c += 16)
+        turn(p->y + token * p->y_stride + c, p->y_stride, p->room + (size_t)c * n_tokens_at_once, n_tokens_at_once, p->k - c < 16 ? p->k - c : 16, n_tokens);
+}
+
+void QUADS_MUL(const trit_quads_mul *p) {
+    _Alignas(64) sums x[n_rows_at_once], tables[trit_quads_at_once][trit_quad_sums];
+    for (uint32_t token = 0; token < p->n_tokens; token += n_tokens_at_once) {
+        memset(p->room, 0, p->k * sizeof(sums));
+        for (uint32_t row = 0; row < p->n_rows; row += n_rows_at_once) {
+            lay_out(x, p, token, row);
+            for (size_t q = 0; q < trit_quads_at_once; q++) make_sums(tables[q], x[q * trit_quad_rows]);
+            add_sums(p->room, tables[0][0], p->quads + (size_t)row / n_rows_at_once * p->k * trit_quads_at_once, p->k);
+        }
+        write(p, token);
+    }
+}
+
+#endif
