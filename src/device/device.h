@@ -41,7 +41,11 @@ typedef struct trit_device_vtable {
     const char *name;
     trit_status (*open)(trit_device **out, const trit_device_opts *opts, trit_error *err);
     void (*close)(trit_device *d);
-    void (*describe)(const trit_device *d, trit_device_info *out);
+    void (*describe)(const trit_device *d, trit_device_info *out); /* all but chosen_why */
+    /* What measurements of it depend on, in words: the machine, the settings, the build. */
+    void (*machine)(const trit_device *d, char *out, size_t size);
+    /* What it does at best, measured now: some 100 ms; *is_quiet: measurements agree, nothing else disturbed them. Errors: memory, unsupported. */
+    trit_status (*limits)(trit_device *d, trit_limits *out, bool *is_quiet, trit_error *err);
 
     /* Weights: ternary ones are repacked into the form that the device prefers, others are used where they lie if they may. The
      * device fills *out with storage of its own, released by weight_free. */
@@ -60,6 +64,13 @@ typedef struct trit_device_vtable {
     /* Runs the program; *result [n_outputs, stride floats] is borrowed until the next run. Allocates nothing. */
     trit_status (*run)(trit_exec *e, const trit_batch *batch, const float **result, size_t *stride, trit_error *err);
 
+    /* A page of the cache to and from the host's memory, between runs: trit_kv_page_bytes of them, laid out as op/op.h says. */
+    trit_status (*page_out)(const trit_exec *e, uint32_t page, uint8_t *to, trit_error *err);
+    trit_status (*page_in)(trit_exec *e, uint32_t page, const uint8_t *from, trit_error *err);
+
+    /* The host's work between runs: fn(arg, i, n) for i = 0..n-1 by as many threads, n = n_threads, as trit_team_run. */
+    void (*together)(trit_device *d, void (*fn)(void *arg, unsigned i, unsigned n), void *arg);
+
     /* Tensors: storage of the device, and one op on views of such storage. */
     trit_status (*storage_new)(trit_device *d, trit_storage **out, size_t n_bytes, trit_error *err);
     trit_status (*call)(trit_device *d, const trit_call *call, trit_error *err);
@@ -69,6 +80,7 @@ struct trit_device {
     const trit_device_vtable *vt; /* first member of every device */
     trit_pool *pool;              /* the device's memory: weights, caches, values, tensors. Owner: the device; any thread */
     unsigned n_threads;           /* that work together on an op */
+    char why[96];                 /* it was opened: "asked for", or what "auto" found */
 };
 
 /* n * size bytes of the device's memory on a cache line; NULL: no memory. Released to the pool, at the latest by weight_free. */

@@ -1,10 +1,11 @@
 /* Which devices there are, and opening one by name. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/env.h"
 #include "base/error.h"
-#include "device/device.h"
+#include "device/choose.h"
 
 static const trit_device_vtable *const devices[] = {
 #define TRIT_DEVICE(name) &trit_device_##name,
@@ -22,9 +23,13 @@ trit_status trit_device_open(trit_device **out, const char *name, const trit_dev
     static const trit_device_opts defaults = {0};
     if (!opts) opts = &defaults;
     if (!name || !*name) name = trit_env_get("TRIT_DEVICE");
-    if (!name || !*name || strcmp(name, "auto") == 0) name = devices[0]->name;
-    for (size_t i = 0; i < n_devices; i++)
-        if (strcmp(devices[i]->name, name) == 0) return devices[i]->open(out, opts, err);
+    if (!name || !*name || strcmp(name, "auto") == 0) return trit_device_choose(out, devices, n_devices, opts, err);
+    for (size_t i = 0; i < n_devices; i++) {
+        if (strcmp(devices[i]->name, name) != 0) continue;
+        trit_status status = devices[i]->open(out, opts, err);
+        if (status == trit_ok) snprintf((*out)->why, sizeof (*out)->why, "asked for");
+        return status;
+    }
     static const char known[] = ""
 #define TRIT_DEVICE(name) " " #name
 #include "device/devices.def"
@@ -48,4 +53,5 @@ trit_pool *trit_device_pool(const trit_device *device) {
 
 void trit_device_describe(const trit_device *device, trit_device_info *out) {
     device->vt->describe(device, out);
+    snprintf(out->chosen_why, sizeof out->chosen_why, "%s", device->why);
 }

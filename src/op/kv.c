@@ -16,6 +16,10 @@ bool trit_kv_n_bytes(const trit_kv_shape *s, size_t *n_bytes) {
            trit_mul_size(n, s->n_layers, &n) && trit_mul_size(n, s->n_pages, n_bytes);
 }
 
+size_t trit_kv_page_bytes(const trit_kv_shape *s) {
+    return trit_kv_row_bytes(s) * trit_page_tokens * s->n_kv_heads * 2 * s->n_layers;
+}
+
 size_t trit_kv_offset(const trit_kv_shape *s, uint32_t page, uint32_t layer, uint32_t is_value, uint32_t head, uint32_t slot) {
     size_t at = ((size_t)page * s->n_layers + layer) * 2 + is_value;
     return ((at * s->n_kv_heads + head) * trit_page_tokens + slot) * trit_kv_row_bytes(s);

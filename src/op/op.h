@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "tensor/dtype.h"
+#include "trit/nn.h"
 #include "trit/status.h"
 
 typedef enum trit_op_kind {
@@ -55,8 +56,6 @@ typedef struct trit_rope {
     bool neox;                   /* pairs (i, i + half), else (2i, 2i + 1) */
     float magnitude;             /* of cosines and sines */
 } trit_rope;
-
-typedef enum trit_activation { trit_act_silu, trit_act_relu2, trit_act_gelu } trit_activation;
 
 typedef int32_t trit_value; /* index of a value in its program; -1: none */
 
@@ -149,6 +148,7 @@ typedef struct trit_kv_shape {
 size_t trit_kv_row_bytes(const trit_kv_shape *s);
 /* False where it does not fit size_t. */
 bool trit_kv_n_bytes(const trit_kv_shape *s, size_t *n_bytes);
+size_t trit_kv_page_bytes(const trit_kv_shape *s); /* of a shape whose pages fit size_t */
 size_t trit_kv_offset(const trit_kv_shape *s, uint32_t page, uint32_t layer, uint32_t is_value, uint32_t head, uint32_t slot);
 
 #endif

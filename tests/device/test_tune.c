@@ -1,5 +1,4 @@
-/* device/cpu/tune and tune_file: what figures decide, what a file may hold, what users may ask for, and that either form takes up the same
- * weights. */
+/* device/cpu/tune: what figures decide, what users may ask for, and that either form takes up the same weights. */
 #include "device/cpu/cpu.h"
 #include "quant/layout.h"
 #include "test.h"
@@ -15,25 +14,6 @@ static void figures_decide(void **state) {
         {{{10, 15}, {1, 0.5}}, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) assert_int_equal(trit_tuning_takes_t3(&cases[i].t), cases[i].takes_t3);
-}
-
-static void a_file_keeps_what_can_be_true(void **state) {
-    (void)state;
-    const trit_tuning mine = {{3.25, 2.5}, {1, 0.5}};
-    trit_tuning found;
-    trit_text first = {0}, second = {0};
-    const trit_str a = trit_str_from("a \"quoted\" processor"), b = trit_str_from("another one");
-    assert_true(trit_tuning_write(&first, trit_str_from("{\"x\": {\"t2_ms\": [0, 1], \"t3_ms\": [1, 1]}, \"y\": 7}"), a, &mine));
-    assert_null(strstr(first.data, "\"x\""));
-    assert_true(trit_tuning_write(&second, (trit_str){first.data, first.n}, b, &(trit_tuning){{1, 1}, {1, 1}}));
-    assert_true(trit_tuning_read(&found, (trit_str){second.data, second.n}, a));
-    assert_memory_equal(&found, &mine, sizeof mine);
-    assert_false(trit_tuning_read(&found, (trit_str){second.data, second.n}, trit_str_from("x")));
-    static const char *const broken[] = {"", "{", "[]", "{\"k\": 1}", "{\"k\": {\"t2_ms\": [1, 1]}}", "{\"k\": {\"t2_ms\": [1, 1], \"t3_ms\": [1, 1e9]}}",
-                                         "{\"k\": {\"t2_ms\": [-1, 1], \"t3_ms\": [1, 1]}}"};
-    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) assert_false(trit_tuning_read(&found, trit_str_from(broken[i]), trit_str_from("k")));
-    trit_text_fini(&first);
-    trit_text_fini(&second);
 }
 
 static trit_status some_row(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch) {
@@ -97,7 +77,6 @@ static void small_models_keep_t2(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_decide),
-        cmocka_unit_test(a_file_keeps_what_can_be_true),
         cmocka_unit_test(forms_may_be_asked_for),
         cmocka_unit_test(small_models_keep_t2),
     };

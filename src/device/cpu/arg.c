@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "device/cpu/tree.h"
 
-enum { chunk = 1 << 16 };
+enum { chunk = 1 << 16, direct_block = 4 * trit_cpu_block };
 
 /* The winner of a part of a row. */
 typedef struct best {
@@ -78,15 +78,16 @@ static best search(const arg_work *w, const trit_view *row, int64_t first, int64
     cpu_cursor c;
     best winner = {.at = -1};
     trit_cpu_cursor_init(&c, w->cpu, row, type, first);
-    for (int64_t at = first; at < last; at += trit_cpu_block) {
-        const size_t n = (size_t)(last - at < trit_cpu_block ? last - at : trit_cpu_block);
+    const int64_t step = c.is_direct ? direct_block : trit_cpu_block;
+    for (int64_t at = first; at < last; at += step) {
+        const size_t n = (size_t)(last - at < step ? last - at : step);
         uint64_t value = 0;
         w->cpu->kernels->fold_run(w->fold, type, &value, trit_cpu_cursor_load(&c, n), n);
         const best b = value_of(w, &value, at);
         if (winner.at < 0 || beats(w, &b, &winner)) winner = b;
     }
     trit_cpu_cursor_init(&c, w->cpu, row, type, winner.at);
-    winner.at += find(w, trit_cpu_cursor_load(&c, (size_t)(last - winner.at < trit_cpu_block ? last - winner.at : trit_cpu_block)), &winner);
+    winner.at += find(w, trit_cpu_cursor_load(&c, (size_t)(last - winner.at < step ? last - winner.at : step)), &winner);
     return winner;
 }
 

@@ -45,9 +45,13 @@ static void product(const cpu_product *p, bool adds) {
         by_matrix(p, turn_a, lda, turn_b, ldb, m, n, k, adds);
 }
 
+bool trit_cpu_blas_takes(trit_dtype type) {
+    return type == trit_dtype_f32 || type == trit_dtype_f64;
+}
+
 bool trit_cpu_blas_product(const cpu_product *p) {
     const int64_t strides[] = {p->a_row, p->a_col, p->b_row, p->b_col, p->y_row};
-    if (p->type != trit_dtype_f32 && p->type != trit_dtype_f64) return false;
+    if (!trit_cpu_blas_takes(p->type)) return false;
     for (size_t i = 0; i < sizeof strides / sizeof strides[0]; i++)
         if (strides[i] > INT32_MAX) return false;
     if (openblas_get_num_threads() != 1) openblas_set_num_threads(1);

@@ -5,3 +5,8 @@ bool trit_cpu_blas_product(const cpu_product *p) {
     (void)p;
     return false;
 }
+
+bool trit_cpu_blas_takes(trit_dtype type) {
+    (void)type;
+    return false;
+}

@@ -5,6 +5,8 @@
 #ifndef TRIT_DEVICE_CPU_CALLS_H
 #define TRIT_DEVICE_CPU_CALLS_H
 
+#include <stdatomic.h>
+
 #include "device/cpu/cpu.h"
 
 enum { trit_cpu_block = 1024, trit_cpu_block_bytes = trit_cpu_block * 8 };
@@ -51,10 +53,28 @@ trit_view trit_cpu_row(const cpu_rows *r, void *at);
  * are short. */
 bool trit_cpu_rows_stand_across(const cpu_rows *r);
 
+/* Does the caller do all n alone, since there is one step, one member, or too little work? */
+bool trit_cpu_is_serial(const cpu_device *cpu, int64_t n, int64_t step, int64_t work);
+
 /* fn(arg, first, last) for parts of [0, n) by the members of the team, in multiples of `step`; by the caller alone where `work` elements are
- * not worth it. */
+ * not worth it. One part a member: for what is over soon, or sets something up for each part. */
 typedef void (*trit_cpu_range_fn)(void *arg, int64_t first, int64_t last);
 void trit_cpu_parallel(cpu_device *cpu, int64_t n, int64_t step, int64_t work, trit_cpu_range_fn fn, void *arg);
+/* The same in several pieces for each member, who takes the next one when it is free: for what takes long (products, attention), since other programs
+ * may keep a member waiting, and for parts that differ in work. */
+void trit_cpu_share(cpu_device *cpu, int64_t n, int64_t step, int64_t work, trit_cpu_range_fn fn, void *arg);
+
+/* Counts of a cast that all members add to; magnitudes rise as their bits do. At the end they go into call->attrs.stats. */
+typedef struct cpu_cast_counts {
+    atomic_uint_fast64_t n_changed, n_outside, n_nan, max_error_bits;
+} cpu_cast_counts;
+
+struct trit_cast_stats;
+void trit_cpu_counts_add(cpu_cast_counts *c, const struct trit_cast_stats *s);
+void trit_cpu_counts_end(const cpu_cast_counts *c, const trit_call *call);
+
+/* A copy where the input or the result is quantized (blocks.c). Errors: unsupported (a type that is only read), numeric (NaN, infinities). */
+trit_status trit_cpu_copy_blocks(cpu_device *cpu, const trit_call *call, trit_error *err);
 
 /* The work of n rows of so many elements, as far as that matters. */
 static inline int64_t trit_cpu_work(int64_t n, int64_t elements) {

@@ -1,6 +1,5 @@
 /* Changes of type with a choice of rounding, and counted. */
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/rng.h"
@@ -37,11 +36,10 @@ static void bounds(trit_dtype to, double *low, double *high) {
     }
 }
 
-/* Counts that all members add to; magnitudes rise as their bits do. */
 typedef struct cast_work {
     const cpu_device *cpu;
     const trit_call *call;
-    atomic_uint_fast64_t n_changed, n_outside, n_nan, max_error_bits;
+    cpu_cast_counts counts;
 } cast_work;
 
 typedef struct block {
@@ -86,14 +84,29 @@ static void count_block(const cast_work *w, block *b, size_t n, trit_cast_stats 
     }
 }
 
-static void add_counts(cast_work *w, const trit_cast_stats *s) {
+void trit_cpu_counts_add(cpu_cast_counts *c, const trit_cast_stats *s) {
     uint64_t bits;
     memcpy(&bits, &s->max_error, sizeof bits);
-    atomic_fetch_add(&w->n_changed, s->n_changed);
-    atomic_fetch_add(&w->n_outside, s->n_outside);
-    atomic_fetch_add(&w->n_nan, s->n_nan);
-    uint_fast64_t most = atomic_load(&w->max_error_bits);
-    while (bits > most && !atomic_compare_exchange_weak(&w->max_error_bits, &most, bits)) {}
+    atomic_fetch_add(&c->n_changed, s->n_changed);
+    atomic_fetch_add(&c->n_outside, s->n_outside);
+    atomic_fetch_add(&c->n_nan, s->n_nan);
+    uint_fast64_t most = atomic_load(&c->max_error_bits);
+    while (bits > most && !atomic_compare_exchange_weak(&c->max_error_bits, &most, bits)) {}
+}
+
+void trit_cpu_counts_end(const cpu_cast_counts *c, const trit_call *call) {
+    trit_cast_stats *stats = call->attrs.stats;
+    const int64_t n = trit_view_n_elements(&call->out);
+    const uint64_t bits = c->max_error_bits;
+    double max_error;
+    memcpy(&max_error, &bits, sizeof bits);
+    stats->n_elements += (uint64_t)n;
+    stats->n_changed += c->n_changed;
+    stats->n_outside += c->n_outside;
+    stats->n_nan += c->n_nan;
+    stats->bytes_in += (uint64_t)trit_elements_bytes(call->in[0].dtype, n);
+    stats->bytes_out += (uint64_t)trit_elements_bytes(call->out.dtype, n);
+    if (max_error > stats->max_error) stats->max_error = max_error;
 }
 
 static void cast_range(void *arg, int64_t first, int64_t last) {
@@ -112,7 +125,7 @@ static void cast_range(void *arg, int64_t first, int64_t last) {
         memcpy(trit_cpu_cursor_target(&out), b.y, n * trit_dtype_bytes(call->type));
         trit_cpu_cursor_store(&out, n);
     }
-    add_counts(w, &stats);
+    trit_cpu_counts_add(&w->counts, &stats);
 }
 
 trit_status trit_cpu_call_cast(cpu_device *cpu, const trit_call *call, trit_error *err) {
@@ -120,17 +133,6 @@ trit_status trit_cpu_call_cast(cpu_device *cpu, const trit_call *call, trit_erro
     cast_work w = {.cpu = cpu, .call = call};
     const int64_t n = trit_view_n_elements(&call->out);
     trit_cpu_parallel(cpu, n, trit_cpu_block, 8 * n, cast_range, &w);
-    trit_cast_stats *stats = call->attrs.stats;
-    if (!stats) return trit_ok;
-    const uint64_t bits = w.max_error_bits;
-    double max_error;
-    memcpy(&max_error, &bits, sizeof bits);
-    stats->n_elements += (uint64_t)n;
-    stats->n_changed += w.n_changed;
-    stats->n_outside += w.n_outside;
-    stats->n_nan += w.n_nan;
-    stats->bytes_in += (uint64_t)n * trit_dtype_bytes(call->in[0].dtype);
-    stats->bytes_out += (uint64_t)n * trit_dtype_bytes(call->type);
-    if (max_error > stats->max_error) stats->max_error = max_error;
+    if (call->attrs.stats) trit_cpu_counts_end(&w.counts, call);
     return trit_ok;
 }

@@ -115,6 +115,32 @@ static void elementwise(bench *b, const trit_kernels *f) {
     f->rope_norm(y, b->angle[0], b->angle[1], head), keep(b, y, head * sizeof *y);
 }
 
+static void gradients(bench *b, const trit_kernels *f) {
+    float *dx = b->y[0], *du = b->y[1];
+    memset(du, 0, k * sizeof *du);
+    f->norm_grad(dx, du, b->x[0], b->x[1], b->weights[0], k, 1e-5f), keep(b, dx, k * sizeof *dx), keep(b, du, k * sizeof *du);
+    f->silu_grad(dx, du, b->x[0], b->x[1], b->x[2], k), keep(b, dx, k * sizeof *dx), keep(b, du, k * sizeof *du);
+    f->relu2_grad(dx, du, b->x[0], b->x[1], b->x[2], k), keep(b, dx, k * sizeof *dx), keep(b, du, k * sizeof *du);
+    f->gelu_grad(dx, du, b->x[0], b->x[1], b->x[2], k), keep(b, dx, k * sizeof *dx), keep(b, du, k * sizeof *du);
+    f->a8_round(dx, b->x[0], k, 0.3f), keep(b, dx, k * sizeof *dx);
+    trit_attend a = {.s = b->y[0], .stride = k + 5, .n_keys = 3, .n = 48, .most = b->y[3], .by = b->y[4], .sum = b->y[5], .ds = b->y[6],
+                     .log_sum = b->x[4], .delta = b->x[5], .factor = 0.3f};
+    memcpy(b->y, b->x, sizeof b->y);
+    f->attend_softmax(&a), keep(b, b->y[0], 6 * sizeof b->y[0]);
+    memcpy(b->y, b->x, sizeof b->y);
+    f->attend_grad(&a), keep(b, b->y[0], 3 * sizeof b->y[0]), keep(b, b->y[6], 3 * sizeof b->y[0]);
+}
+
+static void back(bench *b, const trit_kernels *f) {
+    enum { n_cols = 60 };
+    _Alignas(64) float room[n_cols][trit_quad_tokens];
+    uint16_t quads[n_tiles * n_cols * trit_quads_at_once];
+    for (size_t i = 0; i < n_tiles * n_cols * trit_quads_at_once; i++) quads[i] = (uint16_t)(b->t2[0][i] % trit_quad_sums * trit_quad_tokens);
+    f->quads_mul(&(trit_quads_mul){.quads = quads, .scale = b->row_scale, .n_rows = n_rows, .k = n_cols, .x = b->x[0], .x_stride = k + 5,
+                                   .n_tokens = n_tokens, .y = b->y[0], .y_stride = n_cols, .room = room[0]});
+    keep(b, b->y[0], n_tokens * n_cols * sizeof *b->y[0]);
+}
+
 static void attention(bench *b, const trit_kernels *f) {
     const struct {
         void (*store)(void *row, const float *x, uint32_t d);
@@ -187,6 +213,8 @@ static void exercise(bench *b, const trit_kernels *f) {
     b->n = 0;
     products(b, f);
     elementwise(b, f);
+    gradients(b, f);
+    back(b, f);
     attention(b, f);
     packed(b, f);
     tensors(b, f);

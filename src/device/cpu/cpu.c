@@ -19,9 +19,12 @@ static void cpu_close(trit_device *d) {
     trit_free(cpu);
 }
 
+/* Of address space at a time. Activations of training are tens of megabytes; beyond an arena each would be mapped, cleared and unmapped anew. */
+enum { device_arena_bytes = 128 << 20 };
+
 /* A step reads every weight once, in order: with pages of 4 KB the processor would spend part of that time on finding them. */
 static trit_status new_pool(trit_pool **out, trit_error *err) {
-    trit_pool_opts o = {.name = trit_device_cpu.name, .huge = trit_huge_always};
+    trit_pool_opts o = {.name = trit_device_cpu.name, .huge = trit_huge_always, .arena_bytes = device_arena_bytes};
     trit_status status = trit_tracking_of_env(&o.tracking, err);
     return status == trit_ok ? trit_pool_new(out, &o, err) : status;
 }
@@ -212,6 +215,22 @@ static trit_status cpu_run(trit_exec *e, const trit_batch *batch, const float **
     return trit_ok;
 }
 
+static trit_status cpu_page_out(const trit_exec *e, uint32_t page, uint8_t *to, trit_error *err) {
+    (void)err;
+    memcpy(to, e->cache + trit_kv_offset(&e->kv, page, 0, 0, 0, 0), trit_kv_page_bytes(&e->kv));
+    return trit_ok;
+}
+
+static trit_status cpu_page_in(trit_exec *e, uint32_t page, const uint8_t *from, trit_error *err) {
+    (void)err;
+    memcpy(e->cache + trit_kv_offset(&e->kv, page, 0, 0, 0, 0), from, trit_kv_page_bytes(&e->kv));
+    return trit_ok;
+}
+
+static void cpu_together(trit_device *d, void (*fn)(void *arg, unsigned i, unsigned n), void *arg) {
+    trit_team_run(((cpu_device *)d)->team, fn, arg);
+}
+
 static void release_storage(trit_storage *s) {
     trit_pool_release(s->user, s->data, NULL);
     trit_free(s);
@@ -230,6 +249,8 @@ const trit_device_vtable trit_device_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,
+    .machine = trit_cpu_machine,
+    .limits = trit_cpu_limits,
     .upload_ternary = trit_cpu_upload_ternary,
     .upload = trit_cpu_upload,
     .weight_free = trit_cpu_weight_free,
@@ -239,6 +260,9 @@ const trit_device_vtable trit_device_cpu = {
     .exec_bytes = cpu_exec_bytes,
     .exec_trace = cpu_exec_trace,
     .run = cpu_run,
+    .page_out = cpu_page_out,
+    .page_in = cpu_page_in,
+    .together = cpu_together,
     .storage_new = cpu_storage_new,
     .call = trit_cpu_call,
 };

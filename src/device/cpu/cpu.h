@@ -102,12 +102,15 @@ typedef struct trit_tuning {
     double one[2], several[2]; /* T2, T3 */
 } trit_tuning;
 bool trit_tuning_takes_t3(const trit_tuning *t);
-/* tune_file.c: one machine's figures in the file's text, or false; the text with its row, or NULL. `key` names machine and build. */
-bool trit_tuning_read(trit_tuning *out, trit_str text, trit_str key);
-bool trit_tuning_write(trit_text *out, trit_str text, trit_str key, const trit_tuning *t);
+void trit_cpu_machine(const trit_device *d, char *out, size_t size); /* see device.h */
+
+/* limits.c: see device.h */
+trit_status trit_cpu_limits(trit_device *d, trit_limits *out, bool *is_quiet, trit_error *err);
 
 /* weights.c */
 trit_quant_matrix trit_cpu_matrix_of(const trit_weight *w); /* a file form's, as the quant room sees it */
+/* One row of a tile of T2; what lies beyond n_cols stands for trit 0. */
+void trit_cpu_pack_t2(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols);
 trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit_ternary_source *source, trit_error *err);
 trit_status trit_cpu_upload(trit_device *d, trit_weight *out, const trit_quant_matrix *matrix, trit_error *err);
 void trit_cpu_weight_free(trit_device *d, trit_weight *w);

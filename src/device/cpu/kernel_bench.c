@@ -122,6 +122,34 @@ static void call_binary(bench *b) {
     AS(b, add)(b->y, b->x, b->u, b->shape.k);
 }
 
+/* Three inputs and two results, each a row. */
+static void count_gradients(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = 5 * b->shape.k * sizeof(float)};
+}
+
+static void call_norm_grad(bench *b) {
+    const uint32_t k = b->shape.k;
+    AS(b, norm_grad)(b->y, b->y + k, b->x, b->x + k, b->x + 2 * k, k, 1e-5f);
+}
+
+static void call_slope(bench *b) {
+    const uint32_t k = b->shape.k;
+    AS(b, silu_grad)(b->y, b->y + k, b->x, b->x + k, b->x + 2 * k, k);
+}
+
+static void call_a8_round(bench *b) {
+    AS(b, a8_round)(b->y, b->x, b->shape.k, 1.0f);
+}
+
+/* k queries by as many keys, copied anew; what queries have stands behind them. */
+static void call_attend(bench *b) {
+    const uint32_t k = b->shape.k;
+    float *ds = b->y + k * k, *rest = ds + k * k;
+    memcpy(b->y, b->x, (size_t)b->shape.n_tokens * k * sizeof *b->y);
+    AS(b, attend_grad)(&(trit_attend){.s = b->y, .stride = k, .n_keys = k, .n = k, .most = rest, .by = rest + k, .sum = rest + 2 * k, .ds = ds,
+                                      .log_sum = rest, .delta = rest + k, .factor = 0.1f});
+}
+
 static void call_rope(bench *b) {
     AS(b, rope_neox)(b->y, b->u, b->u + b->shape.k / 2, b->shape.k);
 }
@@ -224,6 +252,18 @@ static void call_matmul(bench *b) {
                                  .b = b->w, .b_row = c->n_rows / 2, .y = b->y, .y_row = c->n_rows / 2});
 }
 
+/* Half of the tokens: where the other ones' results would be, the kernel has its room. */
+static void count_quads(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.float_macs = macs_of(b) / 2, .bytes = weights_of(b)};
+}
+
+static void call_quads(bench *b) {
+    const bench_case *c = &b->shape;
+    const uint32_t n_tokens = c->n_tokens / 2;
+    AS(b, quads_mul)(&(trit_quads_mul){.quads = (const uint16_t *)(const void *)b->w, .scale = b->scale, .n_rows = c->n_rows, .k = c->k, .x = b->x,
+                                       .x_stride = c->n_rows, .n_tokens = n_tokens, .y = b->y, .y_stride = c->k, .room = b->y + (size_t)n_tokens * c->k});
+}
+
 /* Works in place: what it gets is copied anew. */
 static void call_softmax(bench *b) {
     memcpy(b->y, b->x, b->shape.k * sizeof *b->y);
@@ -236,6 +276,10 @@ static const family q8_mul = {call_q8_mul, count_int8};
 static const family float_mul = {call_float_mul, count_float};
 static const family a8_quantize = {call_a8_quantize, count_a8};
 static const family rms_norm = {call_rms_norm, count_three_rows};
+static const family norm_grad = {call_norm_grad, count_gradients};
+static const family slope = {call_slope, count_gradients};
+static const family a8_round = {call_a8_round, count_two_rows};
+static const family attend = {call_attend, count_columns};
 static const family binary = {call_binary, count_three_rows};
 static const family rope = {call_rope, count_three_rows};
 static const family kv_query = {call_kv_query, count_query};
@@ -254,6 +298,7 @@ static const family convert = {call_convert, count_two_rows};
 static const family fold_run = {call_fold_run, count_row};
 static const family fold_rows = {call_fold_rows, count_columns};
 static const family matmul = {call_matmul, count_matmul};
+static const family quads = {call_quads, count_quads};
 static const family crc32c = {call_crc32c, count_crc32c};
 
 /* 2560, 6912: width and feed-forward of BitNet b1.58 2B4T. */
@@ -284,6 +329,12 @@ static const bench_case cases[] = {
     {"silu_mul", "row of 6912", &binary, 6912, 1, 1, 0},
     {"relu2_mul", "row of 6912", &binary, 6912, 1, 1, 0},
     {"gelu_mul", "row of 6912", &binary, 6912, 1, 1, 0},
+    {"norm_grad", "row of 2560", &norm_grad, 2560, 1, 3, 0},
+    {"silu_grad", "row of 6912", &slope, 6912, 1, 3, 0},
+    {"relu2_grad", "row of 6912", &slope, 6912, 1, 3, 0},
+    {"gelu_grad", "row of 6912", &slope, 6912, 1, 3, 0},
+    {"a8_round", "row of 2560", &a8_round, 2560, 1, 1, 0},
+    {"attend_", "48 queries, 48 keys", &attend, 48, 1, 99, 0},
     {"rope_", "head of 128", &rope, 128, 1, 1, 0},
     {"kv_query", "head of 128", &kv_query, 128, 1, 1, 0},
     {"kv_scores_f", "4 queries, 512 positions of 128", &kv_scores, 128, 512, 4, 0},
@@ -301,6 +352,7 @@ static const bench_case cases[] = {
     {"fold_rows", "sum of 64 rows of 128", &fold_rows, 128, 1, 64, 0},
     {"fold_run", "sum of 4096", &fold_run, 4096, 1, 1, 0},
     {"matmul", "252 by 256 by 32", &matmul, 256, 64, 252, 0},
+    {"quads_mul", "16 tokens", &quads, 2560, cached, 32, 0},
     {"crc32c", "64 KiB", &crc32c, 65536, 1, 1, 0},
 };
 
@@ -322,6 +374,7 @@ const char *trit_kernel_case_at(const char *slot, size_t i) {
 static size_t row_bytes(const char *slot, uint32_t k) {
     if (starts_with(slot, "t2")) return trit_t2_tile_bytes(k) / trit_tile_rows;
     if (starts_with(slot, "t3")) return trit_t3_tile_bytes(k) / trit_tile_rows;
+    if (starts_with(slot, "quads")) return (size_t)k * sizeof(uint16_t) / trit_quad_rows;
     if (starts_with(slot, "q8")) return trit_q8_tile_bytes(k) / trit_tile_rows;
     if (strstr(slot, "q8")) return (size_t)k + 4;
     return (size_t)k * (strstr(slot, "f32") ? 4 : 2);
@@ -352,6 +405,8 @@ static bool fill(trit_kernel_bench *b) {
     b->y = floats(c->n_tokens * widest);
     if (!b->w || !b->q || !b->scale || !b->x || !b->u || !b->y) return false;
     memset(b->w, 0x15, c->n_rows * b->stride); /* codes 0 and 1; small numbers in all float types */
+    for (size_t i = 0; c->family == &quads && i < c->n_rows * b->stride / 2; i++)
+        ((uint16_t *)(void *)b->w)[i] = (uint16_t)(i * 7919 % trit_quad_sums * trit_quad_tokens);
     for (size_t t = 0; t < c->n_tokens; t++) trit_kernels_for(trit_cpu_scalar)->a8_quantize(b->q + t * a8, b->x + t * c->k, c->k);
     return true;
 }

@@ -68,6 +68,7 @@ static trit_status check_exponents(const cpu_device *cpu, const trit_call *call,
 
 trit_status trit_cpu_call_map(cpu_device *cpu, const trit_call *call, trit_error *err) {
     const int64_t n = trit_view_n_elements(&call->out);
+    if (!trit_dtype_is_plain(call->in[0].dtype) || !trit_dtype_is_plain(call->out.dtype)) return trit_cpu_copy_blocks(cpu, call, err);
     if (call->kind == trit_op_pow && !trit_dtype_is_float(call->type) && n > 0) {
         trit_status status = check_exponents(cpu, call, err);
         if (status != trit_ok) return status;

@@ -7,11 +7,14 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* Parts do not depend on the number of threads, because a BLAS adds in another order where its matrix ends elsewhere. Smaller ones are
- * laid out for the caches too often, larger ones leave members idle. */
+/* A BLAS gets parts that do not depend on the number of threads, because it adds in another order where its matrix ends elsewhere. Our own
+ * product does not, but each part is laid out anew: as many as there are members, and more where they are large. */
 enum {
-    matrix_part = 256,  /* rows or columns of the result */
-    vector_part = 1024, /* its elements, where it is a vector */
+    blas_part = 240,    /* rows or columns of the result, at most */
+    part_step = 48,     /* whole tiles of kernels */
+    own_part = 504,     /* of our own, at least where members have several; whole tiles */
+    col_part = 32,      /* panels of floats */
+    vector_part = 1024, /* elements of the result, where it is a vector */
     macs_per_element = 16, /* that cost as much as an element of a map */
 };
 
@@ -25,7 +28,7 @@ typedef struct matmul_work {
     const trit_kernels *kernels;
     trit_view a, b, y; /* as many dimensions each; batch strides 0 where they repeat */
     int64_t n_batch, n_parts, part; /* a product in parts of `part` rows, or columns where it is wider than high */
-    bool by_rows;
+    bool by_rows, by_blas;
 } matmul_work;
 
 static int64_t rows_of(const trit_view *v) {
@@ -131,7 +134,7 @@ static void one_part(const matmul_work *w, int64_t batch, int64_t part) {
     p.a = element(&w->a, a);
     p.b = element(&w->b, b);
     p.y = element(&w->y, y);
-    if (!trit_cpu_blas_product(&p)) trit_cpu_product(w->kernels, &p);
+    if (!w->by_blas || !trit_cpu_blas_product(&p)) trit_cpu_product(w->kernels, &p);
 }
 
 static void some_parts(void *arg, int64_t first, int64_t last) {
@@ -139,14 +142,28 @@ static void some_parts(void *arg, int64_t first, int64_t last) {
     for (int64_t i = first; i < last; i++) one_part(w, i / w->n_parts, i % w->n_parts);
 }
 
+/* An even number of equal parts, so that few of them divide well too. */
+static int64_t part_for_blas(int64_t whole) {
+    const int64_t n = (whole + blas_part - 1) / blas_part, even = n > 1 ? n + n % 2 : 1, part = (whole + even - 1) / even;
+    return (part + part_step - 1) / part_step * part_step;
+}
+
+/* As many parts for each member, or one where there are enough products. */
+static int64_t part_for_us(const matmul_work *w, int64_t whole, int64_t n_members) {
+    const int64_t most = whole / (own_part * n_members) * n_members, step = w->by_rows ? trit_cpu_product_rows : col_part;
+    const int64_t n = w->n_batch >= n_members ? 1 : most ? most : n_members;
+    return ((whole + n - 1) / n + step - 1) / step * step;
+}
+
 static void run(cpu_device *cpu, matmul_work *w) {
     const int64_t m = rows_of(&w->y), n = cols_of(&w->y), whole = m > n ? m : n;
     w->n_batch = trit_view_n_elements(&w->y) / (m * n);
     w->by_rows = m > n;
-    w->part = m == 1 || n == 1 ? vector_part : matrix_part;
+    w->by_blas = trit_cpu_blas_takes(w->y.dtype);
+    w->part = m == 1 || n == 1 ? vector_part : w->by_blas ? part_for_blas(whole) : part_for_us(w, whole, (int64_t)trit_team_size(cpu->team));
     w->n_parts = (whole + w->part - 1) / w->part;
     const double macs = (double)trit_view_n_elements(&w->y) * (double)cols_of(&w->a);
-    trit_cpu_parallel(cpu, w->n_batch * w->n_parts, 1, (int64_t)fmin(macs / macs_per_element, 1e15), some_parts, w);
+    trit_cpu_share(cpu, w->n_batch * w->n_parts, 1, (int64_t)fmin(macs / macs_per_element, 1e15), some_parts, w);
 }
 
 static trit_status write_zeros(cpu_device *cpu, const trit_view *out, trit_error *err) {

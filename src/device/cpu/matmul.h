@@ -21,11 +21,15 @@ typedef struct cpu_product {
     int64_t y_row;
 } cpu_product;
 
+/* Rows that the kernels take at once. */
+enum { trit_cpu_product_rows = 6 };
+
 /* Our own, on the calling thread: each element of y is summed over k from first to last, each product rounded. */
 void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p);
 
 /* blas.c or blas_none.c: the same by the BLAS, on the calling thread; bits differ between processors. False: not done, there is none, or
  * it does not have the type. */
 bool trit_cpu_blas_product(const cpu_product *p);
+bool trit_cpu_blas_takes(trit_dtype type); /* is there one that has it? */
 
 #endif

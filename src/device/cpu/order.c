@@ -85,6 +85,22 @@ static trit_status run(cpu_device *cpu, order_work *w, bool fits, size_t n_bytes
     return trit_ok;
 }
 
+/* Long rows one after the other, each by the whole team. */
+static trit_status sort_long_rows(cpu_device *cpu, order_work *w, trit_error *err) {
+    const int64_t n_rows = trit_view_n_elements(&w->in.across);
+    cpu_cursor in, out;
+    bool done = true;
+    trit_cpu_cursor_init(&in, cpu, &w->in.across, w->in.across.dtype, 0);
+    trit_cpu_cursor_init(&out, cpu, &w->out.across, w->out.across.dtype, 0);
+    for (int64_t r = 0; r < n_rows && done; r++) {
+        const trit_view x = trit_cpu_row(&w->in, in.at), y = trit_cpu_row(&w->out, out.at);
+        done = trit_cpu_sort_long(&w->order, cpu, &x, &y, w->n);
+        trit_cpu_cursor_advance(&in, 1);
+        trit_cpu_cursor_advance(&out, 1);
+    }
+    return done ? trit_ok : trit_error_memory(err, (uint64_t)w->n * w->order.n_bytes, "sorting a row");
+}
+
 trit_status trit_cpu_call_order(cpu_device *cpu, const trit_call *call, trit_error *err) {
     order_work w = {.call = call};
     trit_cpu_order_init(&w.order, cpu, call->in[0].dtype, call->attrs.n != 0);
@@ -92,6 +108,7 @@ trit_status trit_cpu_call_order(cpu_device *cpu, const trit_call *call, trit_err
     trit_cpu_rows_init(&w.out, &call->out, 1u << call->attrs.axis);
     w.n = (size_t)trit_view_n_elements(&w.in.along);
     w.k = (size_t)trit_view_n_elements(&w.out.along);
+    if (call->kind == trit_op_sort && trit_cpu_sort_is_long(w.n)) return sort_long_rows(cpu, &w, err);
     w.is_few = w.k <= w.n / 8;
     size_t n_bytes = 0;
     const bool fits = w.is_few ? trit_mul_size(w.k, sizeof(cpu_keyed), &n_bytes)

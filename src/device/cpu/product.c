@@ -1,59 +1,165 @@
-/* One product of matrices by our own kernel: panels of b, as wide as the kernel's vectors ask, are laid side by side where they stay in the
- * first-level cache while the rows of a, in parts that stay in the second, pass by. */
+/* One product of matrices by our own kernel, with its operands laid out as that reads them, once each:
+ *
+ *     b, depth x columns   panels as wide as the widest tier's two vectors; one of them stays in the first-level cache
+ *     a, rows x depth      tiles of row_tile rows, column after column; a part of them stays in the second-level cache
+ *
+ * For each stretch of depth all panels are laid out, then part by part the tiles, and each panel meets all tiles of the part. Where rows lie far
+ * apart or across memory few of their lines would fit the caches together, and six rows at once are more streams than are fetched ahead.
+ *
+ * Few rows of a stay where they lie. So does b, unless it lies across memory: then there is one panel at a time, since none is read twice. */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "device/cpu/matmul.h"
+#include "kernel/turn.h"
 
 enum {
-    panel_bytes = 128, /* of a row: two vectors of the widest tier */
-    panel_depth = 192, /* rows of b: with 128 bytes each three quarters of a cache of 32 KB */
-    rows_at_once = 252,
-    few_rows = 8,      /* of a: fewer do not pay for laying out b */
+    panel_bytes = 128,    /* of a row: two vectors of the widest tier */
+    panel_depth = 192,    /* rows of b: with 128 bytes each three quarters of a cache of 32 KB */
+    rows_at_once = 252,   /* of a: with that depth 190 KB of floats */
+    cols_at_once = 4096,  /* of b: with that depth 3 MB of floats */
+    rows_ahead = 16,      /* that are asked for while b is laid out */
+    few_rows = 8,         /* of a: fewer do not pay for laying out all of b */
 };
 
-/* Elements [rows, cols] of b side by side. */
-static void lay_out(unsigned char *panel, const unsigned char *b, int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride, int64_t size) {
-    for (int64_t l = 0; l < rows; l++, panel += panel_bytes) {
-        const unsigned char *from = b + l * row_stride * size;
-        if (col_stride == 1) {
-            memcpy(panel, from, (size_t)(cols * size));
-            continue;
-        }
-        for (int64_t j = 0; j < cols; j++) memcpy(panel + j * size, from + j * col_stride * size, (size_t)size);
-    }
-}
+enum { row_tile = trit_cpu_product_rows };
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* `rows` rows of y, by all of b. */
-static void some_rows(const trit_kernels *kernels, const cpu_product *p, const unsigned char *a, unsigned char *y, int64_t rows) {
-    _Alignas(64) unsigned char panel[panel_depth * panel_bytes];
-    const int64_t size = (int64_t)trit_dtype_bytes(p->type), width = panel_bytes / size;
-    const bool lays_out = p->b_col != 1 || rows >= few_rows;
-    for (int64_t l = 0; l < p->k; l += panel_depth)
-        for (int64_t j = 0; j < p->n; j += lays_out ? width : p->n) {
-            trit_matmul q = {.type = p->type, .m = rows, .n = lays_out ? least(width, p->n - j) : p->n, .k = least(panel_depth, p->k - l),
-                             .a = a + l * p->a_col * size, .a_row = p->a_row, .a_col = p->a_col, .b = panel, .b_row = width,
-                             .y = y + j * size, .y_row = p->y_row};
-            const unsigned char *b = (const unsigned char *)p->b + (l * p->b_row + j * p->b_col) * size;
-            if (lays_out) {
-                lay_out(panel, b, q.k, q.n, p->b_row, p->b_col, size);
-            } else {
-                q.b = b;
-                q.b_row = p->b_row;
-            }
-            kernels->matmul(&q);
+/* Four columns of 4-byte elements, each of neighbours; `stride` bytes apart. */
+static void lay_out_four(unsigned char *to, const unsigned char *from, int64_t stride, int64_t rows) {
+    for (int64_t l = 0; l < rows; l++, to += panel_bytes, from += 4) {
+        memcpy(to, from, 4);
+        memcpy(to + 4, from + stride, 4);
+        memcpy(to + 8, from + 2 * stride, 4);
+        memcpy(to + 12, from + 3 * stride, 4);
+    }
+}
+
+/* Elements [rows, cols] of b side by side. */
+static void lay_out_panel(unsigned char *panel, const unsigned char *b, int64_t rows, int64_t cols, int64_t row_stride, int64_t col_stride,
+                          int64_t size) {
+    if (col_stride == 1 && cols * size == panel_bytes) { /* a size that the compiler knows */
+        for (int64_t l = 0; l < rows; l++) {
+            const unsigned char *ahead = b + least(l + rows_ahead, rows - 1) * row_stride * size;
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(ahead + trit_cache_line);
+            memcpy(panel + l * panel_bytes, b + l * row_stride * size, panel_bytes);
         }
+        return;
+    }
+    int64_t j = 0;
+    for (; row_stride == 1 && size == 4 && j + 4 <= cols; j += 4)
+        lay_out_four(panel + 4 * j, b + 4 * j * col_stride, 4 * col_stride, rows);
+    for (; j < cols; j++)
+        trit_cpu_copy_strided((char *)panel + j * size, panel_bytes / size, (const char *)b + j * col_stride * size, row_stride, (size_t)rows,
+                              (size_t)size);
+}
+
+/* Tiles of 4-byte elements whose rows lie along memory, `stride` bytes apart. */
+static void lay_out_rows(unsigned char *tile, const unsigned char *a, int64_t depth, int64_t stride) {
+    for (int64_t l = 0; l + 2 <= depth; l += 2, tile += 2 * row_tile * 4, a += 2 * 4)
+        for (int64_t i = 0; i < row_tile; i += 2) trit_turn_pairs(tile + 4 * i, 4 * row_tile, a + i * stride, (size_t)stride);
+    for (int64_t i = 0; i < row_tile && depth % 2; i++) memcpy(tile + 4 * i, a + i * stride, 4);
+}
+
+/* The same where rows stand beside each other: all tiles of a column, then the next. */
+static void lay_out_cols(unsigned char *tiles, const unsigned char *a, int64_t n_tiles, int64_t depth, int64_t stride) {
+    for (int64_t l = 0; l < depth; l++)
+        for (int64_t i = 0; i < n_tiles; i++) memcpy(tiles + (i * depth + l) * row_tile * 4, a + l * stride + i * row_tile * 4, row_tile * 4);
+}
+
+/* Elements [rows, depth] of a. */
+static void lay_out_tiles(unsigned char *tiles, const unsigned char *a, int64_t rows, int64_t depth, int64_t row_stride, int64_t col_stride,
+                          int64_t size) {
+    int64_t i = size == 4 && (row_stride == 1 || col_stride == 1) ? rows / row_tile * row_tile : 0;
+    if (i && row_stride == 1)
+        lay_out_cols(tiles, a, i / row_tile, depth, col_stride * 4);
+    else
+        for (int64_t r = 0; r < i; r += row_tile) lay_out_rows(tiles + r * depth * 4, a + r * row_stride * 4, depth, row_stride * 4);
+    for (; i < rows; i++)
+        trit_cpu_copy_strided((char *)tiles + (i / row_tile * depth * row_tile + i % row_tile) * size, row_tile, (const char *)a + i * row_stride * size,
+                              col_stride, (size_t)depth, (size_t)size);
+}
+
+/* What has been laid out of a product. */
+typedef struct layout {
+    const trit_kernels *kernels;
+    const cpu_product *p;
+    int64_t size, width;   /* bytes of an element; columns of a panel */
+    int64_t l, depth;      /* columns of a, rows of b */
+    int64_t j, cols;       /* of b */
+    unsigned char *panels; /* [panels, panel_depth, panel_bytes] */
+    unsigned char *tiles;  /* [tiles, depth, row_tile] of some rows; NULL: they are few, or there is no room, and are read where they lie */
+} layout;
+
+static void lay_out_b(const layout *o) {
+    const cpu_product *p = o->p;
+    for (int64_t j = 0; j < o->cols; j += o->width)
+        lay_out_panel(o->panels + j / o->width * panel_depth * panel_bytes, (const unsigned char *)p->b + (o->l * p->b_row + (o->j + j) * p->b_col) * o->size,
+                      o->depth, least(o->width, o->cols - j), p->b_row, p->b_col, o->size);
+}
+
+static void clear(const cpu_product *p, int64_t i, int64_t rows, int64_t j, int64_t cols, int64_t size) {
+    for (int64_t r = i; r < i + rows; r++) memset((unsigned char *)p->y + (r * p->y_row + j) * size, 0, (size_t)(cols * size));
+}
+
+/* All panels by rows [i, i + rows) of a, which are laid out first. */
+static void multiply_rows(const layout *o, int64_t i, int64_t rows) {
+    const cpu_product *p = o->p;
+    const unsigned char *a = (const unsigned char *)p->a + (i * p->a_row + o->l * p->a_col) * o->size;
+    trit_matmul q = {.type = p->type, .k = o->depth, .a_row = o->tiles ? 1 : p->a_row, .a_col = o->tiles ? row_tile : p->a_col, .y_row = p->y_row,
+                     .b_row = o->width};
+    if (o->l == 0) clear(p, i, rows, o->j, o->cols, o->size);
+    if (o->tiles) lay_out_tiles(o->tiles, a, rows, o->depth, p->a_row, p->a_col, o->size);
+    for (int64_t j = 0; j < o->cols; j += o->width) {
+        q.n = least(o->width, o->cols - j);
+        q.b = o->panels + j / o->width * panel_depth * panel_bytes;
+        for (int64_t r = 0; r < rows; r += q.m) {
+            q.m = o->tiles ? least(row_tile, rows - r) : rows;
+            q.a = o->tiles ? o->tiles + r * o->depth * o->size : a;
+            q.y = (unsigned char *)p->y + ((i + r) * p->y_row + o->j + j) * o->size;
+            o->kernels->matmul(&q);
+        }
+    }
+}
+
+/* Equal parts of at most so many, in multiples of `step`. */
+static int64_t part_of(int64_t whole, int64_t most, int64_t step) {
+    const int64_t n = (whole + most - 1) / most, part = (whole + n - 1) / n;
+    return (part + step - 1) / step * step;
+}
+
+static void by_layout(const trit_kernels *kernels, const cpu_product *p, int64_t size) {
+    _Alignas(64) unsigned char one_panel[panel_depth * panel_bytes];
+    const int64_t width = panel_bytes / size, cols = least(cols_at_once, (p->n + width - 1) / width * width);
+    const int64_t depth = part_of(p->k, panel_depth, 1), rows = part_of(p->m, rows_at_once, row_tile);
+    const bool few = p->m < few_rows;
+    unsigned char *tiles = few ? NULL : trit_alloc_aligned((size_t)(depth * rows), (size_t)size);
+    unsigned char *panels = few ? NULL : trit_alloc_aligned((size_t)(cols / width), panel_depth * panel_bytes);
+    layout o = {.kernels = kernels, .p = p, .size = size, .width = width, .tiles = tiles, .panels = panels ? panels : one_panel};
+    for (o.l = 0; o.l < p->k; o.l += o.depth) {
+        o.depth = least(depth, p->k - o.l);
+        for (o.j = 0; o.j < p->n; o.j += o.cols) {
+            o.cols = least(panels ? cols : width, p->n - o.j);
+            lay_out_b(&o);
+            for (int64_t i = 0; i < p->m; i += rows) multiply_rows(&o, i, least(rows, p->m - i));
+        }
+    }
+    trit_free(tiles);
+    trit_free(panels);
 }
 
 void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p) {
     const int64_t size = (int64_t)trit_dtype_bytes(p->type);
-    for (int64_t i = 0; i < p->m; i += rows_at_once) {
-        const int64_t rows = least(rows_at_once, p->m - i);
-        unsigned char *y = (unsigned char *)p->y + i * p->y_row * size;
-        for (int64_t r = 0; r < rows; r++) memset(y + r * p->y_row * size, 0, (size_t)(p->n * size));
-        some_rows(kernels, p, (const unsigned char *)p->a + i * p->a_row * size, y, rows);
+    if (p->m >= few_rows || p->b_col != 1) {
+        by_layout(kernels, p, size);
+        return;
     }
+    clear(p, 0, p->m, 0, p->n, size);
+    const trit_matmul q = {.type = p->type, .m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->a_row, .a_col = p->a_col,
+                           .b = p->b, .b_row = p->b_row, .y = p->y, .y_row = p->y_row};
+    kernels->matmul(&q);
 }

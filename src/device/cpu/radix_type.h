@@ -1,5 +1,5 @@
 /* Sorting of n elements of type E by the bytes [first, first + n_bytes) of KEY(e), 0 the lowest: stable, a pass for each byte, the lowest
- * first. Included by sort.c once for each type; NAME(x) is a function's name for it. */
+ * first. Included once for each type by sort.c and sort_long.c; NAME(x) is a function's name for the type. */
 
 /* A few elements, each to its place among those before. */
 static void NAME(insert)(E *x, size_t n, unsigned first, unsigned n_bytes) {
@@ -40,7 +40,3 @@ static E *NAME(radix)(E *x, E *spare, size_t n, unsigned first, unsigned n_bytes
     }
     return x;
 }
-
-#undef E
-#undef KEY
-#undef NAME

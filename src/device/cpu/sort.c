@@ -5,22 +5,29 @@
 
 #include "base/alloc.h"
 
-enum { few_elements = 48 };
-
 #define E uint32_t
 #define KEY(e) ((uint64_t)(e))
 #define NAME(x) x##_u32
 #include "device/cpu/radix_type.h"
+#undef E
+#undef KEY
+#undef NAME
 
 #define E uint64_t
 #define KEY(e) (e)
 #define NAME(x) x##_u64
 #include "device/cpu/radix_type.h"
+#undef E
+#undef KEY
+#undef NAME
 
 #define E cpu_keyed
 #define KEY(e) ((e).key)
 #define NAME(x) x##_keyed
 #include "device/cpu/radix_type.h"
+#undef E
+#undef KEY
+#undef NAME
 
 void trit_cpu_order_init(cpu_order *o, const cpu_device *cpu, trit_dtype dtype, bool is_descending) {
     const size_t size = trit_dtype_bytes(dtype);
@@ -75,40 +82,46 @@ bool trit_cpu_sort_bytes(const cpu_order *o, size_t n, bool is_places, size_t *o
     return trit_mul_size(n, 2 * size, out);
 }
 
-/* The next block of a row. */
-typedef struct key_reader {
-    cpu_cursor c;
-    const void *block;
-    size_t at, n; /* of the block, of the row */
-} key_reader;
-
-static void open_row(key_reader *r, const cpu_order *o, const trit_view *x, size_t n) {
-    trit_cpu_cursor_init(&r->c, o->cpu, x, o->dtype, 0);
-    r->at = 0;
+void trit_cpu_keys_open(cpu_key_reader *r, const cpu_order *o, const trit_view *x, size_t at, size_t n) {
+    trit_cpu_cursor_init(&r->c, o->cpu, x, o->dtype, (int64_t)at);
+    r->at = at;
     r->n = n;
 }
 
-/* Its number of elements; 0 at the end. */
-static size_t next_block(key_reader *r) {
+size_t trit_cpu_keys_next(cpu_key_reader *r) {
     const size_t left = r->n - r->at, n = left < trit_cpu_block ? left : trit_cpu_block;
     if (n) r->block = trit_cpu_cursor_load(&r->c, n);
     r->at += n;
     return n;
 }
 
-/* keys[at..) of a block, and back; the order is a copy that no key can lie on. Called with constants, so that each is a loop of its own. */
+/* keys[at..) of a block, and back; the order is a copy that no key can lie on. Called with constants, so that each is a loop of its own; keys of
+ * four bytes are computed in as many, which vectors hold more of. */
 static inline void block_to_keys(const cpu_order o, void *keys, size_t at, const void *block, size_t n, unsigned n_bytes, bool is_float) {
+    const uint32_t sign = (uint32_t)o.sign, mask = (uint32_t)o.mask, infinity = (uint32_t)o.infinity, turn = (uint32_t)o.turn;
+    if (n_bytes == 8) {
+        for (size_t i = 0; i < n; i++) ((uint64_t *)keys)[at + i] = key_of(&o, ((const uint64_t *)block)[i], is_float, false);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
-        const uint64_t key = key_of(&o, load_bits(block, i, n_bytes), is_float, false);
-        store_bits(keys, at + i, n_bytes <= 4 ? 4 : 8, key);
+        const uint32_t bits = (uint32_t)load_bits(block, i, n_bytes), key = bits ^ turn ^ (is_float && (bits & sign) ? mask : sign);
+        ((uint32_t *)keys)[at + i] = is_float && (bits & ~sign) > infinity ? mask : key;
     }
 }
 
 static inline void keys_to_block(const cpu_order o, const void *keys, size_t at, void *block, size_t n, unsigned n_bytes, bool is_float) {
-    for (size_t i = 0; i < n; i++) store_bits(block, i, n_bytes, bits_of(&o, load_bits(keys, at + i, n_bytes <= 4 ? 4 : 8), is_float));
+    const uint32_t sign = (uint32_t)o.sign, mask = (uint32_t)o.mask, turn = (uint32_t)o.turn;
+    if (n_bytes == 8) {
+        for (size_t i = 0; i < n; i++) ((uint64_t *)block)[i] = bits_of(&o, ((const uint64_t *)keys)[at + i], is_float);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t key = ((const uint32_t *)keys)[at + i], turned = key ^ turn, bits = turned ^ (is_float && !(turned & sign) ? mask : sign);
+        store_bits(block, i, n_bytes, is_float && key == mask ? mask & ~sign : bits);
+    }
 }
 
-static void read_keys(const cpu_order *o, void *keys, size_t at, const void *block, size_t n) {
+void trit_cpu_keys_read(const cpu_order *o, void *keys, size_t at, const void *block, size_t n) {
     switch (o->n_bytes) {
     case 1: block_to_keys(*o, keys, at, block, n, 1, false); break;
     case 2: o->is_float ? block_to_keys(*o, keys, at, block, n, 2, true) : block_to_keys(*o, keys, at, block, n, 2, false); break;
@@ -117,7 +130,7 @@ static void read_keys(const cpu_order *o, void *keys, size_t at, const void *blo
     }
 }
 
-static void write_keys(const cpu_order *o, const void *keys, size_t at, void *block, size_t n) {
+void trit_cpu_keys_write(const cpu_order *o, const void *keys, size_t at, void *block, size_t n) {
     switch (o->n_bytes) {
     case 1: keys_to_block(*o, keys, at, block, n, 1, false); break;
     case 2: o->is_float ? keys_to_block(*o, keys, at, block, n, 2, true) : keys_to_block(*o, keys, at, block, n, 2, false); break;
@@ -128,12 +141,12 @@ static void write_keys(const cpu_order *o, const void *keys, size_t at, void *bl
 
 /* The row's keys, sorted; zeros keep their signs. */
 static void *sorted_keys(const cpu_order *o, const trit_view *x, size_t n, void *memory) {
-    key_reader r;
+    cpu_key_reader r;
     uint32_t *narrow = memory;
     uint64_t *wide = memory;
     size_t at = 0;
-    open_row(&r, o, x, n);
-    for (size_t m; (m = next_block(&r)) > 0; at += m) read_keys(o, memory, at, r.block, m);
+    trit_cpu_keys_open(&r, o, x, 0, n);
+    for (size_t m; (m = trit_cpu_keys_next(&r)) > 0; at += m) trit_cpu_keys_read(o, memory, at, r.block, m);
     return o->n_bytes <= 4 ? (void *)radix_u32(narrow, narrow + n, n, 0, o->n_bytes) : (void *)radix_u64(wide, wide + n, n, 0, 8);
 }
 
@@ -143,7 +156,7 @@ void trit_cpu_sort_values(const cpu_order *o, const trit_view *x, const trit_vie
     trit_cpu_cursor_init(&out, o->cpu, y, o->dtype, 0);
     for (size_t at = 0; at < n; at += trit_cpu_block) {
         const size_t m = n - at < trit_cpu_block ? n - at : trit_cpu_block;
-        write_keys(o, sorted, at, trit_cpu_cursor_target(&out), m);
+        trit_cpu_keys_write(o, sorted, at, trit_cpu_cursor_target(&out), m);
         trit_cpu_cursor_store(&out, m);
     }
 }
@@ -154,7 +167,7 @@ size_t trit_cpu_sort_numbers(const cpu_order *o, const trit_view *x, double *y, 
     size_t n_numbers = 0;
     for (size_t at = 0; at < n; at += trit_cpu_block) {
         const size_t m = n - at < trit_cpu_block ? n - at : trit_cpu_block;
-        write_keys(o, sorted, at, block, m);
+        trit_cpu_keys_write(o, sorted, at, block, m);
         o->cpu->kernels->convert(trit_dtype_f64, y + at, o->dtype, block, m);
         for (size_t i = at; i < at + m; i++) n_numbers += y[i] == y[i];
     }
@@ -175,12 +188,12 @@ static void put_places(const cpu_order *o, const trit_view *y, const cpu_keyed *
 
 void trit_cpu_sort_places(const cpu_order *o, const trit_view *x, size_t n, const trit_view *y, size_t k, void *memory) {
     const bool is_packed = packs(o, n);
-    key_reader r;
+    cpu_key_reader r;
     uint64_t *packed = memory;
     cpu_keyed *keyed = memory;
     size_t at = 0;
-    open_row(&r, o, x, n);
-    for (size_t m; (m = next_block(&r)) > 0; at += m)
+    trit_cpu_keys_open(&r, o, x, 0, n);
+    for (size_t m; (m = trit_cpu_keys_next(&r)) > 0; at += m)
         for (size_t i = 0; i < m; i++) {
             const uint64_t key = key_of(o, load_bits(r.block, i, o->n_bytes), o->is_float, true);
             if (is_packed)
@@ -211,10 +224,10 @@ static void sink(cpu_keyed *heap, size_t n, size_t at) {
 
 void trit_cpu_sort_few(const cpu_order *o, const trit_view *x, size_t n, const trit_view *y, size_t k, void *memory) {
     cpu_keyed *heap = memory;
-    key_reader r;
+    cpu_key_reader r;
     size_t at = 0;
-    open_row(&r, o, x, n);
-    for (size_t m; (m = next_block(&r)) > 0; at += m)
+    trit_cpu_keys_open(&r, o, x, 0, n);
+    for (size_t m; (m = trit_cpu_keys_next(&r)) > 0; at += m)
         for (size_t i = 0; i < m; i++) {
             const cpu_keyed e = {key_of(o, load_bits(r.block, i, o->n_bytes), o->is_float, true), at + i};
             if (at + i < k) {

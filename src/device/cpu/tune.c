@@ -1,6 +1,6 @@
 /* Which form ternary weights take: T2, or T3 with a fifth fewer bytes and more arithmetic. That depends on how a machine's memory and
  * its vector units compare, so it is measured: when the first model opens that the caches do not hold, for some 100 ms, most of which
- * the system takes to give the memory. What was found on a quiet machine is kept in TRIT_CACHE/tune.json for the same processor, caches,
+ * the system takes to give the memory. What was found on a quiet machine is kept (device/measured.h) for the same processor, caches,
  * memory, tier, number of threads and version. Either form gives the same bits. */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/os.h"
 #include "device/cpu/cpu.h"
+#include "device/measured.h"
 #include "quant/layout.h"
 #include "trit/trit.h"
 
@@ -149,40 +150,34 @@ static bool measure(const cpu_device *cpu, trit_tuning *out, bool *quiet) {
 
 /* ---- remembering ---- */
 
-/* The folder of TRIT_CACHE, to write into it made where it is missing. False: there is none. */
-static bool cache_folder(char *out, size_t size, bool to_write) {
-    const char *own = trit_env_get("TRIT_CACHE"), *caches = trit_env_get("XDG_CACHE_HOME"), *home = getenv("HOME");
-    trit_error unused;
-    int n = 0;
-    if (own) n = snprintf(out, size, "%s", own);
-    else if (caches) n = snprintf(out, size, "%s/trit", caches);
-    else if (home && *home) n = snprintf(out, size, "%s/.cache", home);
-    if (n <= 0 || (size_t)n >= size || (to_write && trit_os_make_dir(out, &unused) != trit_ok)) return false;
-    if (own || caches) return true;
-    n = snprintf(out, size, "%s/.cache/trit", home);
-    return n > 0 && (size_t)n < size && (!to_write || trit_os_make_dir(out, &unused) == trit_ok);
+void trit_cpu_machine(const trit_device *d, char *out, size_t size) {
+    const cpu_device *cpu = (const cpu_device *)d;
+    snprintf(out, size, "%s, %llu KB of caches, %llu GB of memory, %s, %u threads, trit %s", trit_cpu_name(),
+             (unsigned long long)(trit_os_cache_bytes() >> 10), (unsigned long long)(trit_os_memory_bytes() >> 30), trit_cpu_tier_name(cpu->tier),
+             trit_team_size(cpu->team), trit_version());
 }
 
-/* Reads the file; with `mine` puts these figures into it instead. Another process that does the same at the same time may win: then its
- * figures stand there, and ours are measured again some day. */
-static bool remember(const cpu_device *cpu, trit_tuning *out, const trit_tuning *mine) {
-    enum { most_bytes = 1 << 20 };
-    char path[4096], key[256];
-    trit_error unused;
-    if (!cache_folder(path, sizeof path - sizeof "/tune.json", mine != NULL)) return false;
-    memcpy(path + strlen(path), "/tune.json", sizeof "/tune.json");
-    snprintf(key, sizeof key, "%s, %llu KB of caches, %llu GB of memory, %s, %u threads, trit %s", trit_cpu_name(),
-             (unsigned long long)(cpu->tuner->cache_bytes >> 10), (unsigned long long)(trit_os_memory_bytes() >> 30), trit_cpu_tier_name(cpu->tier),
-             trit_team_size(cpu->team), trit_version());
-    trit_file_map map = {0};
-    trit_text text = {0};
-    if (trit_os_is_file(path) && trit_os_map(&map, path, &unused) != trit_ok) map = (trit_file_map){0};
-    const trit_str old = {(const char *)map.data, map.n < most_bytes ? map.n : 0};
-    const bool done = !mine ? trit_tuning_read(out, old, trit_str_from(key))
-                            : trit_tuning_write(&text, old, trit_str_from(key), mine) && trit_os_write_file(path, text.data, text.n, &unused) == trit_ok;
-    trit_os_unmap(&map);
-    trit_text_fini(&text);
-    return done;
+enum { n_figures = 4 };
+
+static void key_of(const cpu_device *cpu, char out[320]) {
+    char machine[256];
+    trit_cpu_machine(&cpu->base, machine, sizeof machine);
+    snprintf(out, 320, "1 token and %d in T2, in T3, ms: %s", (int)n_several, machine);
+}
+
+static bool recall(const cpu_device *cpu, trit_tuning *out) {
+    char key[320];
+    double x[n_figures];
+    key_of(cpu, key);
+    if (!trit_measured_recall(key, x, n_figures)) return false;
+    *out = (trit_tuning){.one = {x[0], x[2]}, .several = {x[1], x[3]}};
+    return true;
+}
+
+static void keep(const cpu_device *cpu, const trit_tuning *t) {
+    char key[320];
+    key_of(cpu, key);
+    (void)trit_measured_keep(key, (const double[n_figures]){t->one[0], t->several[0], t->one[1], t->several[1]}, n_figures);
 }
 
 /* ---- deciding ---- */
@@ -194,9 +189,9 @@ bool trit_tuning_takes_t3(const trit_tuning *t) {
 
 static enum state find_out(trit_tuner *t) {
     bool quiet;
-    if (remember(t->cpu, &t->tuning, NULL)) return remembered;
+    if (recall(t->cpu, &t->tuning)) return remembered;
     if (!measure(t->cpu, &t->tuning, &quiet)) return given_up;
-    if (quiet) (void)remember(t->cpu, NULL, &t->tuning); /* a busy machine may mislead today only */
+    if (quiet) keep(t->cpu, &t->tuning); /* a busy machine may mislead today only */
     return measured;
 }
 

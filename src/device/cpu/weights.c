@@ -22,8 +22,7 @@ static void pack_chunk(uint8_t *dst, const int8_t *trits) {
     memcpy(dst, &bytes, sizeof bytes);
 }
 
-/* One row of a tile of T2; what lies beyond n_cols stands for trit 0. */
-static void pack_row_t2(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols) {
+void trit_cpu_pack_t2(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols) {
     const size_t n_chunks = trit_t2_tile_bytes(n_cols) / trit_chunk_bytes, whole = n_cols / trit_t2_chunk;
     uint8_t *dst = tile + 4 * row;
     for (size_t c = 0; c < whole; c++) pack_chunk(dst + c * trit_chunk_bytes, trits + c * trit_t2_chunk);
@@ -106,7 +105,7 @@ trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit
     unsigned n = trit_team_size(cpu->team);
     const size_t n_tiles = trit_n_tiles(source->n_rows);
     const bool is_t3 = trit_tuner_form(cpu->tuner, source) == trit_dtype_t3;
-    repack_job job = {.source = source, .pack_row = is_t3 ? pack_row_t3 : pack_row_t2,
+    repack_job job = {.source = source, .pack_row = is_t3 ? pack_row_t3 : trit_cpu_pack_t2,
                       .stride = is_t3 ? trit_t3_tile_bytes(source->n_cols) : trit_t2_tile_bytes(source->n_cols)};
     job.n_groups = source->group ? (source->n_cols + source->group - 1) / source->group : 1;
     const size_t n_scales = n_tiles * job.n_groups * trit_tile_rows;
