@@ -143,8 +143,7 @@ trit_status trit_gguf_put_bools(trit_gguf_writer *w, const char *key, const bool
     return put(w, key, trit_gguf_bool, true, append_bool, v, n, err);
 }
 
-/* Bytes of a value as it stands in its file, behind type and count. */
-static uint64_t value_bytes(const trit_gguf_kv *kv) {
+uint64_t trit_gguf_value_bytes(const trit_gguf_kv *kv) {
     static const uint8_t widths[] = {[trit_gguf_u8] = 1,  [trit_gguf_i8] = 1,   [trit_gguf_u16] = 2, [trit_gguf_i16] = 2,
                                      [trit_gguf_u32] = 4, [trit_gguf_i32] = 4,  [trit_gguf_f32] = 4, [trit_gguf_bool] = 1,
                                      [trit_gguf_u64] = 8, [trit_gguf_i64] = 8,  [trit_gguf_f64] = 8};
@@ -159,7 +158,7 @@ trit_status trit_gguf_put_kv(trit_gguf_writer *w, const trit_gguf_kv *kv, trit_e
     const bool is_array = kv->type == trit_gguf_array;
     const bool good = begin_key(w, kv->key, kv->type) &&
                       (!is_array || (append_u32(&w->keys, (uint32_t)kv->item_type) && append_u64(&w->keys, kv->n))) &&
-                      trit_text_append(&w->keys, (const char *)kv->data, (size_t)value_bytes(kv));
+                      trit_text_append(&w->keys, (const char *)kv->data, (size_t)trit_gguf_value_bytes(kv));
     return good ? trit_ok : forget_key(w, n_keys, n_text, err);
 }
 

@@ -57,6 +57,8 @@ bool trit_gguf_real(const trit_gguf_kv *kv, uint64_t i, double *out); /* integer
 bool trit_gguf_bool_value(const trit_gguf_kv *kv, bool *out);
 bool trit_gguf_str(const trit_gguf_kv *kv, trit_str *out); /* scalars only */
 
+uint64_t trit_gguf_value_bytes(const trit_gguf_kv *kv); /* as it stands in its file, behind type and count */
+
 /* Fills out[0..kv->n) with the strings of an array of strings. False: another type. */
 bool trit_gguf_strs(const trit_gguf_kv *kv, trit_str *out);
 
@@ -195,5 +197,32 @@ TRIT_MUST_CHECK trit_status trit_hf_config_open(trit_hf_config *out, const char 
 TRIT_MUST_CHECK trit_status trit_hf_config_from_memory(trit_hf_config *out, trit_str config, const trit_str *generation,
                                                        const char *what, trit_error *err);
 void trit_hf_config_fini(trit_hf_config *c);
+
+/* ---- PEFT adapters ------------------------------------------------------------------------------------------------------ */
+
+enum { trit_max_lora_rank = 1 << 16 };
+
+/* Key of ours in adapter_config.json and, behind "adapter.lora.", in GGUF adapters: true where the adapter was trained inside the
+ * quantizer, so that its product belongs to the weights before they are quantized. */
+#define TRIT_PEFT_INSIDE "trit_inside"
+
+/* The files of a folder. trit_peft_path: one of them; *out is empty or an older path, and ends with trit_text_fini. Errors: memory. */
+#define TRIT_PEFT_CONFIG "adapter_config.json"
+#define TRIT_PEFT_WEIGHTS "adapter_model.safetensors"
+TRIT_MUST_CHECK trit_status trit_peft_path(trit_text *out, const char *folder, const char *file, trit_error *err);
+
+typedef struct trit_peft_config {
+    trit_json *json; /* the parsed adapter_config.json, owned */
+    bool is_inside;
+} trit_peft_config;
+
+/* Reads adapter_config.json of a folder. Errors: io, format, unsupported (whatever is no plain LoRA: names the key), memory. */
+TRIT_MUST_CHECK trit_status trit_peft_config_open(trit_peft_config *out, const char *folder, trit_error *err);
+/* The same over a text in memory, which need not outlive the call (fuzzing, tests). */
+TRIT_MUST_CHECK trit_status trit_peft_config_from_memory(trit_peft_config *out, trit_str text, const char *what, trit_error *err);
+void trit_peft_config_fini(trit_peft_config *c);
+/* Of a module, "model.layers.0.self_attn.q_proj": the rank of its matrices, and what their product is multiplied by. */
+uint32_t trit_peft_rank(const trit_peft_config *c, trit_str module);
+double trit_peft_scaling(const trit_peft_config *c, trit_str module);
 
 #endif

@@ -251,24 +251,13 @@ static trit_status finish(trit_tensor **out, sum *s, trit_dtype type, const trit
     return status;
 }
 
-/* The type of the result, and the one that sums are made in. Floats meet first: I8 and U8 would meet in I16, which F16 does not hold. */
-static trit_status settle_types(trit_dtype *result, trit_dtype *inner, uint32_t n, const trit_tensor *const *operands, trit_error *err) {
-    trit_dtype t = trit_dtype_bool; /* which meets every type in that type */
-    trit_status status = trit_ok;
-    for (uint32_t pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < n && status == trit_ok; i++)
-            if (trit_dtype_is_float(operands[i]->view.dtype) == (pass == 0)) status = trit_dtype_promote(&t, t, operands[i]->view.dtype, err);
-    *result = t;
-    *inner = t == trit_dtype_f16 || t == trit_dtype_bf16 ? trit_dtype_f32 : t;
-    return status;
-}
-
 trit_status trit_tensor_einsum(trit_tensor **out, const char *equation, uint32_t n, const trit_tensor *const *operands, trit_error *err) {
     trit_equation q;
-    trit_dtype result, inner;
+    trit_dtype result;
     trit_status status = trit_equation_read(&q, equation, n, operands, err);
-    if (status == trit_ok) status = settle_types(&result, &inner, n, operands, err);
+    if (status == trit_ok) status = trit_dtype_promote_all(&result, n, operands, err);
     if (status != trit_ok) return status;
+    const trit_dtype inner = result == trit_dtype_f16 || result == trit_dtype_bf16 ? trit_dtype_f32 : result; /* of the sums */
     sum s = {.q = &q, .n = n};
     for (uint32_t i = 0; i < n; i++) {
         const trit_view *v = &operands[i]->view;

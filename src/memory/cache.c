@@ -77,32 +77,45 @@ static void empty(trit_cache *cache) {
     for (unsigned c = 0; c < cache->pool->n_cached; c++) give_first(cache, c, cache->bins[c].n);
 }
 
+static unsigned most_of(unsigned c) {
+    const unsigned n = bin_bytes / trit_class_bytes(c);
+    return n > most_items ? most_items : n < fewest_items ? fewest_items : n;
+}
+
+/* Room for n items, where there is memory; most classes of a program are seldom used. */
+static void grow(trit_cache *cache, trit_bin *bin, unsigned n) {
+    trit_cached *items = trit_alloc(n, sizeof *items);
+    if (!items) return;
+    if (bin->n) memcpy(items, bin->items, bin->n * sizeof *items);
+    trit_free(bin->items);
+    trit_count(&cache->counts.own_bytes, (uint64_t)(n - bin->capacity) * sizeof *items);
+    bin->items = items;
+    bin->capacity = (uint16_t)n;
+}
+
 static bool has_items(trit_cache *cache, unsigned c) {
     trit_bin *bin = &cache->bins[c];
     if (bin->items) return true;
-    unsigned n = bin_bytes / trit_class_bytes(c);
-    n = n > most_items ? most_items : n < fewest_items ? fewest_items : n;
-    bin->items = trit_alloc(n, sizeof *bin->items);
-    if (!bin->items) return false;
-    bin->capacity = (uint16_t)n;
-    trit_count(&cache->counts.own_bytes, n * sizeof *bin->items);
-    const unsigned batch = first_bytes / trit_class_bytes(c);
-    bin->batch = (uint16_t)(batch > n / 4 ? n / 4 : batch ? batch : 1);
-    return true;
+    const unsigned most = most_of(c), batch = first_bytes / trit_class_bytes(c);
+    bin->batch = (uint16_t)(batch > most / 4 ? most / 4 : batch ? batch : 1);
+    grow(cache, bin, bin->batch < fewest_items ? fewest_items : bin->batch);
+    return bin->items != NULL;
 }
 
 bool trit_bin_fill(trit_cache *cache, unsigned c, bool *missed) {
     trit_bin *bin = &cache->bins[c];
     void *blocks[most_items];
     if (!has_items(cache, c)) return false;
-    const unsigned wanted = trit_counted(&cache->counts.held) < trit_cache_bytes ? bin->batch : 1;
+    if (bin->capacity < bin->batch) grow(cache, bin, bin->batch);
+    const unsigned most = trit_counted(&cache->counts.held) < trit_cache_bytes ? bin->batch : 1;
+    const unsigned wanted = most < bin->capacity ? most : bin->capacity;
     const unsigned n = trit_class_take(cache->pool, c, blocks, wanted, missed);
     for (unsigned i = 0; i < n; i++) { /* the lowest is taken first */
         trit_span *span = trit_span_of(cache->pool, blocks[i]);
         bin->items[n - 1 - i] = (trit_cached){blocks[i], &span->slack.narrow[trit_block_index(span, blocks[i])]};
     }
     bin->n = (uint16_t)n;
-    if (bin->batch < bin->capacity / 2) bin->batch = (uint16_t)(2 * bin->batch);
+    if (bin->batch < most_of(c) / 2) bin->batch = (uint16_t)(2 * bin->batch);
     trit_count(&cache->counts.held, (uint64_t)n * trit_class_bytes(c));
     return n > 0;
 }
@@ -112,8 +125,9 @@ void trit_bin_drain(trit_cache *cache, unsigned c) {
     if (!has_items(cache, c)) return;
     if (trit_counted(&cache->counts.held) >= trit_cache_bytes)
         empty(cache);
-    else
-        give_first(cache, c, bin->n - bin->n / 2);
+    else if (bin->capacity < most_of(c))
+        grow(cache, bin, 2 * bin->capacity < most_of(c) ? 2u * bin->capacity : most_of(c));
+    if (bin->n == bin->capacity) give_first(cache, c, bin->n - bin->n / 2);
 }
 
 /* ---- Lives ---- */

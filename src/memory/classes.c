@@ -17,10 +17,9 @@ static void shape(trit_class *c, size_t unit) {
     size_t units = ((c->bytes > small_span ? c->bytes : small_span) + unit - 1) / unit;
     while (units > 1 && units * unit / c->bytes > most_blocks) units--;
     while (units * unit % c->bytes * 64 > units * unit) units++;
-    c->n_units = (uint32_t)units;
-    c->n_blocks = (uint32_t)(units * unit / c->bytes);
-    if (c->n_blocks > most_blocks) c->n_blocks = most_blocks;
-    c->inverse = (((uint64_t)1 << 40) + c->bytes - 1) / c->bytes;
+    const size_t n_blocks = units * unit / c->bytes;
+    c->n_units = (uint16_t)units;
+    c->n_blocks = (uint16_t)(n_blocks < most_blocks ? n_blocks : most_blocks);
 }
 
 bool trit_classes_init(trit_pool *pool) {
@@ -64,14 +63,14 @@ static void unlink_span(trit_class *c, trit_span *span) {
 /* Descriptor: the head, the bits, the slacks (all ones: not live). */
 static trit_span *new_span(trit_pool *pool, unsigned class_id, bool *missed) {
     trit_class *c = &pool->classes[class_id];
-    const size_t n_words = (c->n_blocks + word_bits - 1) / word_bits;
+    const size_t n_words = ((size_t)c->n_blocks + word_bits - 1) / word_bits;
     const size_t slack_bytes = c->n_blocks * (class_id < trit_n_cache_bins ? sizeof(uint16_t) : sizeof(uint32_t));
     const size_t own_bytes = sizeof(trit_span) + n_words * sizeof(uint64_t) + slack_bytes;
     trit_span *span = trit_alloc_zero(1, own_bytes);
     if (!span) return NULL;
     span->class_id = (uint16_t)class_id;
     span->n_free = (uint16_t)c->n_blocks;
-    span->inverse = c->inverse;
+    span->inverse = (((uint64_t)1 << 40) + c->bytes - 1) / c->bytes;
     span->own_bytes = own_bytes;
     if (is_narrow(span))
         span->slack.narrow = (uint16_t *)(void *)(span->free_bits + n_words);

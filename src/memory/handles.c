@@ -18,10 +18,10 @@ void trit_handles_fini(trit_pool *pool) {
 }
 
 /* Under the handles' lock. NULL: no such handle. */
-static trit_slot *slot_of(const trit_pool *pool, trit_handle handle) {
+static trit_handle_slot *slot_of(const trit_pool *pool, trit_handle handle) {
     const size_t i = (handle.id & UINT32_MAX) - 1;
     if (!handle.id || i >= pool->n_slots) return NULL;
-    trit_slot *slot = &pool->slots[i];
+    trit_handle_slot *slot = &pool->slots[i];
     return slot->block && slot->generation == handle.id >> 32 ? slot : NULL;
 }
 
@@ -40,18 +40,20 @@ static size_t free_slot(trit_pool *pool) {
     if (pool->n_slots >= UINT32_MAX - 1 || !trit_grow(&slots, &pool->slots_capacity, pool->n_slots + 1, sizeof *pool->slots)) return SIZE_MAX;
     pool->slots = slots;
     /* Handles of another pool are seldom valid in this one. */
-    pool->slots[pool->n_slots] = (trit_slot){.generation = (uint32_t)(pool->first_key << 16)};
+    pool->slots[pool->n_slots] = (trit_handle_slot){.generation = (uint32_t)(pool->first_key << 16)};
     return pool->n_slots++;
 }
 
 trit_status trit_handle_new(trit_pool *pool, trit_handle *out, size_t bytes, size_t align, const char *tag, trit_error *err) {
+    trit_error own;
+    if (!err) err = &own;
     void *block = trit_pool_alloc(pool, bytes, align, tag, err);
-    if (!block) return err ? err->status : trit_memory;
+    if (!block) return err->status;
     pthread_mutex_lock(&pool->handle_lock);
     const size_t i = free_slot(pool);
     if (i != SIZE_MAX) {
-        trit_slot *slot = &pool->slots[i];
-        *slot = (trit_slot){.block = block, .bytes = bytes, .align = align, .generation = slot->generation};
+        trit_handle_slot *slot = &pool->slots[i];
+        *slot = (trit_handle_slot){.block = block, .bytes = bytes, .align = align, .generation = slot->generation};
         out->id = (uint64_t)slot->generation << 32 | (i + 1);
     }
     pthread_mutex_unlock(&pool->handle_lock);
@@ -62,7 +64,7 @@ trit_status trit_handle_new(trit_pool *pool, trit_handle *out, size_t bytes, siz
 
 trit_status trit_handle_pin(trit_pool *pool, trit_handle handle, void **out, trit_error *err) {
     pthread_mutex_lock(&pool->handle_lock);
-    trit_slot *slot = slot_of(pool, handle);
+    trit_handle_slot *slot = slot_of(pool, handle);
     if (slot) {
         slot->pins++;
         *out = slot->block;
@@ -73,7 +75,7 @@ trit_status trit_handle_pin(trit_pool *pool, trit_handle handle, void **out, tri
 
 trit_status trit_handle_unpin(trit_pool *pool, trit_handle handle, trit_error *err) {
     pthread_mutex_lock(&pool->handle_lock);
-    trit_slot *slot = slot_of(pool, handle);
+    trit_handle_slot *slot = slot_of(pool, handle);
     const bool was_pinned = slot && slot->pins;
     if (was_pinned) slot->pins--;
     pthread_mutex_unlock(&pool->handle_lock);
@@ -85,10 +87,10 @@ trit_status trit_handle_unpin(trit_pool *pool, trit_handle handle, trit_error *e
 trit_status trit_handle_free(trit_pool *pool, trit_handle handle, trit_error *err) {
     void *block = NULL;
     pthread_mutex_lock(&pool->handle_lock);
-    trit_slot *slot = slot_of(pool, handle);
+    trit_handle_slot *slot = slot_of(pool, handle);
     if (slot && !slot->pins) {
         block = slot->block;
-        *slot = (trit_slot){.generation = slot->generation + 1, .next_unused = pool->unused_slot};
+        *slot = (trit_handle_slot){.generation = slot->generation + 1, .next_unused = pool->unused_slot};
         pool->unused_slot = (size_t)(slot - pool->slots) + 1;
     }
     pthread_mutex_unlock(&pool->handle_lock);
@@ -100,23 +102,23 @@ trit_status trit_handle_free(trit_pool *pool, trit_handle handle, trit_error *er
 size_t trit_handle_bytes(const trit_pool *pool, trit_handle handle) {
     pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&pool->handle_lock;
     pthread_mutex_lock(lock);
-    const trit_slot *slot = slot_of(pool, handle);
+    const trit_handle_slot *slot = slot_of(pool, handle);
     const size_t bytes = slot ? slot->bytes : 0;
     pthread_mutex_unlock(lock);
     return bytes;
 }
 
 static int by_falling_address(const void *a, const void *b) {
-    const trit_slot *x = *(trit_slot *const *)a, *y = *(trit_slot *const *)b;
+    const trit_handle_slot *x = *(trit_handle_slot *const *)a, *y = *(trit_handle_slot *const *)b;
     return (x->block < y->block) - (x->block > y->block);
 }
 
 /* Mappings of their own stay: nothing would be gained. */
-static bool may_move(const trit_pool *pool, const trit_slot *slot) {
+static bool may_move(const trit_pool *pool, const trit_handle_slot *slot) {
     return slot->block && !slot->pins && trit_span_of(pool, slot->block)->class_id != trit_class_direct;
 }
 
-static void move_down(trit_pool *pool, trit_slot *slot) {
+static void move_down(trit_pool *pool, trit_handle_slot *slot) {
     bool is_zero;
     const size_t bytes = slot->bytes + !slot->bytes;
     void *lower = trit_block_take(pool, bytes, slot->align, false, &is_zero);
@@ -143,7 +145,7 @@ size_t trit_pool_compact(trit_pool *pool) {
     size_t n = 0;
     (void)trit_pool_trim(pool);
     pthread_mutex_lock(&pool->handle_lock);
-    trit_slot **order = trit_alloc(pool->n_slots, sizeof *order);
+    trit_handle_slot **order = trit_alloc(pool->n_slots, sizeof *order);
     for (size_t i = 0; order && i < pool->n_slots; i++)
         if (may_move(pool, &pool->slots[i])) order[n++] = &pool->slots[i];
     if (n) qsort(order, n, sizeof *order, by_falling_address);

@@ -116,6 +116,16 @@ static trit_span *take_run(trit_pool *pool, uint32_t n_units, uint32_t align, bo
     return NULL;
 }
 
+/* Bytes of the block, with what a sanitizer keeps behind it. */
+static size_t usable_of(const trit_pool *pool, const trit_span *span) {
+    if (span->class_id < trit_class_run) return trit_class_bytes(span->class_id);
+    return span->class_id == trit_class_run ? (size_t)span->n_units << pool->unit_shift : span->region->bytes;
+}
+
+static void poison_end(uint8_t *p, size_t from, size_t to) {
+    if (TRIT_POISONS) trit_poison(p + from, to - from);
+}
+
 /* Too large or too much aligned for a class. */
 static void *take_large(trit_pool *pool, trit_cache *cache, size_t need, size_t align, size_t bytes, bool *missed, bool *is_zero) {
     const size_t unit = (size_t)1 << pool->unit_shift, aligned = align > unit ? align : unit;
@@ -129,6 +139,7 @@ static void *take_large(trit_pool *pool, trit_cache *cache, size_t need, size_t 
     }
     if (!span) return NULL;
     span->requested = bytes;
+    poison_end(span->start, bytes, usable_of(pool, span));
     return span->start;
 }
 
@@ -214,6 +225,7 @@ void *trit_pool_alloc(trit_pool *pool, size_t bytes, size_t align, const char *t
 
 void *trit_pool_alloc_zero(trit_pool *pool, size_t bytes, size_t align, const char *tag, trit_error *err) {
     bool is_zero = false;
+    bytes += !bytes;
     void *p = allocate(pool, bytes, align, tag, &is_zero, err);
     if (p && !is_zero) memset(p, 0, bytes);
     return p;
@@ -251,12 +263,6 @@ static inline void give(trit_pool *pool, trit_cache *cache, trit_counts *counts,
         }
     }
     trit_class_give(pool, c, &p, 1);
-}
-
-/* Bytes of the block, with what a sanitizer keeps behind it. */
-static size_t usable_of(const trit_pool *pool, const trit_span *span) {
-    if (span->class_id < trit_class_run) return trit_class_bytes(span->class_id);
-    return span->class_id == trit_class_run ? (size_t)span->n_units << pool->unit_shift : span->region->bytes;
 }
 
 static bool find_block(const trit_pool *pool, const void *p, trit_span **span, size_t *slack) {
@@ -330,7 +336,12 @@ static void *resize_in_place(trit_pool *pool, trit_cache *cache, trit_span *span
         return p;
     }
     if (span->class_id == trit_class_run) {
-        if (is_class || need > arena || !trit_span_resize(pool, span, trit_pool_units(pool, need))) return NULL;
+        if (is_class || need > arena) return NULL;
+        if (need <= usable) poison_end(p, trit_pool_units(pool, need) << pool->unit_shift, usable); /* before others can have it */
+        if (!trit_span_resize(pool, span, trit_pool_units(pool, need))) {
+            if (TRIT_POISONS) trit_unpoison(p, span->requested);
+            return NULL;
+        }
     } else {
         /* A tracker hears of a new address before others can have the old one: then bytes are copied. */
         if (need <= arena || (need > usable && pool->tracker) || !trit_direct_resize(pool, span, need, align)) return NULL;

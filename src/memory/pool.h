@@ -83,8 +83,8 @@ struct trit_region {
 typedef struct trit_class {
     pthread_mutex_t lock;
     trit_span *partial; /* spans with a block to take */
-    uint32_t bytes, n_units, n_blocks; /* of a block; of a span */
-    uint64_t inverse;
+    uint32_t bytes;             /* of a block */
+    uint16_t n_units, n_blocks; /* of a span */
     _Atomic uint64_t n_out;   /* blocks that threads have: live, or in their caches */
     _Atomic uint64_t n_spans;
 } trit_class;
@@ -104,7 +104,7 @@ typedef struct trit_cached {
 } trit_cached;
 
 typedef struct trit_bin {
-    trit_cached *items; /* [capacity], NULL until the first use */
+    trit_cached *items; /* [capacity], NULL until the first use; grows */
     uint16_t n, capacity, batch;
 } trit_bin;
 
@@ -117,12 +117,12 @@ struct trit_cache {
     trit_bin bins[trit_n_cache_bins];
 };
 
-typedef struct trit_slot {
+typedef struct trit_handle_slot {
     void *block; /* NULL: the slot is unused */
     size_t bytes, align;
     uint32_t generation, pins;
     size_t next_unused;
-} trit_slot;
+} trit_handle_slot;
 
 struct trit_pool {
     _Atomic uint64_t key; /* unique; another one after a trim, by which threads notice */
@@ -147,7 +147,7 @@ struct trit_pool {
     trit_counts ended;    /* sums of caches that are no more */
 
     pthread_mutex_t handle_lock;
-    trit_slot *slots;
+    trit_handle_slot *slots;
     size_t n_slots, slots_capacity, unused_slot; /* index + 1 of the first unused, 0: none */
 };
 

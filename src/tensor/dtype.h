@@ -24,6 +24,11 @@ static inline bool trit_dtype_is_plain(trit_dtype dtype) {
     return dtype <= trit_dtype_bool;
 }
 
+/* Quantized: rows are blocks and nothing else. Tensors hold them, cast and copy them, and compute with none. */
+static inline bool trit_dtype_is_blocks(trit_dtype dtype) {
+    return dtype >= trit_dtype_q4_0 && dtype <= trit_dtype_pq2_0;
+}
+
 static inline bool trit_dtype_is_integer(trit_dtype dtype) {
     return dtype == trit_dtype_i8 || dtype == trit_dtype_i16 || dtype == trit_dtype_i32 || dtype == trit_dtype_i64 || dtype == trit_dtype_u8;
 }

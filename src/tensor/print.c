@@ -76,8 +76,17 @@ static bool add_part(printer *p, uint32_t d, const char *at) {
     return good && add(p, "]");
 }
 
+/* What there is to print: elements, or pairs of brackets around none. */
+static int64_t n_places(const trit_view *v) {
+    int64_t n = 1;
+    for (uint32_t d = 0; d < v->n_dims && v->shape[d] && n <= most_elements; d++) n = n > most_elements / v->shape[d] ? most_elements + 1 : n * v->shape[d];
+    return n;
+}
+
 trit_status trit_tensor_text(trit_text *out, const trit_tensor *t, trit_error *err) {
-    printer p = {.view = &t->view, .out = out, .is_cut = trit_tensor_n_elements(t) > most_elements};
+    trit_status status = trit_dtype_check_plain(t->view.dtype, "the text of a tensor", err);
+    if (status != trit_ok) return status;
+    printer p = {.view = &t->view, .out = out, .is_cut = n_places(&t->view) > most_elements};
     out->n = 0;
     if (trit_tensor_n_elements(t)) find_width(&p, 0, t->view.data);
     return add_part(&p, 0, t->view.data) ? trit_ok : trit_error_memory(err, out->n, "the text of a tensor");

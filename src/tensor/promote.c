@@ -33,7 +33,8 @@ static trit_dtype meet_integers(trit_dtype a, trit_dtype b) {
 trit_status trit_dtype_promote(trit_dtype *out, trit_dtype a, trit_dtype b, trit_error *err) {
     if (!trit_dtype_is_plain(a) || !trit_dtype_is_plain(b)) {
         const char *x = trit_dtype_label(a), *y = trit_dtype_label(b);
-        return trit_error_set(err, trit_arg, "types %s and %s do not meet: only plain ones do", x ? x : "unknown", y ? y : "unknown");
+        return trit_error_set(err, trit_arg, "types %s and %s do not meet: only plain ones do; cast to F32 first", x ? x : "unknown",
+                              y ? y : "unknown");
     }
     const enum kind ka = kind_of(a), kb = kind_of(b);
     if (ka == kind_bool || kb == kind_bool)
@@ -45,6 +46,18 @@ trit_status trit_dtype_promote(trit_dtype *out, trit_dtype a, trit_dtype b, trit
     return trit_ok;
 }
 
+/* Floats first: I8 and U8 would meet in I16, whose values F16 does not hold. */
+trit_status trit_dtype_promote_all(trit_dtype *out, uint32_t n, const trit_tensor *const *tensors, trit_error *err) {
+    trit_dtype t = trit_dtype_bool; /* which meets every type in that type */
+    trit_status status = trit_ok;
+    for (uint32_t pass = 0; pass < 2; pass++)
+        for (uint32_t i = 0; i < n && status == trit_ok; i++)
+            if (trit_dtype_is_float(tensors[i]->view.dtype) == (pass == 0)) status = trit_dtype_promote(&t, t, tensors[i]->view.dtype, err);
+    *out = t;
+    return status;
+}
+
 bool trit_dtype_can_become(trit_dtype from, trit_dtype to) {
+    if (!trit_dtype_is_plain(from) || !trit_dtype_is_plain(to)) return from == to;
     return kind_of(from) <= kind_of(to);
 }

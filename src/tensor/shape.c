@@ -18,14 +18,40 @@ size_t trit_dtype_bytes(trit_dtype plain) {
     return trit_dtype_info(plain)->block_bytes;
 }
 
+int64_t trit_elements_bytes(trit_dtype dtype, int64_t n) {
+    const trit_dtype_traits *traits = trit_dtype_info(dtype);
+    return n / (int64_t)traits->block * (int64_t)traits->block_bytes;
+}
+
+trit_status trit_dtype_check_plain(trit_dtype dtype, const char *what, trit_error *err) {
+    if (trit_dtype_is_plain(dtype)) return trit_ok;
+    const char *label = trit_dtype_label(dtype);
+    return trit_error_set(err, trit_arg, "%s: not for %s; cast to F32 first", what, label ? label : "an unknown type");
+}
+
+trit_status trit_view_check_blocks(const trit_view *v, const char *what, trit_error *err) {
+    if (trit_dtype_is_plain(v->dtype)) return trit_ok;
+    const trit_dtype_traits *traits = trit_dtype_info(v->dtype);
+    const int64_t block = traits->block;
+    bool fits = v->n_dims > 0 && v->shape[v->n_dims - 1] % block == 0 && v->stride[v->n_dims - 1] == 1;
+    for (uint32_t d = 0; fits && d + 1 < v->n_dims; d++) fits = v->shape[d] <= 1 || v->stride[d] % block == 0;
+    if (fits) return trit_ok;
+    char text[trit_shape_text_bytes];
+    return trit_error_set(err, trit_arg, "%s: in shape %s the last dimension is not made of whole blocks of %lld, as %s needs; cast to F32 first", what,
+                          trit_shape_text(text, v->n_dims, v->shape), (long long)block, traits->label);
+}
+
 trit_status trit_shape_check(uint32_t n_dims, const int64_t *shape, trit_dtype dtype, int64_t *n_elements, size_t *n_bytes, trit_error *err) {
     char text[trit_shape_text_bytes];
-    if (!trit_dtype_is_plain(dtype)) {
-        const char *label = trit_dtype_label(dtype);
-        return trit_error_set(err, trit_arg, "a tensor of %s: tensors have elements of plain types", label ? label : "an unknown type");
-    }
+    const trit_dtype_traits *traits = trit_dtype_info(dtype);
+    if (!trit_dtype_is_plain(dtype) && !trit_dtype_is_blocks(dtype))
+        return trit_error_set(err, trit_arg, "a tensor of %s: tensors have plain types, and quantized ones from Q4_0 to PQ2_0 of dtypes.def",
+                              traits ? traits->label : "an unknown type");
     if (n_dims > trit_max_dims) return trit_error_set(err, trit_arg, "a tensor of %u dimensions; %d at most", n_dims, trit_max_dims);
-    const int64_t most = (int64_t)((size_t)PTRDIFF_MAX / trit_dtype_bytes(dtype));
+    const int64_t block = traits->block, most = PTRDIFF_MAX / (int64_t)traits->block_bytes;
+    if (block > 1 && (n_dims == 0 || shape[n_dims - 1] % block))
+        return trit_error_set(err, trit_arg, "shape %s of %s: rows are whole blocks of %lld", trit_shape_text(text, n_dims, shape),
+                              traits->label, (long long)block);
     int64_t n = 1;
     bool is_empty = false;
     for (uint32_t d = 0; d < n_dims; d++) {
@@ -39,7 +65,7 @@ trit_status trit_shape_check(uint32_t n_dims, const int64_t *shape, trit_dtype d
             n *= shape[d];
     }
     *n_elements = is_empty ? 0 : n;
-    *n_bytes = (size_t)*n_elements * trit_dtype_bytes(dtype);
+    *n_bytes = (size_t)trit_elements_bytes(dtype, *n_elements);
     return trit_ok;
 }
 
@@ -136,9 +162,8 @@ static void extent(const trit_view *v, uintptr_t *first, uintptr_t *last) {
         const int64_t reach = (v->shape[d] - 1) * v->stride[d];
         *(reach < 0 ? &low : &high) += reach;
     }
-    const int64_t size = (int64_t)trit_dtype_bytes(v->dtype);
-    *first = (uintptr_t)((char *)v->data + low * size);
-    *last = (uintptr_t)((char *)v->data + (high + 1) * size);
+    *first = (uintptr_t)((char *)v->data + trit_elements_bytes(v->dtype, low));
+    *last = (uintptr_t)((char *)v->data + trit_elements_bytes(v->dtype, high + 1));
 }
 
 bool trit_view_overlaps(const trit_view *a, const trit_view *b) {

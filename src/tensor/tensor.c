@@ -52,6 +52,10 @@ trit_status trit_tensor_make(trit_tensor **out, trit_device *device, trit_storag
     return trit_ok;
 }
 
+trit_status trit_tensor_detached(trit_tensor **out, const trit_tensor *t, trit_error *err) {
+    return trit_tensor_make(out, t->device, t->storage, &t->view, err);
+}
+
 trit_tensor *trit_tensor_retain(trit_tensor *t) {
     if (t) atomic_fetch_add_explicit(&t->n_owners, 1, memory_order_relaxed);
     return t;
@@ -93,6 +97,10 @@ trit_device *trit_tensor_device(const trit_tensor *t) {
     return t->device;
 }
 
+size_t trit_tensor_n_bytes(const trit_tensor *t) {
+    return (size_t)trit_elements_bytes(t->view.dtype, trit_tensor_n_elements(t));
+}
+
 bool trit_tensor_is_contiguous(const trit_tensor *t) {
     return trit_view_is_contiguous(&t->view);
 }
@@ -109,6 +117,8 @@ void *trit_tensor_data(const trit_tensor *t) {
 static trit_status address_of(void **out, const trit_tensor *t, const int64_t *index, trit_error *err) {
     const trit_view *v = &t->view;
     int64_t at = 0;
+    trit_status status = trit_dtype_check_plain(v->dtype, "single elements", err);
+    if (status != trit_ok) return status;
     for (uint32_t d = 0; d < v->n_dims; d++) {
         const int64_t i = index[d] < 0 ? index[d] + v->shape[d] : index[d];
         if (i < 0 || i >= v->shape[d])

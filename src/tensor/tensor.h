@@ -25,7 +25,8 @@ trit_status trit_storage_new(trit_storage **out, void *data, size_t n_bytes, voi
 trit_status trit_storage_borrow(trit_storage **out, void *data, size_t n_bytes, trit_error *err);
 bool trit_storage_is_borrowed(const trit_storage *s);
 
-/* Element [i0, i1, ...] of plain type stands at data + size * (i0 * stride[0] + i1 * stride[1] + ...). */
+/* Element [i0, i1, ...] of plain type stands at data + size * (i0 * stride[0] + i1 * stride[1] + ...). Of a type of blocks that holds for the
+ * first element of a block, `size` being the bytes of a block over its elements: trit_view_check_blocks. */
 typedef struct trit_view {
     void *data;
     trit_dtype dtype;
@@ -53,6 +54,8 @@ struct trit_tensor {
 
 /* A tensor that becomes another owner of the storage. Errors: memory. */
 trit_status trit_tensor_make(trit_tensor **out, trit_device *device, trit_storage *storage, const trit_view *view, trit_error *err);
+/* The same elements in a tensor that no tape follows. Errors: memory. */
+trit_status trit_tensor_detached(trit_tensor **out, const trit_tensor *t, trit_error *err);
 
 /* May `what` write into it? Errors: arg, where a tape says no. */
 trit_status trit_tensor_check_write(const trit_tensor *t, const char *what, trit_error *err);
@@ -61,13 +64,19 @@ trit_status trit_tensor_check_write(const trit_tensor *t, const char *what, trit
 enum { trit_shape_text_bytes = 200 };
 /* "[3, 1]", for messages; returns text. */
 const char *trit_shape_text(char text[trit_shape_text_bytes], uint32_t n_dims, const int64_t *shape);
-/* Elements and bytes of a shape. Errors: arg (negative sizes, too many dimensions, a type without single elements, too large). */
+/* Elements and bytes of a shape. Errors: arg (negative sizes, too many dimensions, a type that tensors lack, rows that are no whole blocks,
+ * too large). */
 trit_status trit_shape_check(uint32_t n_dims, const int64_t *shape, trit_dtype dtype, int64_t *n_elements, size_t *n_bytes, trit_error *err);
 int64_t trit_view_n_elements(const trit_view *v);
 bool trit_view_is_contiguous(const trit_view *v);
 bool trit_view_is_distinct(const trit_view *v); /* no two elements in one place; false also for some odd strides where it is so */
 void trit_view_set_contiguous(trit_view *v); /* strides from the shape */
 size_t trit_dtype_bytes(trit_dtype plain);   /* of one element */
+int64_t trit_elements_bytes(trit_dtype dtype, int64_t n); /* of n that follow each other: whole blocks; n < 0: backwards */
+/* Blocks lie whole along the last dimension, and nowhere else begins a row inside of one. Plain types: always. Errors: arg, naming `what`. */
+trit_status trit_view_check_blocks(const trit_view *v, const char *what, trit_error *err);
+/* Refuses what is not plain. `what` names the call. Errors: arg. */
+trit_status trit_dtype_check_plain(trit_dtype dtype, const char *what, trit_error *err);
 /* Into [0, n_dims). `what` names the call. Errors: arg. */
 trit_status trit_axis_check(uint32_t *out, int32_t axis, uint32_t n_dims, const char *what, trit_error *err);
 /* The shape that both repeat to. Errors: arg, naming `what` and both shapes. */
@@ -95,6 +104,8 @@ trit_status trit_view_unsqueeze(trit_view *out, const trit_view *v, int32_t axis
 trit_status trit_view_diagonal(trit_view *out, const trit_view *v, int64_t offset, int32_t axis_a, int32_t axis_b, trit_error *err);
 trit_status trit_view_slice(trit_view *out, const trit_view *v, uint32_t n, const trit_slice *slices, trit_error *err);
 
+/* The type that the elements of all meet in, whatever their order. Errors: arg. */
+trit_status trit_dtype_promote_all(trit_dtype *out, uint32_t n, const trit_tensor *const *tensors, trit_error *err);
 /* May results of `from` be written into `to`? Within a kind or into a wider one: bool, whole numbers, floats. */
 bool trit_dtype_can_become(trit_dtype from, trit_dtype to);
 

@@ -5,7 +5,7 @@
 #include "tensor/tensor.h"
 
 static void *moved(const trit_view *v, int64_t elements) {
-    return (char *)v->data + elements * (int64_t)trit_dtype_bytes(v->dtype);
+    return (char *)v->data + trit_elements_bytes(v->dtype, elements);
 }
 
 trit_status trit_shape_fill(int64_t out[trit_max_dims], const trit_view *v, uint32_t n_dims, const int64_t *shape, trit_error *err) {
@@ -182,6 +182,8 @@ trit_status trit_view_slice(trit_view *out, const trit_view *v, uint32_t n, cons
         w.shape[w.n_dims] = size;
         w.stride[w.n_dims++] = size > 1 ? step * v->stride[d] : v->stride[d];
     }
+    if (!is_empty && at % trit_dtype_info(v->dtype)->block)
+        return trit_error_set(err, trit_arg, "slice: begins inside a block of %s; cast to F32 first", trit_dtype_label(v->dtype));
     w.data = is_empty ? v->data : moved(v, at);
     *out = w;
     return trit_ok;

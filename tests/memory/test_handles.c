@@ -48,6 +48,7 @@ static void old_handles(void **state) {
     refused(trit_handle_pin(pool, none, &p, &err), "was freed or is none");
     assert_int_equal(trit_handle_bytes(pool, h), 0);
     assert_int_equal(trit_handle_new(pool, &h, SIZE_MAX, 0, NULL, &err), trit_arg);
+    assert_int_equal(trit_handle_new(pool, &h, 1, 3, NULL, NULL), trit_arg);
     for (uint64_t id = 1, i = 0; i < 1000; i++, id *= 3) (void)trit_handle_bytes(pool, (trit_handle){id});
     assert_ok(trit_handle_free(pool, again, &err));
     trit_pool_free(other);

@@ -186,6 +186,9 @@ static void zeroes(void **state) {
             assert_ok(trit_pool_release(pool, p, &err));
             if (round == 1) (void)trit_pool_trim(pool);
         }
+    unsigned char *p = trit_pool_alloc_zero(pool, 0, 0, NULL, &err); /* counts as 1, and is one of those above again */
+    assert_int_equal(p[0], 0);
+    assert_ok(trit_pool_release(pool, p, &err));
     assert_idle(pool);
     trit_pool_free(pool);
 }
@@ -359,12 +362,41 @@ static void given_back(void **state) {
     }
 }
 
+/* What a sanitizer would complain about. */
+static bool is_poisoned(const void *p, size_t at) {
+#if TRIT_POISONS
+    return __asan_address_is_poisoned((const uint8_t *)p + at);
+#else
+    (void)p, (void)at;
+    return true;
+#endif
+}
+
+/* Behind a mapping's end, and what a run gave up. */
+static void poisoned_ends(void **state) {
+    (void)state;
+    enum { mb = 1 << 20 };
+    trit_pool *pool = pool_with((trit_pool_opts){0});
+    void *own = take(pool, 70 * mb + 5, 0), *run = take(pool, 8 * mb, 0);
+    assert_true(is_poisoned(own, 70 * mb + 5));
+    touch(run, 8 * mb);
+    assert_ptr_equal(trit_pool_resize(pool, run, 3 * mb, 0, &err), run);
+    assert_true(is_poisoned(run, 3 * mb) && is_poisoned(run, 7 * mb));
+    assert_ptr_equal(trit_pool_resize(pool, run, 6 * mb, 0, &err), run);
+    touch(run, 6 * mb);
+    assert_true(is_poisoned(run, 7 * mb));
+    assert_ok(trit_pool_release(pool, own, &err));
+    assert_ok(trit_pool_release(pool, run, &err));
+    assert_idle(pool);
+    trit_pool_free(pool);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_size),        cmocka_unit_test(powers_of_two), cmocka_unit_test(alignments), cmocka_unit_test(apart),
         cmocka_unit_test(classes_are_dense), cmocka_unit_test(resize_keeps),  cmocka_unit_test(zeroes),     cmocka_unit_test(limits),
         cmocka_unit_test(bad_input),         cmocka_unit_test(thresholds),    cmocka_unit_test(freed_with_blocks),
-        cmocka_unit_test(counters),          cmocka_unit_test(given_back),
+        cmocka_unit_test(counters),          cmocka_unit_test(given_back),    cmocka_unit_test(poisoned_ends),
     };
     return cmocka_run_group_tests_name("memory/pool", tests, NULL, NULL);
 }
