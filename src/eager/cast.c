@@ -9,10 +9,26 @@
 #include "trit/maps.h"
 #include "trit/reduce.h"
 
+/* What blocks hold are floats, exactly: those are cast. */
+static trit_status from_blocks(trit_tensor **out, const trit_tensor *t, trit_dtype dtype, const trit_cast_opts *opts, trit_cast_stats *stats,
+                               trit_error *err) {
+    trit_tensor *floats = NULL;
+    if (dtype == trit_dtype_f32 && !stats) return trit_tensor_cast(out, t, dtype, err);
+    trit_status status = trit_tensor_cast(&floats, t, trit_dtype_f32, err);
+    if (status == trit_ok) status = trit_tensor_cast_with(out, floats, dtype, opts, stats, err);
+    if (status == trit_ok && stats) stats->bytes_in -= trit_tensor_n_bytes(floats) - trit_tensor_n_bytes(t);
+    trit_tensor_free(floats);
+    return status;
+}
+
 trit_status trit_tensor_cast_with(trit_tensor **out, const trit_tensor *t, trit_dtype dtype, const trit_cast_opts *opts, trit_cast_stats *stats,
                                   trit_error *err) {
-    if (!trit_dtype_is_plain(dtype)) return trit_tensor_cast(out, t, dtype, err); /* which names it */
-    trit_eager_op op = {.kind = trit_op_cast, .type = dtype, .result = dtype, .n_in = 1, .in = {t}, .n_dims = t->view.n_dims, .expands = true,
+    const bool is_plain = trit_dtype_is_plain(dtype);
+    if (is_plain && trit_dtype_is_blocks(t->view.dtype)) return from_blocks(out, t, dtype, opts, stats, err);
+    if (!is_plain && opts && opts->rounding != trit_cast_usual)
+        return trit_error_set(err, trit_arg, "cast: quantized types have one rounding, the usual one");
+    trit_eager_op op = {.kind = is_plain ? trit_op_cast : trit_op_copy, .type = dtype, .result = dtype, .n_in = 1, .in = {t},
+                        .n_dims = t->view.n_dims, .expands = true,
                         .attrs = {.n = opts ? opts->rounding : trit_cast_usual, .n2 = opts ? (int64_t)opts->seed : 0, .stats = stats}};
     memcpy(op.shape, t->view.shape, sizeof op.shape);
     return trit_eager_run(out, &op, err);
@@ -27,7 +43,7 @@ trit_status trit_tensor_cast_many(trit_tensor **outs, const trit_tensor *const *
 
 trit_status trit_tensor_reinterpret(trit_tensor **out, const trit_tensor *t, trit_dtype dtype, trit_error *err) {
     trit_view view = t->view;
-    if (!trit_dtype_is_plain(dtype) || trit_dtype_bytes(dtype) != trit_dtype_bytes(view.dtype) ||
+    if (!trit_dtype_is_plain(dtype) || !trit_dtype_is_plain(view.dtype) || trit_dtype_bytes(dtype) != trit_dtype_bytes(view.dtype) ||
         (dtype == trit_dtype_bool && view.dtype != trit_dtype_bool))
         return trit_error_set(err, trit_arg, "reinterpret: the bytes of %s are no %s", trit_dtype_label(view.dtype),
                               dtype < trit_n_dtypes ? trit_dtype_label(dtype) : "such type");
@@ -37,8 +53,8 @@ trit_status trit_tensor_reinterpret(trit_tensor **out, const trit_tensor *t, tri
 
 /* In blocks from the first element on: what is written never passes what is still to be read. */
 trit_status trit_tensor_cast_in_place(trit_tensor *t, trit_dtype dtype, trit_error *err) {
-    if (!trit_dtype_is_plain(dtype) || trit_dtype_bytes(dtype) > trit_dtype_bytes(t->view.dtype))
-        return trit_error_set(err, trit_arg, "cast in place: %s is wider than %s, or no plain type",
+    if (!trit_dtype_is_plain(dtype) || !trit_dtype_is_plain(t->view.dtype) || trit_dtype_bytes(dtype) > trit_dtype_bytes(t->view.dtype))
+        return trit_error_set(err, trit_arg, "cast in place: %s is wider than %s, or one is no plain type",
                               dtype < trit_n_dtypes ? trit_dtype_label(dtype) : "that", trit_dtype_label(t->view.dtype));
     if (!trit_view_is_contiguous(&t->view)) return trit_error_set(err, trit_arg, "cast in place: the elements do not follow each other");
     if (t->node || trit_storage_is_borrowed(t->storage) || atomic_load(&t->storage->n_owners) != 1 || atomic_load(&t->n_owners) != 1)
@@ -81,7 +97,9 @@ trit_status trit_cast_stream(trit_device *device, trit_dtype to, trit_dtype from
     const int64_t n_block = block;
     trit_tensor *in = NULL, *result = NULL; /* buffers of a block, whose shapes say how much is in them */
     trit_cast_opts o = opts ? *opts : (trit_cast_opts){0};
-    trit_status status = trit_tensor_new(&in, device, from, 1, &n_block, err);
+    trit_status status = trit_dtype_check_plain(from, "a stream of elements", err);
+    if (status == trit_ok) status = trit_dtype_check_plain(to, "a stream of elements", err);
+    if (status == trit_ok) status = trit_tensor_new(&in, device, from, 1, &n_block, err);
     if (status == trit_ok) status = trit_tensor_new(&result, device, to, 1, &n_block, err);
     for (bool more = true; more && status == trit_ok;) {
         const size_t size = trit_dtype_bytes(from), n_bytes = fill(in->view.data, block * size, read, user), n = n_bytes / size;
@@ -141,21 +159,23 @@ static trit_status fill_zeros(trit_tensor *scale, trit_error *err) {
 
 trit_status trit_tensor_find_levels(trit_tensor **scale, trit_tensor **zero, const trit_tensor *t, const trit_levels *levels, uint32_t n_axes,
                                     const int32_t *axes, trit_error *err) {
-    trit_tensor *magnitude = NULL, *high = NULL, *low = NULL, *s = NULL, *z = NULL;
+    trit_tensor *x = NULL, *magnitude = NULL, *high = NULL, *low = NULL, *s = NULL, *z = NULL;
     trit_status status = check_levels(levels, err);
     if (status != trit_ok) return status;
     if (t->view.dtype != trit_dtype_f32 && t->view.dtype != trit_dtype_f64)
         return trit_error_set(err, trit_arg, "levels of a tensor of %s: F32 and F64 have them", trit_dtype_label(t->view.dtype));
+    status = trit_tensor_detached(&x, t, err);
+    if (status != trit_ok) return status;
     if (levels->is_symmetric) {
-        status = trit_tensor_abs(&magnitude, t, err);
+        status = trit_tensor_abs(&magnitude, x, err);
         if (status == trit_ok) status = trit_tensor_max(&s, magnitude, n_axes, axes, true, err);
         if (status == trit_ok) status = by_number(&s, trit_tensor_div, levels->high, err);
         if (status == trit_ok) status = fill_zeros(s, err);
         if (status == trit_ok) status = trit_tensor_with_number(&z, trit_tensor_mul, s, 0, err);
     } else {
         /* zero = low - smallest / scale, a whole number: then 0.0 stays exact where it lies between. */
-        status = trit_tensor_max(&high, t, n_axes, axes, true, err);
-        if (status == trit_ok) status = trit_tensor_min(&low, t, n_axes, axes, true, err);
+        status = trit_tensor_max(&high, x, n_axes, axes, true, err);
+        if (status == trit_ok) status = trit_tensor_min(&low, x, n_axes, axes, true, err);
         if (status == trit_ok) status = trit_tensor_sub(&s, high, low, err);
         if (status == trit_ok) status = by_number(&s, trit_tensor_div, (double)levels->high - levels->low, err);
         if (status == trit_ok) status = fill_zeros(s, err);
@@ -163,6 +183,7 @@ trit_status trit_tensor_find_levels(trit_tensor **scale, trit_tensor **zero, con
         if (status == trit_ok) status = trit_tensor_round(&z, z, err);
         if (status == trit_ok) status = trit_number_with_tensor(&z, trit_tensor_sub, levels->low, z, err);
     }
+    trit_tensor_free(x);
     trit_tensor_free(magnitude);
     trit_tensor_free(high);
     trit_tensor_free(low);
@@ -179,12 +200,18 @@ trit_status trit_tensor_find_levels(trit_tensor **scale, trit_tensor **zero, con
 /* Stored numbers, as floats still. */
 static trit_status to_levels(trit_tensor **out, const trit_tensor *t, const trit_tensor *scale, const trit_tensor *zero, const trit_levels *levels,
                              trit_error *err) {
-    trit_tensor *q = NULL;
+    trit_tensor *x = NULL, *s = NULL, *z = NULL, *q = NULL;
     trit_status status = check_levels(levels, err);
-    if (status == trit_ok) status = trit_tensor_div(&q, t, scale, err);
-    if (status == trit_ok && zero) status = trit_tensor_add(&q, q, zero, err);
+    if (status == trit_ok) status = trit_tensor_detached(&x, t, err);
+    if (status == trit_ok) status = trit_tensor_detached(&s, scale, err);
+    if (status == trit_ok && zero) status = trit_tensor_detached(&z, zero, err);
+    if (status == trit_ok) status = trit_tensor_div(&q, x, s, err);
+    if (status == trit_ok && z) status = trit_tensor_add(&q, q, z, err);
     if (status == trit_ok) status = trit_tensor_round(&q, q, err);
     if (status == trit_ok) status = trit_tensor_clip(&q, q, levels->low, levels->high, err);
+    trit_tensor_free(x);
+    trit_tensor_free(s);
+    trit_tensor_free(z);
     if (status == trit_ok)
         *out = q;
     else

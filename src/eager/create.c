@@ -29,6 +29,8 @@ trit_status trit_tensor_borrow(trit_tensor **out, trit_device *device, trit_dtyp
     for (uint32_t d = 0; d < n_dims; d++) view.shape[d] = shape[d];
     trit_view_set_contiguous(&view);
     for (uint32_t d = 0; strides && d < n_dims; d++) view.stride[d] = strides[d];
+    status = trit_view_check_blocks(&view, "borrow", err);
+    if (status != trit_ok) return status;
     trit_storage *storage;
     status = trit_storage_borrow(&storage, data, n_bytes, err);
     if (status != trit_ok) return status;

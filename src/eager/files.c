@@ -39,6 +39,9 @@ static void swap_bytes(void *data, int64_t n, size_t size) {
 static trit_status from_file(trit_tensor **out, trit_device *device, const trit_file_tensor *t, bool is_fortran, bool is_big_endian, trit_error *err) {
     int64_t shape[trit_max_dims];
     for (uint32_t d = 0; d < t->n_dims; d++) shape[d] = (int64_t)t->shape[is_fortran ? t->n_dims - 1 - d : d];
+    if (!trit_dtype_is_plain(t->dtype) && !trit_dtype_is_blocks(t->dtype))
+        return trit_error_set(err, trit_unsupported, "tensor %.*s: tensors of type %s are files' alone (trit convert)", TRIT_STR_ARG(t->name),
+                              trit_dtype_label(t->dtype));
     trit_tensor *made;
     trit_status status = trit_tensor_new(&made, device, t->dtype, t->n_dims, shape, err);
     if (status != trit_ok) return status;
@@ -88,23 +91,47 @@ static trit_status set_name(trit_tensors *set, trit_str name, trit_error *err) {
     return set->name[set->n++] ? trit_ok : trit_error_memory(err, name.n, "a tensor's name");
 }
 
-static trit_status load_safetensors(trit_tensors **out, trit_device *device, const char *path, trit_error *err) {
-    trit_safetensors *file;
+/* All tensors of a file that lists them. */
+typedef const trit_file_tensor *tensor_at(const void *file, uint64_t i);
+
+static trit_status load_all(trit_tensors **out, trit_device *device, const void *file, uint64_t n, tensor_at *at, trit_error *err) {
     trit_tensors *set = NULL;
-    trit_status status = trit_safetensors_open(&file, path, err);
-    if (status != trit_ok) return status;
-    const uint64_t n = trit_safetensors_n_tensors(file);
-    status = set_new(&set, n, err);
+    trit_status status = set_new(&set, n, err);
     for (uint64_t i = 0; i < n && status == trit_ok; i++) {
-        const trit_file_tensor *t = trit_safetensors_tensor_at(file, i);
+        const trit_file_tensor *t = at(file, i);
         status = set_name(set, t->name, err);
         if (status == trit_ok) status = from_file(&set->tensor[i], device, t, false, false, err);
     }
-    trit_safetensors_close(file);
     if (status == trit_ok)
         *out = set;
     else
         trit_tensors_free(set);
+    return status;
+}
+
+static const trit_file_tensor *of_safetensors(const void *file, uint64_t i) {
+    return trit_safetensors_tensor_at(file, i);
+}
+
+static trit_status load_safetensors(trit_tensors **out, trit_device *device, const char *path, trit_error *err) {
+    trit_safetensors *file;
+    trit_status status = trit_safetensors_open(&file, path, err);
+    if (status != trit_ok) return status;
+    status = load_all(out, device, file, trit_safetensors_n_tensors(file), of_safetensors, err);
+    trit_safetensors_close(file);
+    return status;
+}
+
+static const trit_file_tensor *of_gguf(const void *file, uint64_t i) {
+    return trit_gguf_tensor_at(file, i);
+}
+
+static trit_status load_gguf(trit_tensors **out, trit_device *device, const char *path, trit_error *err) {
+    trit_gguf *file;
+    trit_status status = trit_gguf_open(&file, path, err);
+    if (status != trit_ok) return status;
+    status = load_all(out, device, file, trit_gguf_n_tensors(file), of_gguf, err);
+    trit_gguf_close(file);
     return status;
 }
 
@@ -134,7 +161,8 @@ static trit_status load_npz(trit_tensors **out, trit_device *device, const char 
 trit_status trit_tensors_load(trit_tensors **out, trit_device *device, const char *path, trit_error *err) {
     if (ends_with(path, ".safetensors")) return load_safetensors(out, device, path, err);
     if (ends_with(path, ".npz")) return load_npz(out, device, path, err);
-    return trit_error_set(err, trit_arg, "%.200s: tensors are read from .npz and .safetensors files", path);
+    if (ends_with(path, ".gguf")) return load_gguf(out, device, path, err);
+    return trit_error_set(err, trit_arg, "%.200s: tensors are read from .npz, .safetensors and .gguf files", path);
 }
 
 void trit_tensors_free(trit_tensors *set) {
@@ -171,7 +199,7 @@ trit_tensor *trit_tensors_find(const trit_tensors *set, const char *name) {
 /* A contiguous tensor as files have them. */
 static trit_file_tensor file_tensor_of(const trit_tensor *t, const char *name) {
     trit_file_tensor f = {.name = trit_str_from(name), .dtype = t->view.dtype, .n_dims = t->view.n_dims, .data = t->view.data,
-                          .n_bytes = (uint64_t)trit_tensor_n_elements(t) * trit_dtype_bytes(t->view.dtype)};
+                          .n_bytes = trit_tensor_n_bytes(t)};
     for (uint32_t d = 0; d < f.n_dims; d++) f.shape[d] = (uint64_t)t->view.shape[d];
     return f;
 }
@@ -205,6 +233,19 @@ static trit_status save_safetensors(const char *path, uint32_t n, const char *co
     return status;
 }
 
+static trit_status save_gguf(const char *path, uint32_t n, const char *const *names, trit_tensor *const *whole, trit_error *err) {
+    trit_gguf_writer *w;
+    trit_status status = trit_gguf_writer_new(&w, err);
+    if (status != trit_ok) return status;
+    for (uint32_t i = 0; i < n && status == trit_ok; i++) {
+        const trit_file_tensor f = file_tensor_of(whole[i], names[i]);
+        status = trit_gguf_put_tensor(w, &f, err);
+    }
+    if (status == trit_ok) status = trit_gguf_write(w, path, err);
+    trit_gguf_writer_free(w);
+    return status;
+}
+
 static trit_status save_npz(const char *path, uint32_t n, const char *const *names, trit_tensor *const *whole, trit_error *err) {
     trit_zip_item *item = trit_alloc_zero(n, sizeof *item);
     trit_text *text = trit_alloc_zero(2 * (size_t)n, sizeof *text); /* of each a name and a head */
@@ -226,13 +267,16 @@ static trit_status save_npz(const char *path, uint32_t n, const char *const *nam
 }
 
 trit_status trit_tensors_save(const char *path, uint32_t n, const char *const *names, const trit_tensor *const *tensors, trit_error *err) {
-    const bool is_npz = ends_with(path, ".npz");
-    if (!is_npz && !ends_with(path, ".safetensors"))
-        return trit_error_set(err, trit_arg, "%.200s: tensors are written as .npz and .safetensors files", path);
+    trit_status (*const save)(const char *, uint32_t, const char *const *, trit_tensor *const *, trit_error *) =
+        ends_with(path, ".npz")           ? save_npz
+        : ends_with(path, ".safetensors") ? save_safetensors
+        : ends_with(path, ".gguf")        ? save_gguf
+                                          : NULL;
+    if (!save) return trit_error_set(err, trit_arg, "%.200s: tensors are written as .npz, .safetensors and .gguf files", path);
     trit_tensor **whole = trit_alloc_zero(n, sizeof *whole);
     trit_status status = whole ? trit_ok : trit_error_memory(err, n * sizeof *whole, "tensors to write");
     for (uint32_t i = 0; i < n && status == trit_ok; i++) status = trit_eager_contiguous(&whole[i], tensors[i], tensors[i]->view.dtype, err);
-    if (status == trit_ok) status = is_npz ? save_npz(path, n, names, whole, err) : save_safetensors(path, n, names, whole, err);
+    if (status == trit_ok) status = save(path, n, names, whole, err);
     for (uint32_t i = 0; whole && i < n; i++) trit_tensor_free(whole[i]);
     trit_free(whole);
     return status;

@@ -138,8 +138,8 @@ trit_status trit_tensor_scatter_add(trit_tensor **out, const trit_tensor *t, con
 }
 
 /* Up to trit_call_max_in tensors, which agree with the first. */
-static trit_status concat_some(trit_tensor **out, uint32_t n, const trit_tensor *const *tensors, uint32_t axis, trit_error *err) {
-    trit_eager_op op = {.kind = trit_op_concat, .result = tensors[0]->view.dtype, .n_in = n, .n_dims = tensors[0]->view.n_dims,
+static trit_status concat_some(trit_tensor **out, trit_dtype type, uint32_t n, const trit_tensor *const *tensors, uint32_t axis, trit_error *err) {
+    trit_eager_op op = {.kind = trit_op_concat, .type = type, .result = type, .n_in = n, .n_dims = tensors[0]->view.n_dims,
                         .attrs = {.axis = (int32_t)axis}};
     memcpy(op.shape, tensors[0]->view.shape, sizeof op.shape);
     op.shape[axis] = 0;
@@ -151,31 +151,34 @@ static trit_status concat_some(trit_tensor **out, uint32_t n, const trit_tensor 
         if (v->shape[axis] > INT64_MAX - op.shape[axis]) return trit_error_set(err, trit_arg, "concat: the result is too large");
         op.shape[axis] += v->shape[axis];
         op.in[i] = tensors[i];
-        trit_status status = trit_dtype_promote(&op.result, op.result, v->dtype, err);
-        if (status != trit_ok) return status;
     }
-    op.type = op.result;
     return trit_eager_run(out, &op, err);
 }
 
-trit_status trit_tensor_concat(trit_tensor **out, uint32_t n, const trit_tensor *const *tensors, int32_t axis, trit_error *err) {
-    uint32_t a;
-    if (n == 0) return trit_error_set(err, trit_arg, "concat: no tensors");
-    trit_status status = trit_axis_check(&a, axis, tensors[0]->view.n_dims, "concat", err);
-    if (status != trit_ok) return status;
-    if (n <= trit_call_max_in) return concat_some(out, n, tensors, a, err);
-    /* Eighths by themselves, then those. */
+/* More than an op takes: eighths by themselves, then those. */
+static trit_status concat(trit_tensor **out, trit_dtype type, uint32_t n, const trit_tensor *const *tensors, uint32_t axis, trit_error *err) {
+    if (n <= trit_call_max_in) return concat_some(out, type, n, tensors, axis, err);
+    trit_status status = trit_ok;
     trit_tensor *part[trit_call_max_in] = {NULL};
     const trit_tensor *joined[trit_call_max_in] = {NULL};
     uint32_t n_parts = 0;
     for (; n_parts < trit_call_max_in && status == trit_ok; n_parts++) {
         const uint32_t first = (uint32_t)((uint64_t)n * n_parts / trit_call_max_in), last = (uint32_t)((uint64_t)n * (n_parts + 1) / trit_call_max_in);
-        status = trit_tensor_concat(&part[n_parts], last - first, tensors + first, axis, err);
+        status = concat(&part[n_parts], type, last - first, tensors + first, axis, err);
         joined[n_parts] = part[n_parts];
     }
-    if (status == trit_ok) status = concat_some(out, n_parts, joined, a, err);
+    if (status == trit_ok) status = concat_some(out, type, n_parts, joined, axis, err);
     for (uint32_t i = 0; i < trit_call_max_in; i++) trit_tensor_free(part[i]);
     return status;
+}
+
+trit_status trit_tensor_concat(trit_tensor **out, uint32_t n, const trit_tensor *const *tensors, int32_t axis, trit_error *err) {
+    uint32_t a;
+    trit_dtype type;
+    if (n == 0) return trit_error_set(err, trit_arg, "concat: no tensors");
+    trit_status status = trit_axis_check(&a, axis, tensors[0]->view.n_dims, "concat", err);
+    if (status == trit_ok) status = trit_dtype_promote_all(&type, n, tensors, err);
+    return status == trit_ok ? concat(out, type, n, tensors, a, err) : status;
 }
 
 trit_status trit_tensor_stack(trit_tensor **out, uint32_t n, const trit_tensor *const *tensors, int32_t axis, trit_error *err) {

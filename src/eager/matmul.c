@@ -71,9 +71,37 @@ trit_status trit_tensor_matmul(trit_tensor **out, const trit_tensor *a, const tr
     return promoted(out, "matmul", a, b, x->n_dims == 1, y->n_dims == 1, err);
 }
 
+/* t, repeated to the shape, as a list of rows. */
+static trit_status listed(trit_tensor **out, const trit_tensor *t, uint32_t n_dims, const int64_t *shape, trit_error *err) {
+    trit_tensor *wide = NULL;
+    int64_t rows = 1;
+    for (uint32_t d = 0; d + 1 < n_dims; d++) rows *= shape[d];
+    trit_status status = trit_tensor_expand(&wide, t, n_dims, shape, err);
+    if (status == trit_ok) status = trit_tensor_reshape(out, wide, 2, (int64_t[]){rows, shape[n_dims - 1]}, err);
+    trit_tensor_free(wide);
+    return status;
+}
+
+/* No room for one dimension more: the batch as a list. */
+static trit_status vecdot_of_lists(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, trit_error *err) {
+    trit_tensor *x = NULL, *y = NULL, *list = NULL, *result = NULL;
+    uint32_t n_dims;
+    int64_t shape[trit_max_dims];
+    trit_status status = trit_shape_broadcast(&n_dims, shape, &a->view, &b->view, "vecdot", err);
+    if (status == trit_ok) status = listed(&x, a, n_dims, shape, err);
+    if (status == trit_ok) status = listed(&y, b, n_dims, shape, err);
+    if (status == trit_ok) status = promoted(&list, "vecdot", x, y, true, true, err);
+    if (status == trit_ok) status = trit_tensor_reshape(&result, list, n_dims - 1, shape, err);
+    trit_tensor_free(x);
+    trit_tensor_free(y);
+    trit_tensor_free(list);
+    return status == trit_ok ? trit_eager_give(out, result, err) : status;
+}
+
 trit_status trit_tensor_vecdot(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, trit_error *err) {
     const trit_view *x = &a->view, *y = &b->view;
     if (x->n_dims == 0 || y->n_dims == 0 || x->shape[x->n_dims - 1] != y->shape[y->n_dims - 1]) return refuse("vecdot", a, b, err);
+    if (x->n_dims == trit_max_dims || y->n_dims == trit_max_dims) return vecdot_of_lists(out, a, b, err);
     return promoted(out, "vecdot", a, b, true, true, err);
 }
 

@@ -14,6 +14,8 @@ static bool holds(trit_dtype integer, double value) {
 
 trit_status trit_tensor_number(trit_tensor **out, const trit_tensor *t, double value, trit_error *err) {
     trit_dtype dtype = t->view.dtype;
+    trit_status status = trit_dtype_check_plain(dtype, "a number beside a tensor", err);
+    if (status != trit_ok) return status;
     if (!trit_dtype_is_float(dtype)) {
         if (dtype == trit_dtype_bool) dtype = trit_dtype_i64;
         if (value != rint(value) || isinf(value))

@@ -119,8 +119,11 @@ trit_status trit_tensor_quantiles(trit_tensor **out, const trit_tensor *t, uint3
 trit_status trit_tensor_quantile(trit_tensor **out, const trit_tensor *t, double q, uint32_t n_axes, const int32_t *axes, bool keepdims,
                                  trit_error *err) {
     trit_tensor *list = NULL, *row = NULL;
-    trit_status status = trit_tensor_quantiles(&list, t, 1, &q, n_axes, axes, keepdims, err);
-    if (status == trit_ok) status = trit_tensor_squeeze(&row, list, 0, err);
+    trit_eager_op kept = {0};
+    trit_status status = trit_eager_axes(&kept.attrs.axes, t, n_axes, axes, "quantile", err);
+    if (status == trit_ok) status = trit_tensor_quantiles(&list, t, 1, &q, n_axes, axes, false, err);
+    if (status == trit_ok) (void)trit_eager_reduce_shape(&kept, t, keepdims);
+    if (status == trit_ok) status = trit_tensor_reshape(&row, list, kept.n_dims, kept.shape, err);
     trit_tensor_free(list);
     return status == trit_ok ? trit_eager_give(out, row, err) : status;
 }

@@ -74,12 +74,22 @@ static trit_status run_into(trit_tensor *out, const trit_eager_op *op, trit_erro
     return call_device(&out->view, op, err);
 }
 
+/* Quantized tensors are copied and cast, and that is all. */
+static trit_status check_types(const trit_eager_op *op, trit_error *err) {
+    trit_status status = trit_ok;
+    if (op->kind == trit_op_copy) return trit_ok;
+    for (uint32_t i = 0; i < op->n_in && status == trit_ok; i++) status = trit_dtype_check_plain(op->in[i]->view.dtype, trit_op_name(op->kind), err);
+    return status == trit_ok ? trit_dtype_check_plain(op->result, trit_op_name(op->kind), err) : status;
+}
+
 trit_status trit_eager_run(trit_tensor **out, const trit_eager_op *op, trit_error *err) {
+    trit_status status = check_types(op, err);
+    if (status != trit_ok) return status;
     for (uint32_t i = 1; i < op->n_in; i++)
         if (op->in[i]->device != op->in[0]->device)
             return trit_error_set(err, trit_arg, "%s: inputs on two devices", trit_op_name(op->kind));
     trit_tape *tape;
-    trit_status status = trit_tape_find(&tape, op->kind, op->n_in, op->in, err);
+    status = trit_tape_find(&tape, op->kind, op->n_in, op->in, err);
     if (status != trit_ok) return status;
     if (*out && tape && trit_dtype_is_float(op->result))
         return trit_error_set(err, trit_arg, "%s: what a tape records needs a new tensor for its result", trit_op_name(op->kind));
@@ -125,7 +135,8 @@ trit_status trit_eager_view(trit_tensor **out, const trit_tensor *t, const trit_
                             trit_error *err) {
     trit_tape *tape;
     trit_tensor *result;
-    trit_status status = trit_tape_find(&tape, kind, 1, &t, err);
+    trit_status status = trit_view_check_blocks(view, trit_op_name(kind), err);
+    if (status == trit_ok) status = trit_tape_find(&tape, kind, 1, &t, err);
     if (status == trit_ok) status = trit_tensor_make(&result, t->device, t->storage, view, err);
     if (status != trit_ok) return status;
     if (tape) status = trit_tape_record_view(tape, result, kind, args, t, err);

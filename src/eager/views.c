@@ -76,6 +76,6 @@ trit_status trit_tensor_slice(trit_tensor **out, const trit_tensor *t, uint32_t 
     trit_status status = trit_view_slice(&view, &t->view, n, slices, err);
     if (status != trit_ok) return status;
     trit_view_args args = {.n_slices = n};
-    memcpy(args.slices, slices, n * sizeof *slices);
+    for (uint32_t i = 0; i < n; i++) args.slices[i] = slices[i];
     return trit_eager_view(out, t, &view, trit_op_slice, &args, err);
 }

@@ -7,7 +7,7 @@ static trit_tensor *zero(trit_calc *c, uint32_t i) {
     return NULL;
 }
 
-enum { A = 1, B = 2, C = 4, Y = trit_needs_result };
+enum { A = 1, B = 2, C = 4, D = 8, E = 16, Y = trit_needs_result };
 
 const trit_rule trit_rules[trit_n_op_kinds] = {
 #define TRIT_RULE(op, rule, a, b, c) [trit_op_##op] = {trit_rule_##rule, {a, b, c}},

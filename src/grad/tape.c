@@ -59,7 +59,7 @@ void trit_tape_retain(trit_tape *tape, bool retains) {
 }
 
 trit_status trit_tape_detach(trit_tensor **out, const trit_tensor *t, trit_error *err) {
-    return trit_tensor_make(out, t->device, t->storage, &t->view, err);
+    return trit_tensor_detached(out, t, err);
 }
 
 trit_tensor *trit_tape_gradient(const trit_tape *tape, const trit_tensor *t) {

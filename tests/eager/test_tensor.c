@@ -4,7 +4,9 @@
 #include "base/alloc.h"
 #include "trit/arrays.h"
 #include "trit/cast.h"
+#include "trit/grad.h"
 #include "trit/index.h"
+#include "trit/linalg.h"
 #include "trit/maps.h"
 #include "trit/reduce.h"
 
@@ -71,7 +73,8 @@ static void bad_shapes(void **state) {
     refused(trit_tensor_new(&out, cpu, trit_dtype_f32, 1, (int64_t[]){-1}, &err), "[-1]");
     refused(trit_tensor_new(&out, cpu, trit_dtype_f32, 9, nine, &err), "9 dimensions");
     refused(trit_tensor_new(&out, cpu, trit_dtype_f64, 3, (int64_t[]){INT64_MAX, 2, 3}, &err), "more than memory");
-    refused(trit_tensor_new(&out, cpu, trit_dtype_q4_0, 1, (int64_t[]){32}, &err), "Q4_0");
+    refused(trit_tensor_new(&out, cpu, trit_dtype_t2, 1, (int64_t[]){256}, &err), "T2");
+    refused(trit_tensor_new(&out, cpu, trit_dtype_i2_s, 1, (int64_t[]){256}, &err), "I2_S");
     refused(trit_tensor_new(&out, cpu, trit_n_dtypes, 1, (int64_t[]){32}, &err), "unknown");
     refused(trit_tensor_reshape(&out, t, 2, (int64_t[]){5, -1}, &err), "[3, 4], 12 elements, does not become [5, -1]");
     refused(trit_tensor_reshape(&out, t, 2, (int64_t[]){-1, -1}, &err), "does not become");
@@ -174,6 +177,78 @@ static void positions(void **state) {
     trit_tensor_free(t), trit_tensor_free(i), trit_tensor_free(out), trit_tensor_free(f);
 }
 
+/* A type that does not depend on the order, and eight dimensions where a function takes one more on its way. */
+static void edges(void **state) {
+    (void)state;
+    trit_tensor *whole = ramp(1, (int64_t[]){2}, trit_dtype_i8), *bytes = ramp(1, (int64_t[]){2}, trit_dtype_u8), *y = NULL, *z = NULL;
+    trit_tensor *half = ramp(1, (int64_t[]){2}, trit_dtype_f16), *many[20];
+    for (int i = 0; i < 20; i++) many[i] = i == 19 ? half : i % 2 ? whole : bytes;
+    assert_ok(trit_tensor_concat(&y, 20, (const trit_tensor *const *)many, 0, &err));
+    assert_int_equal(trit_tensor_dtype(y), trit_dtype_f16);
+    assert_int_equal(trit_tensor_shape(y)[0], 40);
+    assert_ok(trit_tensor_slice(&z, y, 0, NULL, &err));
+    assert_int_equal(trit_tensor_n_elements(z), 40);
+    trit_tensor_free(y), trit_tensor_free(z), trit_tensor_free(whole), trit_tensor_free(bytes), trit_tensor_free(half);
+    const int64_t shape[] = {2, 1, 2, 1, 3, 1, 2, 4};
+    trit_tensor *t = ramp(8, shape, trit_dtype_f64), *first = NULL;
+    y = z = NULL;
+    assert_ok(trit_tensor_quantile(&y, t, 0.5, 1, (int32_t[]){-1}, true, &err));
+    assert_ok(trit_tensor_median(&z, t, 1, (int32_t[]){-1}, true, &err));
+    assert_int_equal(trit_tensor_n_dims(y), 8);
+    assert_memory_equal(trit_tensor_data(y), trit_tensor_data(z), 24 * sizeof(double));
+    trit_tensor_free(y), trit_tensor_free(z);
+    y = z = NULL;
+    assert_ok(trit_tensor_slice(&first, t, 1, &(trit_slice){.kind = trit_slice_range, .last = 1, .has_last = true}, &err));
+    assert_ok(trit_tensor_vecdot(&y, t, first, &err)); /* [2, ...] by [1, ...] */
+    assert_int_equal(trit_tensor_n_dims(y), 7);
+    assert_ok(trit_tensor_mul(&z, t, first, &err));
+    assert_ok(trit_tensor_sum((trit_tensor_free(first), first = NULL, &first), z, 1, (int32_t[]){-1}, false, &err));
+    assert_memory_equal(trit_tensor_data(y), trit_tensor_data(first), 24 * sizeof(double)); /* small whole numbers: exact */
+    trit_tensor_free(t), trit_tensor_free(y), trit_tensor_free(z), trit_tensor_free(first);
+}
+
+/* No megabytes of brackets around nothing. */
+static void texts_of_nothing(void **state) {
+    (void)state;
+    static const int64_t shapes[][2] = {{1000000, 0}, {0, 1000000}, {2, 0}};
+    static const char *const texts[] = {"[[],\n [],\n [],\n ...,\n [],\n [],\n []]", "[]", "[[],\n []]"};
+    trit_text text = {0};
+    for (int i = 0; i < 3; i++) {
+        trit_tensor *t = NULL;
+        assert_ok(trit_tensor_zeros(&t, cpu, trit_dtype_f32, 2, shapes[i], &err));
+        assert_ok(trit_tensor_text(&text, t, &err));
+        assert_string_equal(text.data, texts[i]);
+        trit_tensor_free(t);
+    }
+    trit_text_fini(&text);
+}
+
+/* Levels of a tensor that a tape watches: numbers without a gradient. */
+static void levels_of_watched(void **state) {
+    (void)state;
+    trit_tensor *t = ramp(2, (int64_t[]){3, 4}, trit_dtype_f32), *scale = NULL, *zero = NULL, *q = NULL, *y = NULL, *loss = NULL;
+    trit_tape *tape;
+    assert_ok(trit_tape_new(&tape, &err));
+    assert_ok(trit_tape_watch(tape, t, &err));
+    for (int i = 0; i < 2; i++) {
+        const trit_levels *levels = trit_levels_of(i ? "uint8" : "int8");
+        assert_ok(trit_tensor_find_levels(&scale, &zero, t, levels, 0, NULL, &err));
+        assert_ok(trit_tensor_quantize(&q, t, scale, zero, levels, &err));
+        assert_true(at(q, 2, 3) == levels->high);
+        trit_tensor_free(zero), trit_tensor_free(q), zero = q = NULL;
+        if (i) break;
+        assert_ok(trit_tape_watch(tape, scale, &err)); /* a scale that is learned */
+        assert_ok(trit_tensor_fake_quantize(&y, t, scale, NULL, levels, &err));
+        assert_ok(trit_tensor_sum(&loss, y, 0, NULL, false, &err));
+        assert_ok(trit_tape_backward(tape, loss, NULL, &err));
+        assert_null(trit_tape_gradient(tape, t));
+        assert_non_null(trit_tape_gradient(tape, scale));
+        trit_tensor_free(y), trit_tensor_free(loss), trit_tensor_free(scale), scale = NULL;
+    }
+    trit_tensor_free(t), trit_tensor_free(scale);
+    trit_tape_free(tape);
+}
+
 static void files(void **state) {
     (void)state;
     trit_tensor *t = ramp(3, (int64_t[]){2, 3, 5}, trit_dtype_i16), *turned = NULL, *again = NULL;
@@ -200,7 +275,7 @@ static void files(void **state) {
     }
     trit_tensors *never = NULL;
     assert_int_equal(trit_tensors_load(&never, cpu, "absent.npz", &err), trit_io);
-    refused(trit_tensors_load(&never, cpu, "turned.npy", &err), ".npz and .safetensors");
+    refused(trit_tensors_load(&never, cpu, "turned.npy", &err), ".npz, .safetensors and .gguf");
     assert_null(never);
     trit_tensor_free(t), trit_tensor_free(turned), trit_tensor_free(again);
 }
@@ -251,6 +326,7 @@ int main(void) {
         cmocka_unit_test(owners),    cmocka_unit_test(bad_shapes), cmocka_unit_test(results_into),
         cmocka_unit_test(threads),   cmocka_unit_test(positions),  cmocka_unit_test(results_that_fit),
         cmocka_unit_test(files),     cmocka_unit_test(text),       cmocka_unit_test(casts),
+        cmocka_unit_test(edges),     cmocka_unit_test(texts_of_nothing), cmocka_unit_test(levels_of_watched),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -279,6 +279,89 @@ static void draw_matmul(sample_args *a, uint32_t *s) {
     a->shape[1][a->n_dims[1]++] = 1 + pick(s, 3);
 }
 
+/* Rows of `axis` parts. */
+static void draw_rms_norm(sample_args *a, uint32_t *s) {
+    draw_shape(&a->n_dims[0], a->shape[0], s, 1, 3);
+    a->axis = 1 + (int32_t)pick(s, 3);
+    a->n_dims[1] = 1;
+    a->shape[1][0] = 1 + pick(s, 4);
+    a->shape[0][a->n_dims[0] - 1] = a->axis * a->shape[1][0];
+}
+
+static trit_status call_rms_norm(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    return trit_tensor_rms_norm(out, in[0], in[1], a->axis, 0.1, err);
+}
+
+/* Heads of 4 to 7, of which 4 elements are turned; `indices` become the angles. */
+static void draw_rope(sample_args *a, uint32_t *s) {
+    a->axis = 1 + (int32_t)pick(s, 3);
+    a->offset = pick(s, 2);
+    a->n_dims[0] = a->n_indices = 2;
+    a->shape[0][0] = a->indices_shape[0] = pick(s, 4);
+    a->shape[0][1] = a->axis * (4 + pick(s, 4));
+    a->indices_shape[1] = 4;
+    a->limit = 4;
+}
+
+static trit_status call_rope(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    trit_tensor *angles = NULL;
+    trit_status status = trit_tensor_cast(&angles, a->indices, trit_dtype_f64, err);
+    if (status == trit_ok) status = trit_tensor_rope(out, in[0], angles, a->axis, a->offset, err);
+    trit_tensor_free(angles);
+    return status;
+}
+
+/* One to three heads of queries for each of one or two of keys, by `axis` and `offset`, and rows that see at most `limit` rows. */
+static void draw_attention(sample_args *a, uint32_t *s) {
+    a->offset = 1 + pick(s, 2);
+    a->axis = (int32_t)(a->offset * (1 + pick(s, 3)));
+    a->limit = 1 + pick(s, 4);
+    a->n_indices = 1;
+    a->indices_shape[0] = pick(s, 8);
+    const int64_t d = 1 + pick(s, 4);
+    for (uint32_t i = 0; i < 3; i++) {
+        a->n_dims[i] = 2;
+        a->shape[i][0] = a->indices_shape[0];
+        a->shape[i][1] = d * (i == 0 ? a->axis : a->offset);
+    }
+}
+
+static trit_status call_attention(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    trit_tensor *from = NULL;
+    trit_status status = trit_tensor_copy(&from, a->indices, err);
+    int64_t *first = status == trit_ok ? trit_tensor_data(from) : NULL; /* how many rows before are seen */
+    for (int64_t t = 0; first && t < a->indices_shape[0]; t++) first[t] = first[t] < t ? t - first[t] : 0;
+    if (status == trit_ok) status = trit_tensor_attention(out, in[0], in[1], in[2], from, a->axis, a->offset, 0.7, err);
+    trit_tensor_free(from);
+    return status;
+}
+
+static void draw_glu(sample_args *a, uint32_t *s) {
+    draw_any(a, s);
+    a->n_dims[1] = a->n_dims[0];
+    memcpy(a->shape[1], a->shape[0], sizeof a->shape[0]);
+    a->axis = (int32_t)pick(s, 3);
+}
+
+static trit_status call_glu(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    return trit_tensor_glu(out, in[0], in[1], (trit_activation)a->axis, err);
+}
+
+/* Where gradients pass straight through, only what is not quantized has them as derivatives. */
+static trit_status call_absmax_int8(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    (void)a;
+    return trit_tensor_absmax_int8(out, in[0], 0, err);
+}
+
+static void draw_matrix(sample_args *a, uint32_t *s) {
+    draw_shape(&a->n_dims[0], a->shape[0], s, 2, 2);
+}
+
+static trit_status call_absmean_ternary(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
+    (void)a;
+    return trit_tensor_absmean_ternary(out, in[0], 2, 0, err);
+}
+
 static trit_status call_copy(trit_tensor **out, trit_tensor *const *in, const sample_args *a, trit_error *err) {
     (void)a;
     return trit_tensor_copy(out, in[0], err);
@@ -368,6 +451,12 @@ static const sample samples[] = {
     ANY(scatter_add, 2, gather),
     ANY(masked_select, 1, masked),
     ANY(concat, 3, concat),
+    ANY(rms_norm, 2, rms_norm),
+    ANY(rope, 1, rope),
+    ANY(attention, 3, attention),
+    ANY(glu, 2, glu),
+    ANY(absmax_int8, 1, any),
+    ANY(absmean_ternary, 1, matrix),
 };
 enum { n_samples = sizeof samples / sizeof samples[0] };
 

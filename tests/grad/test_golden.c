@@ -100,6 +100,28 @@ static trit_status by_index(trit_tensor **out, const trit_tensor *a, const trit_
     return status;
 }
 
+static trit_status rope(trit_tensor **out, const trit_tensor *x, const trit_json *op) {
+    double angle[256];
+    const trit_json *list = trit_json_get(op, "angles");
+    const int64_t rows = trit_tensor_shape(x)[0], n = (int64_t)trit_json_length(list);
+    for (int64_t i = 0; i < n; i++) angle[i] = trit_json_as_real(trit_json_at(list, (size_t)i), NAN);
+    trit_tensor *angles = NULL;
+    assert_ok(trit_tensor_from(&angles, device, trit_dtype_f64, 2, (int64_t[]){rows, n / rows}, angle, &err));
+    trit_status status = trit_tensor_rope(out, x, angles, integer(op, "heads"), integer(op, "neox"), &err);
+    trit_tensor_free(angles);
+    return status;
+}
+
+static trit_status attention(trit_tensor **out, const trit_tensor *const *in, const trit_json *op, double factor) {
+    int64_t first[64];
+    const int64_t n = integers(op, "first", first, 64);
+    trit_tensor *positions = NULL;
+    assert_ok(trit_tensor_from(&positions, device, trit_dtype_i64, 1, &n, first, &err));
+    trit_status status = trit_tensor_attention(out, in[0], in[1], in[2], positions, integer(op, "heads"), integer(op, "kv_heads"), factor, &err);
+    trit_tensor_free(positions);
+    return status;
+}
+
 static trit_status apply(trit_tensor **out, const trit_json *op, trit_tensor *const *values) {
     const trit_json *inputs = trit_json_get(op, "in");
     const size_t n = trit_json_length(inputs);
@@ -125,6 +147,10 @@ static trit_status apply(trit_tensor **out, const trit_json *op, trit_tensor *co
     if (is(op, "concat")) return trit_tensor_concat(out, (uint32_t)n, in, (int32_t)integer(op, "axis"), &err);
     if (is(op, "stack")) return trit_tensor_stack(out, (uint32_t)n, in, (int32_t)integer(op, "axis"), &err);
     if (is(op, "slice")) return slice(out, in[0], op);
+    if (is(op, "rms_norm")) return trit_tensor_rms_norm(out, in[0], in[1], integer(op, "heads"), number, &err);
+    if (is(op, "rope")) return rope(out, in[0], op);
+    if (is(op, "attention")) return attention(out, in, op, number);
+    if (is(op, "glu")) return trit_tensor_glu(out, in[0], in[1], (trit_activation)integer(op, "activation"), &err);
     if (is(op, "permute")) {
         axes_of(op, "order", axes);
         return trit_tensor_permute(out, in[0], axes, &err);

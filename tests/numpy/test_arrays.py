@@ -93,7 +93,7 @@ for i in range(CASES // 20):
     same_set("our own safetensors", load_all("ours.safetensors"), arrays)
 
 np.savez_compressed(path("small.npz").decode(), a=np.zeros(1000))
-for what, name in (("compressed", "small.npz"), ("npz and .safetensors", "a.txt")):
+for what, name in (("compressed", "small.npz"), ("npz, .safetensors and .gguf", "a.txt")):
     try:
         load_all(name)
         report.count(False, lambda: f"{name} was read")

@@ -73,6 +73,18 @@ def sorts(r, report):
     report.same(f"topk {k} values " + what, values.numpy(), np.take_along_axis(a, first, axis))
 
 
+def long_rows(r, report):
+    """Rows that are divided among threads: of many values, of few, of one, with NaN and infinities, in odd strides."""
+    for dtype in TYPES:
+        n = int(r.rng.integers(131072, 140000))
+        wide = (r.rng.standard_normal(n) * 50).astype(dtype)
+        odd = r.values((n,), dtype)
+        for what, a in (("wide", wide), ("odd", odd), ("two", (wide > 0).astype(dtype)), ("same", np.full(n, 3).astype(dtype)),
+                        ("backwards", wide[::-1]), ("columns", np.stack([wide, odd], 1))):
+            report.same(f"sort {what} {dtype} {n}", call("sort", a, 0, False).numpy(), np.sort(a, axis=0, kind="stable"))
+        report.same(f"sort {dtype} {n} down", call("sort", wide, 0, True).numpy(), np.sort(wide)[::-1])
+
+
 def quantiles(r, report):
     a = some_array(r)
     axes, keep = axes_of(r, a.ndim), bool(r.rng.random() < 0.5)
@@ -114,6 +126,7 @@ def main():
         places(r, report)
         sorts(r, report)
         quantiles(r, report)
+    long_rows(r, report)
     for shape, k in (((3, 4), 5), ((3, 4), -1)):
         refused(report, "topk", shape, lambda: call("topk", ctypes.c_void_p(), np.zeros(shape), ctypes.c_int64(k), 1, True))
     report.end()
