@@ -20,6 +20,10 @@ void trit_bpe_fini(trit_bpe *bpe) {
     *bpe = (trit_bpe){0};
 }
 
+static bool note(trit_bpe *bpe, int32_t id) {
+    return !bpe->path || trit_ids_push(bpe->path, id);
+}
+
 static bool push_symbol(trit_bpe *bpe, int32_t id) {
     if (bpe->n_symbols == bpe->symbol_capacity) {
         void *p = bpe->symbol;
@@ -27,7 +31,7 @@ static bool push_symbol(trit_bpe *bpe, int32_t id) {
         bpe->symbol = p;
     }
     bpe->symbol[bpe->n_symbols++].id = id;
-    return true;
+    return note(bpe, id);
 }
 
 static bool start_bytes(const trit_tokenizer *t, trit_bpe *bpe, trit_str piece, int *missing) {
@@ -98,7 +102,7 @@ static void rate(const trit_tokenizer *t, trit_symbol *left, const trit_symbol *
     left->merged = merge ? merge->id : -1;
 }
 
-static void merge_short(const trit_tokenizer *t, trit_bpe *bpe) {
+static bool merge_short(const trit_tokenizer *t, trit_bpe *bpe) {
     trit_symbol *s = bpe->symbol;
     size_t n = bpe->n_symbols;
     for (size_t i = 0; i + 1 < n; i++) rate(t, &s[i], &s[i + 1]);
@@ -108,12 +112,14 @@ static void merge_short(const trit_tokenizer *t, trit_bpe *bpe) {
             if (s[i].rank < s[best].rank) best = i;
         if (s[best].rank == NO_RANK) break;
         s[best].id = s[best].merged;
+        if (!note(bpe, s[best].id)) return false;
         n--;
         memmove(&s[best + 1], &s[best + 2], (n - best - 1) * sizeof *s);
         if (best + 1 < n) rate(t, &s[best], &s[best + 1]);
         if (best > 0) rate(t, &s[best - 1], &s[best]);
     }
     bpe->n_symbols = n;
+    return true;
 }
 
 static bool heap_push(trit_bpe *bpe, uint64_t key) {
@@ -170,6 +176,7 @@ static bool merge_long(const trit_tokenizer *t, trit_bpe *bpe) {
         if (s[i].rank != (uint32_t)(key >> 32)) continue;
         uint32_t gone = s[i].next;
         s[i].id = s[i].merged;
+        if (!note(bpe, s[i].id)) return false;
         s[i].next = s[gone].next;
         s[gone].rank = NO_RANK;
         if (s[i].next != NOWHERE) s[s[i].next].prev = i;
@@ -199,10 +206,7 @@ trit_status trit_bpe_encode(const trit_tokenizer *t, trit_bpe *bpe, trit_str pie
     if (!ok && missing >= 0)
         return trit_error_set(err, trit_format, "tokenizer: no token for %s%02X, and no token for what is unknown",
                               t->byte_level ? "byte 0x" : "U+", (unsigned)missing);
-    if (ok && bpe->n_symbols <= short_symbols)
-        merge_short(t, bpe);
-    else if (ok)
-        ok = merge_long(t, bpe);
+    if (ok) ok = bpe->n_symbols <= short_symbols ? merge_short(t, bpe) : merge_long(t, bpe);
     for (size_t i = 0; ok && i < bpe->n_symbols; i++) ok = trit_ids_push(ids, bpe->symbol[i].id);
     return ok ? trit_ok : trit_error_memory(err, piece.n, "merging");
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "text/pieces.h"
 
 /* The longest string that NFKC makes of one character (U+FDFA) has 33 bytes. The limit keeps a small text from growing without
  * bound. */
@@ -76,6 +77,10 @@ void trit_charsmap_free(trit_charsmap *map) {
     trit_free(map->unit);
     trit_free(map->pool);
     trit_free(map);
+}
+
+uint64_t trit_charsmap_hash(const trit_charsmap *map) {
+    return trit_hash_bytes((const char *)map->unit, map->n_units * sizeof *map->unit) ^ trit_hash_bytes(map->pool, map->n_pool);
 }
 
 static size_t find(const trit_charsmap *map, trit_str s, bool longest, trit_str *to) {

@@ -20,6 +20,7 @@ typedef struct trit_charsmap trit_charsmap; /* immutable */
 /* Copies the bytes. Errors: format (names the place), memory. */
 TRIT_MUST_CHECK trit_status trit_charsmap_new(trit_charsmap **out, trit_str bytes, const char *what, trit_error *err);
 void trit_charsmap_free(trit_charsmap *map);
+uint64_t trit_charsmap_hash(const trit_charsmap *map);
 
 /* What a beginning of s becomes: the longest one that the map holds, or the shortest. Returns its length, 0 where there is none. */
 size_t trit_charsmap_longest(const trit_charsmap *map, trit_str s, trit_str *to);

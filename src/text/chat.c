@@ -1,10 +1,20 @@
-/* Conversations as text: the public way to the template language. */
+/* Conversations as text: the way to the template language. */
 #include "trit/chat.h"
 
 #include "base/json.h"
 #include "jinja/jinja.h"
+#include "text/text.h"
 
-static trit_status render(const trit_jinja *template, const char *conversation, size_t n, const trit_chat_opts *o, trit_text *out, trit_error *err) {
+trit_status trit_chat_template_new(trit_chat_template **out, const char *source, size_t n, trit_error *err) {
+    return trit_jinja_compile(out, source, n, err);
+}
+
+void trit_chat_template_free(trit_chat_template *template) {
+    trit_jinja_free(template);
+}
+
+trit_status trit_chat_template_render(const trit_chat_template *template, const char *conversation, size_t n, const trit_chat_opts *o,
+                                      trit_text *out, trit_error *err) {
     /* Hugging Face passes these two always, and templates that ask "is not none" count on it. */
     static const char *const none[] = {"tools", "documents", NULL};
     trit_json *variables = NULL;
@@ -23,9 +33,9 @@ static trit_status render(const trit_jinja *template, const char *conversation, 
 
 trit_status trit_chat_render(const char *source, size_t n_source, const char *conversation, size_t n_conversation, const trit_chat_opts *opts,
                              trit_text *out, trit_error *err) {
-    trit_jinja *template = NULL;
-    trit_status status = trit_jinja_compile(&template, source, n_source, err);
-    if (status == trit_ok) status = render(template, conversation, n_conversation, opts, out, err);
-    trit_jinja_free(template);
+    trit_chat_template *template = NULL;
+    trit_status status = trit_chat_template_new(&template, source, n_source, err);
+    if (status == trit_ok) status = trit_chat_template_render(template, conversation, n_conversation, opts, out, err);
+    trit_chat_template_free(template);
     return status;
 }

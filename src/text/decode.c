@@ -51,6 +51,11 @@ static trit_str bytes_of(const trit_tokenizer *t, int32_t id, bool first, bool l
     return trit_pieces_at(&t->bytes, id);
 }
 
+trit_str trit_tokenizer_token_text(const trit_tokenizer *t, int32_t id) {
+    bool shown = trit_token_has(t, id, trit_token_present) && !trit_token_has(t, id, trit_token_special);
+    return shown ? bytes_of(t, id, false, false) : (trit_str){NULL, 0};
+}
+
 static bool decode_into(const trit_tokenizer *t, trit_text *text, const int32_t *ids, size_t n, bool special) {
     uint32_t n_strip = t->n_strip;
     size_t run = 0;
@@ -78,6 +83,14 @@ trit_status trit_tokenizer_decode(const trit_tokenizer *tokenizer, trit_text *te
     if (trit_text_append(text, "", 0) && decode_into(tokenizer, text, ids, n, special)) return trit_ok;
     text->n = 0;
     return trit_error_memory(err, n, "the decoded text");
+}
+
+const char *trit_tokenizer_bytes(const trit_tokenizer *tokenizer, int32_t id, size_t *n) {
+    *n = 0;
+    if (!trit_token_has(tokenizer, id, trit_token_present)) return NULL;
+    const trit_str bytes = trit_pieces_at(&tokenizer->bytes, id);
+    *n = bytes.n;
+    return bytes.p ? bytes.p : "";
 }
 
 enum { max_held = 3 }; /* bytes of a character that is not whole yet */

@@ -163,6 +163,7 @@ typedef struct trit_bpe {
     size_t n_symbols, symbol_capacity;
     uint64_t *heap; /* rank << 32 | position */
     size_t n_heap, heap_capacity;
+    trit_ids *path; /* borrowed; gets each token that merging begins with or goes through. NULL: nobody wants them */
 } trit_bpe;
 
 /* The models: each appends the ids of one piece of text. Errors: memory, format (a character without token and without

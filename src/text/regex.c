@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "text/pieces.h"
 #include "text/unicode.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
 struct trit_regex {
     pcre2_code *code;
     pcre2_code *newer; /* or NULL: the same */
+    uint64_t hash;
 };
 
 struct trit_matcher {
@@ -193,6 +195,7 @@ trit_status trit_regex_new(trit_regex **out, trit_str pattern, const char *what,
         status = build(&regex->newer, &t, what, err);
     }
     trit_text_fini(&t.out);
+    if (!status) regex->hash = trit_hash_bytes(pattern.p, pattern.n);
     if (status)
         trit_regex_free(regex);
     else
@@ -205,6 +208,10 @@ void trit_regex_free(trit_regex *regex) {
     pcre2_code_free(regex->code);
     pcre2_code_free(regex->newer);
     trit_free(regex);
+}
+
+uint64_t trit_regex_hash(const trit_regex *regex) {
+    return regex->hash;
 }
 
 trit_matcher *trit_matcher_new(void) {

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 #include "trit/status.h"
@@ -14,6 +15,7 @@ typedef struct trit_regex trit_regex; /* immutable; any number of threads may ma
 /* Errors: unsupported (a pattern that does not compile: it names the pattern and the place), memory. */
 TRIT_MUST_CHECK trit_status trit_regex_new(trit_regex **out, trit_str pattern, const char *what, trit_error *err);
 void trit_regex_free(trit_regex *regex);
+uint64_t trit_regex_hash(const trit_regex *regex); /* of the pattern */
 
 /* What matching needs besides the pattern: one per thread, used for any pattern. */
 typedef struct trit_matcher trit_matcher;

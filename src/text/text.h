@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "trit/chat.h"
 #include "trit/tokenizer.h"
 
 /* tokenizer.ggml.token_type of GGUF, which SentencePiece numbers alike. */
@@ -68,8 +69,29 @@ void trit_spm_vocab_fini(trit_spm_vocab *vocab);
 const char *trit_pre_from_json(const trit_json *tokenizer);
 bool trit_pre_write_json(trit_text *out, const char *name, bool *ignore_merges);
 
+/* Appends a BPE vocabulary (desc->model "gpt2" or "llama", the latter with merges) as tokenizer.json, and a tokenizer_config.json; bos, eos with
+ * a NULL p, a template of NULL and ids that the vocabulary lacks are left out. False: out of memory. */
+bool trit_tokenizer_write_json(trit_text *out, const trit_vocab_desc *desc);
+bool trit_tokenizer_write_config(trit_text *out, trit_str bos, trit_str eos, const char *chat_template);
+
+/* The choice of trit_tokenizer_choose, of at most n_tokens, where token i is seen count[i] times. Errors: arg, unsupported, memory. */
+TRIT_MUST_CHECK trit_status trit_vocab_choose(trit_ids *out, const trit_tokenizer *tokenizer, const uint64_t *count, uint32_t n_tokens, trit_error *err);
+
 /* Adds ids at which generation ends (from generation_config.json or config.json); out-of-range ids are an error. Only
  * before the tokenizer is shared. */
 TRIT_MUST_CHECK trit_status trit_tokenizer_add_eog(trit_tokenizer *tokenizer, const int32_t *ids, size_t n, trit_error *err);
+
+/* A chat template ready to render: one for many conversations. Immutable; any number of threads may render it. Errors: as trit_chat_render. */
+typedef struct trit_jinja trit_chat_template;
+TRIT_MUST_CHECK trit_status trit_chat_template_new(trit_chat_template **out, const char *source, size_t n, trit_error *err);
+void trit_chat_template_free(trit_chat_template *template); /* NULL is fine */
+TRIT_MUST_CHECK trit_status trit_chat_template_render(const trit_chat_template *template, const char *conversation, size_t n,
+                                                      const trit_chat_opts *opts, trit_text *out, trit_error *err);
+
+/* What a token adds to a text that has begun, borrowed; n == 0: nothing (special tokens, ids not in use). */
+trit_str trit_tokenizer_token_text(const trit_tokenizer *tokenizer, int32_t id);
+
+/* A number for what the tokenizer does; another one where any text may become other tokens. For caches, not against forgery. */
+uint64_t trit_tokenizer_fingerprint(const trit_tokenizer *tokenizer);
 
 #endif

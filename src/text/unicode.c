@@ -76,6 +76,12 @@ bool trit_is_word(uint32_t cp) {
     }
 }
 
+bool trit_is_letter(uint32_t cp) {
+    if (cp < 0x80) return (cp >= 'a' && cp <= 'z') || (cp >= 'A' && cp <= 'Z');
+    const int c = category(cp);
+    return c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO && known_in(cp, 16);
+}
+
 bool trit_is_number(uint32_t cp) {
     if (cp < 0x80) return cp >= '0' && cp <= '9';
     int c = category(cp);

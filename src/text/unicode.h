@@ -14,6 +14,7 @@
 
 bool trit_is_blank(uint32_t cp);       /* White_Space */
 bool trit_is_word(uint32_t cp);        /* \w: letters, marks, decimal digits and letter numbers, connectors */
+bool trit_is_letter(uint32_t cp);      /* L */
 bool trit_is_number(uint32_t cp);      /* N */
 bool trit_is_punctuation(uint32_t cp); /* P, and the symbols of ASCII */
 bool trit_is_mark(uint32_t cp);        /* M, as StripAccents sees it */

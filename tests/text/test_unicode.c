@@ -52,6 +52,8 @@ static void test_properties(void **state) {
     for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) assert_true(trit_is_blank(blanks[i]));
     for (size_t i = 0; i < sizeof inks / sizeof *inks; i++) assert_false(trit_is_blank(inks[i]));
     assert_true(trit_is_word('a') && trit_is_word('_') && trit_is_word('7') && trit_is_word(0x4E2D) && trit_is_word(0x301));
+    assert_true(trit_is_letter('a') && trit_is_letter(0x43B) && trit_is_letter(0x4E2D) && trit_is_letter(0x2B0) && trit_is_letter(0x10D4F));
+    assert_false(trit_is_letter('7') || trit_is_letter('_') || trit_is_letter(0x301) || trit_is_letter(0x2160) || trit_is_letter(0x10FFFF));
     assert_false(trit_is_word('-') || trit_is_word(' ') || trit_is_word(0x2581));
 }
 

@@ -8,33 +8,11 @@
 #include "text/text.h"
 #include "trit/memory.h"
 
-/* The file, unpacked into memory when its name ends in .xz; NULL where the data or the xz program is absent. */
-static char *unpack(const char *relative, size_t *n) {
-    const char *path = test_shared(relative);
-    if (!path) return NULL;
-    if (!strstr(relative, ".xz")) return test_read(path, n);
-    char command[1200];
-    snprintf(command, sizeof command, "xz -dc '%s'", path);
-    FILE *f = popen(command, "r");
-    assert_non_null(f);
-    size_t capacity = 1 << 20;
-    char *data = malloc(capacity);
-    *n = 0;
-    for (size_t got; (got = fread(data + *n, 1, capacity - *n, f)) > 0;) {
-        *n += got;
-        if (*n == capacity) data = realloc(data, capacity *= 2);
-        assert_non_null(data);
-    }
-    if (pclose(f) == 0) return data;
-    free(data);
-    return NULL;
-}
-
 static trit_tokenizer *open_reference(const char *relative) {
     trit_error err = {0};
     trit_tokenizer *t = NULL;
     size_t n;
-    char *data = unpack(relative, &n);
+    char *data = test_unpack(relative, &n);
     if (!data) {
         print_message("skipped: ../shared/%s or the program xz is not present\n", relative);
         skip();
@@ -53,7 +31,7 @@ static trit_tokenizer *open_as_gguf(const char *relative, const char *pre) {
     trit_tokenizer *t = NULL;
     trit_json *doc = NULL;
     size_t n;
-    char *data = unpack(relative, &n);
+    char *data = test_unpack(relative, &n);
     if (!data) {
         print_message("skipped: ../shared/%s or the program xz is not present\n", relative);
         skip();
