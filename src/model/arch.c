@@ -25,6 +25,12 @@ const trit_arch *trit_arch_for_gguf(const char *name) {
     return NULL;
 }
 
+const char *trit_arch_gguf_name(const trit_model *m) {
+    const trit_config *c = &m->config;
+    if (m->source.gguf) return m->source.file_arch;
+    return c->arch->gguf_name ? c->arch->gguf_name(c) : c->arch->gguf[0];
+}
+
 const trit_arch *trit_arch_for_hf(const char *name) {
     for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++)
         if (is_among(archs[i]->hf, name)) return archs[i];

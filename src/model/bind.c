@@ -39,8 +39,12 @@ const char *trit_layer_name(size_t i) {
     return layer_tensors[i].gguf;
 }
 
-const char *trit_layer_hf_names(size_t i) {
-    return layer_tensors[i].hf;
+/* The first spelling, but Gemma alone has a norm before the feed-forward part beside the one behind attention. */
+trit_str trit_layer_hf_name(const trit_arch *arch, size_t i) {
+    const char *names = layer_tensors[i].hf, *bar = strchr(names, '|');
+    const bool has_post = (arch->required | arch->optional) & TRIT_LAYER_BIT(attn_post_norm);
+    if (i == trit_layer_ffn_norm && bar && !has_post) return trit_str_from(bar + 1);
+    return (trit_str){names, bar ? (size_t)(bar - names) : strlen(names)};
 }
 
 /* The Hugging Face spellings of a tensor of layer `layer`, '|' between them, each followed by `suffix`. */
@@ -69,7 +73,8 @@ bool trit_layer_projection(trit_projection *out, const trit_model *m, uint32_t l
     const trit_layer_shape shape = trit_layer_shape_of(&m->config, i);
     const trit_file_tensor *weight = find(m, layer, i, ".weight");
     if (!weight) return false;
-    *out = (trit_projection){.weight = weight, .n_rows = shape.n_rows, .n_cols = shape.n_cols};
+    *out = (trit_projection){.weight = weight, .n_rows = shape.n_rows, .n_cols = shape.n_cols,
+                             .at = (size_t)layer * trit_n_layer_tensors + i};
     if (shape.is_linear) {
         out->scale = find(m, layer, i, m->source.gguf ? ".scale" : ".weight_scale");
         out->bias = find(m, layer, i, ".bias");
@@ -174,7 +179,7 @@ bool trit_model_uses(const trit_model *m, const trit_file_tensor *t) {
 }
 
 /* Tensors that the graph does not use would silently change what the model computes. */
-static trit_status refuse_unused(const trit_model *m, trit_error *err) {
+trit_status trit_model_refuse_unused(const trit_model *m, trit_error *err) {
     for (size_t i = 0; i < trit_source_n_tensors(&m->source); i++) {
         const trit_file_tensor *t = trit_source_tensor_at(&m->source, i);
         char name[256];
@@ -200,6 +205,6 @@ trit_status trit_model_bind(trit_model *m, const trit_model_opts *o, trit_error 
         if (status == trit_ok && o->progress && !o->progress(o->user, layer + 1, m->config.n_layers))
             status = trit_error_set(err, trit_cancelled, "interrupted while opening");
     }
-    if (status == trit_ok && n_bound != trit_source_n_tensors(&m->source)) status = refuse_unused(m, err);
+    if (status == trit_ok && n_bound != trit_source_n_tensors(&m->source)) status = trit_model_refuse_unused(m, err);
     return status;
 }

@@ -31,7 +31,7 @@ static trit_str template_in(const trit_json *config) {
     return trit_json_as_str(trit_json_get(chosen, "template"));
 }
 
-static trit_status read_config(trit_model *m, const char *path, trit_error *err) {
+static trit_status read_config(char **out, const char *path, trit_error *err) {
     trit_file_map map;
     trit_json *config = NULL;
     trit_status status = trit_os_map(&map, path, err);
@@ -40,35 +40,35 @@ static trit_status read_config(trit_model *m, const char *path, trit_error *err)
     trit_os_unmap(&map);
     if (status != trit_ok) return status;
     trit_str template = template_in(config);
-    if (template.p) status = copy(&m->chat_template, template, err);
+    if (template.p) status = copy(out, template, err);
     trit_json_free(config);
     return status;
 }
 
-static trit_status read_source(trit_model *m, const char *path, trit_error *err) {
+trit_status trit_chat_template_read_file(char **out, const char *path, trit_error *err) {
     trit_file_map map;
     trit_status status = trit_os_map(&map, path, err);
     if (status != trit_ok) return status;
-    status = copy(&m->chat_template, (trit_str){(const char *)map.data, map.n}, err);
+    status = copy(out, (trit_str){(const char *)map.data, map.n}, err);
     trit_os_unmap(&map);
     return status;
 }
 
-static trit_status read_folder(trit_model *m, trit_error *err) {
+trit_status trit_chat_template_read_folder(char **out, const char *folder, trit_error *err) {
     char source[4096], config[4096];
-    const char *folder = m->source.folder;
+    *out = NULL;
     if (snprintf(source, sizeof source, "%s/chat_template.jinja", folder) >= (int)sizeof source ||
         snprintf(config, sizeof config, "%s/tokenizer_config.json", folder) >= (int)sizeof config)
         return trit_error_set(err, trit_io, "%s: the path is too long", folder);
-    if (trit_os_is_file(source)) return read_source(m, source, err); /* where there are both, this one is the newer way */
-    return trit_os_is_file(config) ? read_config(m, config, err) : trit_ok;
+    if (trit_os_is_file(source)) return trit_chat_template_read_file(out, source, err); /* where there are both, this one is the newer way */
+    return trit_os_is_file(config) ? read_config(out, config, err) : trit_ok;
 }
 
 trit_status trit_chat_template_read(trit_model *m, trit_error *err) {
     trit_str template;
     if (m->source.gguf && trit_gguf_str(trit_gguf_find(m->source.gguf, "tokenizer.chat_template"), &template))
         return copy(&m->chat_template, template, err);
-    return m->source.safetensors ? read_folder(m, err) : trit_ok;
+    return m->source.safetensors ? trit_chat_template_read_folder(&m->chat_template, m->source.folder, err) : trit_ok;
 }
 
 const char *trit_model_chat_template(const trit_model *m) {

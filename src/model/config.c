@@ -133,6 +133,9 @@ static void refuse_unknown(trit_reader *r) {
 }
 
 static trit_status check(const trit_config *c, trit_error *err) {
+    const uint32_t group = c->master_group;
+    if (group > 1 && group != 64 && group != 128 && group != 256)
+        return trit_error_set(err, trit_unsupported, TRIT_KEY_MASTER_GROUP ": %u is none of 1, 64, 128, 256", group);
     if (c->n_heads % c->n_kv_heads)
         return trit_error_set(err, trit_format, "%u attention heads are no multiple of %u key-value heads", c->n_heads, c->n_kv_heads);
     if (c->rope_dims % 2 || c->rope_dims > c->head_dim)
@@ -141,7 +144,10 @@ static trit_status check(const trit_config *c, trit_error *err) {
 }
 
 trit_status trit_config_read(trit_config *c, const trit_source *s, const trit_model_opts *o, trit_error *err) {
+    trit_str type;
     *c = (trit_config){.embed_factor = 1, .residual_factor = 1, .output_factor = 1};
+    if (s->gguf && trit_gguf_str(trit_gguf_find(s->gguf, "general.type"), &type) && trit_str_is(type, "adapter"))
+        return trit_error_set(err, trit_unsupported, "general.type \"adapter\": no model, but a change to one (--lora, beside -m MODEL)");
     char hidden_act[64] = "";
     trit_status status = choose_arch(c, s, err);
     if (status != trit_ok) return status;
@@ -158,6 +164,7 @@ trit_status trit_config_read(trit_config *c, const trit_source *s, const trit_mo
     if (r.status == trit_ok) c->arch->configure(c, &r);
     c->scale_sense = scale_sense_of(s, c);
     c->masters |= c->scale_sense == trit_scale_online;
+    c->master_group = (uint32_t)trit_read_real(&r, TRIT_KEY_MASTER_GROUP, TRIT_KEY_MASTER_GROUP, 0, 256, 0);
     c->pooling = pooling_of(&r);
     refuse_unknown(&r);
     status = r.status;

@@ -5,6 +5,8 @@
  *   floats that are ternary by rows or groups       -> trits and scales, exactly (TriLM, BitCPM, unpacked Bonsai)
  *   all else                                        -> used as the file has them
  *
+ * Adapters that belong to the weights are added before that is decided; to trits as floats, whose nearest trits they become then.
+ *
  * Trits take int8 or float activations, by what the model was trained with (config.c) or its user asks. */
 #include <math.h>
 #include <stdatomic.h>
@@ -81,20 +83,71 @@ static trit_status row_of_trits(const void *ctx, uint64_t row, int8_t *trits, fl
     return trit_ok;
 }
 
+void trit_linear_unpack(const trit_linear *l, uint64_t row, float *dst) {
+    trit_quant_format_of(l->matrix.dtype)->unpack(&l->matrix, row, dst);
+    if (!l->adapted) return;
+    for (uint64_t c = 0; c < l->matrix.n_cols; c++) dst[c] *= l->before;
+    trit_lora_add(l->adapted, l->at, row, dst, l->matrix.n_cols);
+}
+
 static trit_status row_of_masters(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch) {
     const trit_linear *r = ctx;
-    r->format->unpack(&r->matrix, row, scratch);
+    trit_linear_unpack(r, row, scratch);
     trit_absmean_trits(scratch, r->matrix.n_cols, r->absmean, trits);
     *scales = r->absmean * r->factor;
     return trit_ok;
 }
 
+/* Each group of a row, or the row, by an absmean of its own. */
+static trit_status row_of_grouped_masters(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch) {
+    const trit_linear *r = ctx;
+    const uint64_t n_cols = r->matrix.n_cols, group = r->group ? r->group : n_cols;
+    trit_linear_unpack(r, row, scratch);
+    for (uint64_t at = 0; at < n_cols; at += group, scales++) {
+        const uint64_t n = n_cols - at < group ? n_cols - at : group;
+        const float g = trit_absmean(scratch + at, n);
+        if (!isfinite(g)) return trit_numeric;
+        trit_absmean_trits(scratch + at, n, g, trits + at);
+        *scales = g * r->factor;
+    }
+    return trit_ok;
+}
+
 static trit_status row_of_floats(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch) {
     const trit_linear *r = ctx;
-    r->format->unpack(&r->matrix, row, scratch);
+    trit_linear_unpack(r, row, scratch);
     if (!trit_ternary_row(scratch, r->matrix.n_cols, r->group, trits, scales)) return trit_format;
     uint64_t n_groups = r->group ? (r->matrix.n_cols + r->group - 1) / r->group : 1;
     for (uint64_t g = 0; g < n_groups; g++) scales[g] *= r->factor;
+    return trit_ok;
+}
+
+/* ---- Trits that adapters changed ---- */
+
+/* For the scale g that the trits had: the trits nearest to w[0..n), and their sums w t and t t, whose quotient is the scale that fits them
+ * best. A group that had zeros alone takes its absmean. */
+static void fit_trits(const float *w, uint64_t n, float g, int8_t *trits, double *product, double *square) {
+    trit_absmean_trits(w, n, g == 0 ? trit_absmean(w, n) : fabsf(g), trits);
+    *product = *square = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        *product += (double)w[i] * trits[i];
+        *square += trits[i] != 0;
+    }
+}
+
+/* What shares a scale keeps sharing one: the tensor (`absmean`), a row, or a group of it. */
+static trit_status row_of_adapted(const void *ctx, uint64_t row, int8_t *trits, float *scales, float *scratch) {
+    const trit_linear *r = ctx;
+    const uint64_t n = r->matrix.n_cols, group = r->group ? r->group : n;
+    const trit_status status = row_of_trits(ctx, row, trits, scales, scratch);
+    if (status != trit_ok) return status;
+    trit_linear_unpack(r, row, scratch);
+    for (uint64_t at = 0, g = 0; at < n; at += group, g++) {
+        double product, square;
+        fit_trits(scratch + at, n - at < group ? n - at : group, scales[g] * r->before, trits + at, &product, &square);
+        scales[g] = r->format->one_scale ? r->absmean : square > 0 ? (float)(product / square) : 0;
+        if (!isfinite(scales[g])) return trit_numeric;
+    }
     return trit_ok;
 }
 
@@ -135,7 +188,7 @@ static void look_for_groups(void *arg, unsigned i, uint64_t first, uint64_t last
     const trit_quant_matrix *m = &s->r->matrix;
     const uint64_t at = i * m->n_cols;
     for (uint64_t k = first; k < last && !atomic_load(&s->fails); k++) {
-        s->r->format->unpack(m, k, s->row + at);
+        trit_linear_unpack(s->r, k, s->row + at);
         if (!trit_ternary_row(s->row + at, m->n_cols, s->r->group, s->trits + at, s->scales + at)) atomic_store(&s->fails, true);
     }
 }
@@ -163,7 +216,7 @@ static void look_for_absmean(void *arg, unsigned i, uint64_t first, uint64_t las
     const trit_quant_matrix *m = &s->r->matrix;
     float *row = s->row + i * m->n_cols;
     for (uint64_t k = first; k < last; k++) {
-        s->r->format->unpack(m, k, row);
+        trit_linear_unpack(s->r, k, row);
         s->sums[k] = trit_abs_sum(row, m->n_cols);
         s->values[k] = 0;
         if (s->sums[k] == 0 || atomic_load(&s->fails)) continue;
@@ -199,6 +252,34 @@ static trit_status find_absmean(trit_linear *r, const trit_model *m, const trit_
     return trit_ok;
 }
 
+static void fit_rows(void *arg, unsigned i, uint64_t first, uint64_t last) {
+    search *s = arg;
+    const uint64_t n = s->r->matrix.n_cols, at = i * n;
+    for (uint64_t k = first; k < last && !atomic_load(&s->fails); k++) {
+        double count;
+        if (row_of_trits(s->r, k, s->trits + at, s->scales + at, NULL) != trit_ok) atomic_store(&s->fails, true);
+        trit_linear_unpack(s->r, k, s->row + at);
+        fit_trits(s->row + at, n, s->scales[at] * s->r->before, s->trits + at, &s->sums[k], &count);
+        s->values[k] = (float)count;
+    }
+}
+
+/* The one scale that fits the trits of all rows best. Rows that hold no trits are found again, and told, by their reader. */
+static trit_status find_common_scale(trit_linear *r, const trit_model *m, trit_error *err) {
+    search s;
+    double product = 0, count = 0;
+    const trit_status status = search_init(&s, r, m, err);
+    if (status != trit_ok) return status;
+    trit_team_share(m->team, r->matrix.n_rows, rows_at_once, fit_rows, &s);
+    for (uint64_t k = 0; k < r->matrix.n_rows; k++) {
+        product += s.sums[k];
+        count += (double)s.values[k];
+    }
+    r->absmean = atomic_load(&s.fails) || count == 0 ? 0 : (float)(product / count);
+    search_fini(&s);
+    return trit_ok;
+}
+
 /* Gives up the file's pages of a tensor that is used in another form now. */
 static void drop_file_pages(const trit_model *m, const trit_file_tensor *t) {
     if (m->source.is_mapped) trit_os_map_drop(t->data, (size_t)t->n_bytes);
@@ -214,7 +295,15 @@ static trit_status choose_rows(trit_linear *r, const trit_model *m, const trit_f
     r->is_master = !r->format->trits && m->config.masters;
     r->row = r->format->trits ? row_of_trits : r->is_master ? row_of_masters : row_of_floats;
     if (r->format->trits) r->group = r->format->scale_group;
-    return r->is_master ? find_absmean(r, m, t, err) : trit_ok;
+    if (r->format->trits && r->adapted) {
+        r->row = row_of_adapted;
+        return r->format->one_scale ? find_common_scale(r, m, err) : trit_ok;
+    }
+    if (!r->is_master) return trit_ok;
+    if (!m->config.master_group) return find_absmean(r, m, t, err);
+    r->row = row_of_grouped_masters;
+    r->group = m->config.master_group == 1 ? 0 : m->config.master_group;
+    return trit_ok;
 }
 
 static trit_status upload_ternary(trit_weight *out, trit_model *m, trit_linear *r, const trit_file_tensor *t, trit_error *err) {
@@ -223,6 +312,22 @@ static trit_status upload_ternary(trit_weight *out, trit_model *m, trit_linear *
     trit_status status = m->device->vt->upload_ternary(m->device, out, &source, err);
     drop_file_pages(m, t);
     return status == trit_ok ? trit_ok : trit_linear_bad_row(status, t, err);
+}
+
+/* A tensor as floats of our own, which are also looked at for values that are not finite. */
+static trit_status upload_floats(trit_weight *out, const trit_device *d, const trit_linear *l, const trit_file_tensor *t, trit_error *err) {
+    const uint64_t n_rows = l->matrix.n_rows, n_cols = l->matrix.n_cols;
+    float *copy = trit_device_take(d, n_rows * n_cols, sizeof *copy, "weight");
+    if (!copy) return trit_error_memory(err, n_rows * n_cols * sizeof *copy, "a weight");
+    for (uint64_t r = 0; r < n_rows; r++) trit_linear_unpack(l, r, copy + r * n_cols);
+    for (uint64_t i = 0; i < n_rows * n_cols; i++) {
+        if (isfinite(copy[i])) continue;
+        trit_pool_release(d->pool, copy, NULL);
+        return trit_error_set(err, trit_numeric, "tensor %.*s: element %llu is not finite", TRIT_STR_ARG(t->name), (unsigned long long)i);
+    }
+    *out = (trit_weight){.dtype = trit_dtype_f32, .n_rows = (uint32_t)n_rows, .n_cols = (uint32_t)n_cols, .data = copy,
+                         .stride = n_cols * sizeof *copy, .n_bytes = n_rows * n_cols * sizeof *copy, .factor = 1.0f, .owned = {copy, NULL, NULL}};
+    return trit_ok;
 }
 
 /* Packed uint8 [ceil(n_rows / 4), n_cols] of a Hugging Face release, with its scale beside it. */
@@ -265,6 +370,12 @@ trit_status trit_linear_settle(trit_linear *r, const trit_model *m, const trit_p
         r->factor = scale;
     }
     if (status != trit_ok) return status;
+    if (trit_lora_changes(m, p->at)) {
+        r->adapted = m;
+        r->at = p->at;
+        r->before = r->factor;
+        r->factor = 1;
+    }
     r->format = trit_quant_format_of(r->matrix.dtype);
     bool ternary = r->format->trits != NULL;
     if (trit_dtype_is_float(r->matrix.dtype)) {
@@ -291,29 +402,13 @@ trit_status trit_linear_bind(trit_weight *out, trit_model *m, const trit_project
     if (r.row) status = upload_ternary(out, m, &r, p->weight, err);
     if (trit_linear_is_float(&r, m, status)) {
         r.matrix.scale *= r.factor;
-        status = m->device->vt->upload(m->device, out, &r.matrix, err);
+        status = r.adapted ? upload_floats(out, m->device, &r, p->weight, err) : m->device->vt->upload(m->device, out, &r.matrix, err);
     }
     if (status == trit_ok && p->bias) {
         status = bind_bias(out, m, p, err);
         if (status != trit_ok) m->device->vt->weight_free(m->device, out);
     }
     return status;
-}
-
-/* A tensor as floats of our own: small ones, which are also looked at for values that are not finite. */
-static trit_status bind_as_f32(trit_weight *out, const trit_device *d, const trit_quant_matrix *matrix, const trit_file_tensor *t, trit_error *err) {
-    float *copy = trit_device_take(d, matrix->n_rows * matrix->n_cols, sizeof *copy, "norm");
-    if (!copy) return trit_error_memory(err, matrix->n_rows * matrix->n_cols * sizeof *copy, "a norm");
-    for (uint64_t r = 0; r < matrix->n_rows; r++) trit_quant_format_of(matrix->dtype)->unpack(matrix, r, copy + r * matrix->n_cols);
-    for (uint64_t i = 0; i < matrix->n_rows * matrix->n_cols; i++) {
-        if (isfinite(copy[i])) continue;
-        trit_pool_release(d->pool, copy, NULL);
-        return trit_error_set(err, trit_numeric, "tensor %.*s: element %llu is not finite", TRIT_STR_ARG(t->name), (unsigned long long)i);
-    }
-    *out = (trit_weight){.dtype = trit_dtype_f32, .n_rows = (uint32_t)matrix->n_rows, .n_cols = (uint32_t)matrix->n_cols, .data = copy,
-                         .stride = matrix->n_cols * sizeof *copy, .n_bytes = matrix->n_rows * matrix->n_cols * sizeof *copy,
-                         .factor = 1.0f, .owned = {copy, NULL, NULL}};
-    return trit_ok;
 }
 
 trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_file_tensor *t, uint32_t n_rows, uint32_t n_cols, bool as_f32, trit_error *err) {
@@ -324,6 +419,6 @@ trit_status trit_plain_bind(trit_weight *out, trit_model *m, const trit_file_ten
     enum { small_bytes = 8 << 20 };
     bool in_blocks = !trit_dtype_is_float(matrix.dtype);
     bool is_small = (uint64_t)n_rows * n_cols <= small_bytes / sizeof(float);
-    if (as_f32 || (in_blocks && is_small) || matrix.tile.rows) return bind_as_f32(out, m->device, &matrix, t, err);
+    if (as_f32 || (in_blocks && is_small) || matrix.tile.rows) return upload_floats(out, m->device, &(trit_linear){.matrix = matrix}, t, err);
     return m->device->vt->upload(m->device, out, &matrix, err);
 }

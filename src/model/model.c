@@ -46,6 +46,8 @@ static void count_bytes(trit_model *m) {
         const trit_weight *w = i < n ? &layers[i] : ends[i - n];
         if (trit_has(w)) m->weight_bytes += trit_weight_bytes(w) + trit_coarse_bytes(w);
     }
+    for (size_t i = 0; i < m->n_loras * n; i++)
+        for (int which = 0; which < 2; which++) m->weight_bytes += m->loras[i / n].pair[i % n].weight[which].n_bytes;
 }
 
 static trit_status open_tokenizer(trit_model *m, const char *other, trit_error *err) {
@@ -60,6 +62,25 @@ static trit_status open_tokenizer(trit_model *m, const char *other, trit_error *
     uint32_t n = trit_tokenizer_size(m->tokenizer);
     if (n <= m->config.vocab_size) return trit_ok;
     return trit_error_set(err, trit_format, "the tokenizer has %u tokens, but the model's vocabulary has %u", n, m->config.vocab_size);
+}
+
+static trit_status open_loras(trit_model *m, const trit_model_opts *o, trit_error *err) {
+    if (!o->n_loras) return trit_ok;
+    m->loras = trit_alloc_zero(o->n_loras, sizeof *m->loras);
+    if (!m->loras) return trit_error_memory(err, o->n_loras * sizeof *m->loras, "the adapters");
+    trit_status status = trit_ok;
+    while (m->n_loras < o->n_loras && status == trit_ok) {
+        status = trit_lora_open(&m->loras[m->n_loras], m, &o->loras[m->n_loras], o->merge_loras, err);
+        m->n_loras += status == trit_ok;
+        if (status == trit_ok) status = trit_lora_check(&m->loras[m->n_loras - 1], m, err);
+    }
+    return status;
+}
+
+static trit_status bind_loras(trit_model *m, trit_error *err) {
+    trit_status status = trit_ok;
+    for (size_t i = 0; i < m->n_loras && status == trit_ok; i++) status = trit_lora_bind(&m->loras[i], m, err);
+    return status;
 }
 
 static trit_weight *head_of(trit_model *m) {
@@ -122,19 +143,21 @@ static trit_status open_source(trit_model *m, const char *ref, const trit_model_
     return status;
 }
 
-static trit_status open_steps(trit_model *m, const char *ref, const trit_model_opts *o, trit_error *err) {
-    trit_status status = open_source(m, ref, o, err);
-    if (status == trit_ok) status = read_description(m, o, err);
+/* The source is open. */
+static trit_status open_steps(trit_model *m, const trit_model_opts *o, trit_error *err) {
+    trit_status status = read_description(m, o, err);
     if (status == trit_ok) status = read_texts(m, err);
     if (status == trit_ok) status = name_tensors(m, err);
     if (status == trit_ok) status = trit_notes_read(m, err);
     if (status == trit_ok && !m->problem) m->n_params = trit_model_count_params(m);
+    if (status == trit_ok && !m->problem) status = open_loras(m, o, err);
     if (status != trit_ok || o->no_weights) return status;
     if (!m->device) {
         status = trit_device_open(&m->device, NULL, NULL, err);
         m->owns_device = status == trit_ok;
     }
     if (status == trit_ok) status = trit_model_bind(m, o, err);
+    if (status == trit_ok) status = bind_loras(m, err);
     if (status == trit_ok && !o->embeddings) status = prepare_head(m, err);
     if (status == trit_ok) status = trit_rope_bind(m, err);
     if (status == trit_ok) status = write_programs(m, err);
@@ -142,22 +165,45 @@ static trit_status open_steps(trit_model *m, const char *ref, const trit_model_o
     return status;
 }
 
-trit_status trit_model_open(trit_model **out, const char *ref, const trit_model_opts *opts, trit_error *err) {
-    static const trit_model_opts defaults = {0};
-    const trit_model_opts *o = opts ? opts : &defaults;
+/* NULL: no memory. */
+static trit_model *new_model(const trit_model_opts *o, trit_error *err) {
     trit_model *m = trit_alloc_zero(1, sizeof *m);
-    if (!m) return trit_error_memory(err, sizeof *m, "the model");
+    if (!m) {
+        (void)trit_error_memory(err, sizeof *m, "the model");
+        return NULL;
+    }
     m->device = o->device;
     m->i2_s_block = o->i2_s_block ? o->i2_s_block : 128;
     trit_program_init(&m->program);
     trit_program_init(&m->embedder);
-    trit_status status = open_steps(m, ref, o, err);
-    if (status != trit_ok) {
+    return m;
+}
+
+/* The model, or its end. */
+static trit_status give(trit_model **out, trit_model *m, trit_status status) {
+    if (status == trit_ok)
+        *out = m;
+    else
         trit_model_close(m);
-        return status;
-    }
-    *out = m;
-    return trit_ok;
+    return status;
+}
+
+trit_status trit_model_open(trit_model **out, const char *ref, const trit_model_opts *opts, trit_error *err) {
+    static const trit_model_opts defaults = {0};
+    const trit_model_opts *o = opts ? opts : &defaults;
+    trit_model *m = new_model(o, err);
+    if (!m) return trit_memory;
+    trit_status status = open_source(m, ref, o, err);
+    if (status == trit_ok) status = open_steps(m, o, err);
+    return give(out, m, status);
+}
+
+trit_status trit_model_open_shape(trit_model **out, const trit_synthetic *shape, const trit_model_opts *o, trit_error *err) {
+    trit_model *m = new_model(o, err);
+    if (!m) return trit_memory;
+    trit_status status = trit_source_of_shape(&m->source, shape, err);
+    if (status == trit_ok) status = open_steps(m, o, err);
+    return give(out, m, status);
 }
 
 void trit_model_close(trit_model *m) {
@@ -171,6 +217,8 @@ void trit_model_close(trit_model *m) {
         m->device->vt->weight_free(m->device, &m->output);
     }
     trit_free(m->layers);
+    for (size_t i = 0; i < m->n_loras; i++) trit_lora_close(&m->loras[i], m);
+    trit_free(m->loras);
     trit_program_fini(&m->program);
     trit_program_fini(&m->embedder);
     trit_tokenizer_close(m->tokenizer);
@@ -209,6 +257,12 @@ void trit_model_describe(const trit_model *m, trit_model_info *out) {
         .norm_eps = c->norm_eps, .rope_theta = c->rope_theta, .tied_embeddings = trit_model_is_tied(m),
         .pooling = trit_pooling_name(c->pooling), .chat_template = m->chat_template, .problem = m->problem,
     };
+}
+
+bool trit_model_lora_at(const trit_model *m, size_t i, trit_lora_info *out) {
+    if (i >= m->n_loras) return false;
+    trit_lora_describe(&m->loras[i], out);
+    return true;
 }
 
 bool trit_model_tensor_at(const trit_model *m, size_t i, trit_tensor_info *out) {

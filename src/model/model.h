@@ -10,6 +10,7 @@
 #include "base/team.h"
 #include "device/device.h"
 #include "io/io.h"
+#include "model/lora.h"
 #include "op/op.h"
 #include "text/text.h"
 #include "trit/embed.h"
@@ -50,6 +51,7 @@ typedef struct trit_config {
     bool act_int8; /* ternary projections take int8 activations */
     const char *act_int8_why;
     bool masters;  /* float projections are masters of ternary ones, to be quantized at load */
+    uint32_t master_group; /* weights that share a scale then: 0: a matrix, 1: a row, else so many of a row */
     trit_scale_sense scale_sense;
     float embed_factor, residual_factor, output_factor; /* multiply the embeddings, each branch before it is added, the head's input */
     float attn_factor; /* multiplies the scores: 1 / sqrt(head_dim) where the model does not say otherwise */
@@ -109,6 +111,8 @@ bool trit_read_flag_at(const trit_reader *r, const char *gguf, uint32_t i, bool 
 
 /* Keys of ours behind "<architecture>.", for what files of others leave open; the converter writes them. */
 #define TRIT_KEY_ACTIVATIONS "ternary_activations"               /* "int8" or "float", in config.json too */
+#define TRIT_KEY_MASTERS "ternary_masters"                       /* false: float projections are what they are, where the architecture says otherwise */
+#define TRIT_KEY_MASTER_GROUP "ternary_group"                    /* master_group */
 #define TRIT_KEY_IN_NORM_EPS "attention.in_norm_rms_epsilon"     /* in_norm_eps */
 #define TRIT_KEY_YARN_TRUNCATE "rope.scaling.yarn_truncate"      /* whole_bounds */
 #define TRIT_KEY_LOCAL_LAYERS "attention.sliding_window_pattern" /* llama.cpp's: every n-th layer sees all, or a flag for each layer */
@@ -152,6 +156,8 @@ struct trit_model {
     uint32_t i2_s_block;
     trit_team *team; /* borrowed, or NULL: reads projections to see what they are */
     trit_kernel_config kernels; /* of TL1 and TL2 */
+    trit_lora *loras; /* [n_loras], owned */
+    size_t n_loras;
     uint64_t weight_bytes, n_params;
     char *name, *chat_template; /* owned, NULL if absent */
     char *problem;              /* owned: why a model that was opened without weights cannot be run; NULL if it can */
@@ -165,8 +171,12 @@ static inline bool trit_has(const trit_weight *w) {
     return w->data != NULL;
 }
 
+/* model.c: as trit_model_open, of a shape alone, which outlives the model. */
+trit_status trit_model_open_shape(trit_model **out, const struct trit_synthetic *shape, const trit_model_opts *o, trit_error *err);
+
 /* source.c */
 trit_status trit_source_open(trit_source *out, const char *ref, trit_error *err);
+trit_status trit_source_of_shape(trit_source *out, const struct trit_synthetic *shape, trit_error *err); /* *out is zeroed before */
 void trit_source_close(trit_source *s);
 /* The tensor, its GGUF name being `gguf_name` and its Hugging Face names `hf_names` ('|' between them); NULL: absent. */
 const trit_file_tensor *trit_source_find(const trit_source *s, const char *gguf_name, const char *hf_names);
@@ -184,11 +194,12 @@ typedef struct trit_layer_shape {
 } trit_layer_shape;
 trit_layer_shape trit_layer_shape_of(const trit_config *c, size_t layer_tensor);
 const char *trit_layer_name(size_t layer_tensor); /* "attn_q", as GGUF has it */
-const char *trit_layer_hf_names(size_t layer_tensor);
+trit_str trit_layer_hf_name(const trit_arch *arch, size_t layer_tensor); /* in Hugging Face's own files */
 typedef enum trit_end { trit_end_embd, trit_end_norm, trit_end_head, trit_end_rope, trit_end_rope_long, trit_end_rope_short, trit_n_ends } trit_end;
 extern const char *const trit_end_names[trit_n_ends][2]; /* GGUF, Hugging Face or NULL */
 const trit_file_tensor *trit_end_find(const trit_model *m, size_t end); /* NULL: absent */
 bool trit_model_uses(const trit_model *m, const trit_file_tensor *t); /* does the graph read it? */
+trit_status trit_model_refuse_unused(const trit_model *m, trit_error *err); /* unsupported, where the file has a tensor that it does not */
 trit_status trit_model_bind(trit_model *m, const trit_model_opts *o, trit_error *err);
 bool trit_model_is_tied(const trit_model *m); /* the embeddings are the head too */
 uint64_t trit_model_count_params(const trit_model *m);
@@ -201,6 +212,7 @@ typedef struct trit_projection {
     const trit_file_tensor *scale; /* weight_scale of Hugging Face, or blk.N.X.scale of GGUF; NULL: none */
     const trit_file_tensor *bias;  /* NULL: none */
     uint32_t n_rows, n_cols;
+    size_t at; /* layer * trit_n_layer_tensors + layer tensor */
 } trit_projection;
 /* The tensors of a layer's projection (of a norm: the weight alone); false: the file has none, or the architecture. */
 bool trit_layer_projection(trit_projection *out, const trit_model *m, uint32_t layer, size_t layer_tensor);
@@ -209,13 +221,18 @@ typedef struct trit_linear {
     trit_quant_matrix matrix;
     const trit_quant_format *format; /* of the matrix */
     float factor;                    /* multiplies the stored scales */
-    float absmean;                   /* of float masters */
+    float absmean;                   /* the scale of float masters, and of adapted trits that share one */
     bool is_master;                  /* floats that are quantized by absmean, or ternary with one scale already */
     bool is_exact;                   /* floats that are ternary already, whatever shares a scale */
+    const trit_model *adapted;       /* its adapters are added to the weights; NULL: none are */
+    size_t at;                       /* the projection, in its adapters */
+    float before;                    /* adapted: multiplies the stored weights, `factor` being 1 */
     uint32_t group;                  /* elements of a row that share a scale; 0: the row */
     /* As trit_ternary_source has it, with the trit_linear for ctx; NULL: floats */
     trit_status (*row)(const void *linear, uint64_t row, int8_t *trits, float *scales, float *scratch);
 } trit_linear;
+/* Row `row` of the weights as floats, what adapters add included; still without `factor`. Reads `matrix`, `adapted` and `at` alone. */
+void trit_linear_unpack(const trit_linear *linear, uint64_t row, float *dst);
 trit_status trit_linear_settle(trit_linear *out, const trit_model *m, const trit_projection *p, trit_error *err);
 /* Rows gave this status: are the weights floats? (Formats of four levels tell only by their codes.) And if not, the error in words. */
 bool trit_linear_is_float(const trit_linear *linear, const trit_model *m, trit_status of_rows);
@@ -230,20 +247,35 @@ trit_status trit_matrix_view(trit_quant_matrix *out, const trit_model *m, const 
 /* The same, its shape checked against [n_rows, n_cols]. */
 trit_status trit_matrix_of(trit_quant_matrix *out, const trit_model *m, const trit_file_tensor *t, uint32_t n_rows, uint32_t n_cols, trit_error *err);
 
+/* fingerprint.c: of what computes keys and values; reads the whole file. Errors: memory. */
+typedef struct trit_fingerprint {
+    uint64_t model, adapters; /* adapters: 0 without any */
+} trit_fingerprint;
+trit_status trit_model_fingerprint(trit_fingerprint *out, const trit_model *m, trit_error *err);
+
 /* work.c */
 uint64_t trit_weight_bytes(const trit_weight *w); /* in memory form, with its scales */
 uint64_t trit_coarse_bytes(const trit_weight *w); /* of a head's coarse rows; 0 without */
 
 /* rope.c */
+/* How rows of heads change places: RoPE takes neighbours in some GGUF files, and halves of a head elsewhere. */
+typedef enum trit_heads { trit_heads_stay, trit_heads_to_neighbours, trit_heads_to_halves } trit_heads;
+trit_heads trit_heads_between(size_t layer_tensor, bool has_neighbours, bool wants_neighbours);
+uint64_t trit_heads_row(trit_heads heads, uint32_t head_dim, uint64_t row); /* the row that becomes `row` */
 void trit_rope_read(trit_config *c, trit_reader *r); /* base and scaling */
 double trit_rope_llama3_divisor(const trit_rope_scaling *s, double inv_freq); /* of a plain frequency */
 double trit_rope_yarn_magnitude(double factor, double weight);
 trit_status trit_rope_bind(trit_model *m, trit_error *err);
+/* Among rows of heads whose pairs are neighbours: the one that becomes row `row` where pairs are the halves of a head. */
+uint64_t trit_rope_row_of_half(uint64_t head_dim, uint64_t row);
 void trit_rope_fini(trit_model *m);
 
 /* chat.c */
 extern const char trit_chat_bitnet_2b4t[];
 trit_status trit_chat_template_read(trit_model *m, trit_error *err); /* m->chat_template, as the file or folder has it */
+/* *out: a copy, released with trit_free; NULL: the folder has none. Errors: io, format, memory. */
+trit_status trit_chat_template_read_folder(char **out, const char *folder, trit_error *err);
+trit_status trit_chat_template_read_file(char **out, const char *path, trit_error *err);
 
 /* notes.c */
 trit_status trit_notes_read(trit_model *m, trit_error *err);
@@ -265,6 +297,34 @@ const trit_synthetic *trit_synthetic_find(const char *name);
 trit_status trit_synthetic_bind(trit_model *m, const trit_model_opts *o, trit_error *err);
 void trit_synthetic_config(trit_config *c, const trit_synthetic *s); /* sizes */
 
+/* masters.c: models whose weights are floats that somebody else keeps, for training. */
+typedef struct trit_master {
+    char name[64], hf_name[96]; /* "blk.0.attn_q.weight", "model.layers.0.self_attn.q_proj.weight" */
+    trit_projection source;     /* shape, and the file's tensor; weight NULL: the file has none */
+    trit_weight *place;         /* what stands for it in the op list; of a bias: for its matrix */
+    bool is_linear, is_norm, is_bias; /* none: a table of a row for each token */
+    bool is_residual;           /* its output is added to the residual stream */
+    bool is_less_one;           /* of a norm: it is the factor less one */
+    bool turns;                 /* the file has neighbours where masters have halves (RoPE) */
+} trit_master;
+/* Of a file or folder, or of a shape, which outlives the model. sub_norms: a plain decoder gets those of "bitnet". opts: with a device. */
+trit_status trit_masters_open(trit_model **out, const char *ref, const trit_synthetic *shape, bool sub_norms, const trit_model_opts *opts,
+                              trit_error *err);
+/* All of them in the order of files; the caller frees the list. */
+trit_status trit_masters_list(trit_master **out, size_t *n, trit_model *m, trit_error *err);
+/* [n_rows, n_cols], from the file. Weights that are ternary there become masters that absmean, over the matrix, makes the same of. */
+trit_status trit_master_read(float *out, const trit_model *m, const trit_master *t, trit_error *err);
+/* What the engine makes of a projection of the file. */
+typedef struct trit_master_kind {
+    bool is_ternary;  /* computes with trits */
+    bool is_finished; /* they are in the file; else absmean makes them of its floats */
+    bool is_grouped;  /* parts of a row have scales of their own */
+} trit_master_kind;
+trit_status trit_master_kind_of(trit_master_kind *out, const trit_model *m, const trit_master *t, trit_error *err);
+/* From now on `data`, floats of whatever width, is what the op list means. is_ternary: its inputs are quantized, where the model does that. */
+void trit_master_place(const trit_master *t, const void *data, bool is_ternary);
+trit_status trit_masters_write(trit_model *m, trit_error *err); /* all are placed: the list `embedder` */
+
 /* arch/common.c: what architectures share. */
 #define TRIT_LAYER_DECODER \
     (TRIT_LAYER_BIT(attn_norm) | TRIT_LAYER_BIT(attn_q) | TRIT_LAYER_BIT(attn_k) | TRIT_LAYER_BIT(attn_v) | TRIT_LAYER_BIT(attn_output) | \
@@ -283,6 +343,7 @@ trit_value trit_decoder(const trit_model *m, trit_program *p); /* a pre-norm dec
 
 const trit_arch *trit_arch_for_gguf(const char *name);
 const trit_arch *trit_arch_for_hf(const char *name);
+const char *trit_arch_gguf_name(const trit_model *m); /* general.architecture of a GGUF file that is made of the model, or of its own */
 size_t trit_layer_weights(trit_model *m, trit_weight **out); /* all weights of all layers as one run */
 
 #endif

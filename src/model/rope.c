@@ -199,7 +199,24 @@ trit_status trit_rope_bind(trit_model *m, trit_error *err) {
     return status == trit_ok ? divide_by_factors(m, "long_factor", "rope_factors_long.weight", c->rope.long_factors, of_long, err) : status;
 }
 
+uint64_t trit_rope_row_of_half(uint64_t head_dim, uint64_t row) {
+    const uint64_t half = head_dim / 2, i = row % head_dim;
+    return row - i + (i < half ? 2 * i : 2 * (i - half) + 1);
+}
+
 void trit_rope_fini(trit_model *m) {
     trit_free((void *)m->rope.inv_freq);
     m->rope = m->local_rope = (trit_rope){0};
+}
+
+trit_heads trit_heads_between(size_t layer_tensor, bool has_neighbours, bool wants_neighbours) {
+    const bool turns = layer_tensor == trit_layer_attn_q || layer_tensor == trit_layer_attn_k;
+    if (!turns || has_neighbours == wants_neighbours) return trit_heads_stay;
+    return wants_neighbours ? trit_heads_to_neighbours : trit_heads_to_halves;
+}
+
+uint64_t trit_heads_row(trit_heads heads, uint32_t head_dim, uint64_t row) {
+    if (heads == trit_heads_stay) return row; /* also of a tensor without heads, whose head_dim is 0 */
+    const uint64_t half = head_dim / 2, i = row % head_dim;
+    return heads == trit_heads_to_halves ? trit_rope_row_of_half(head_dim, row) : row - i + i / 2 + (i % 2 ? half : 0);
 }

@@ -56,15 +56,18 @@ static trit_status open_pt(trit_source *s, const char *path, trit_error *err) {
     return trit_ok;
 }
 
-static trit_status open_synthetic(trit_source *s, const char *name, trit_error *err) {
-    s->synthetic = trit_synthetic_find(name);
-    if (!s->synthetic) {
-        const char *known = trit_synthetic_at(0, NULL);
-        return trit_error_set(err, trit_arg, "%s%s: no such shape (for example %s%s)", synthetic_prefix, name, synthetic_prefix, known);
-    }
+trit_status trit_source_of_shape(trit_source *s, const trit_synthetic *shape, trit_error *err) {
+    s->synthetic = shape;
     s->format = "synthetic";
-    s->file_arch = trit_strndup(s->synthetic->arch, strlen(s->synthetic->arch));
+    s->file_arch = trit_strndup(shape->arch, strlen(shape->arch));
     return s->file_arch ? trit_ok : trit_error_memory(err, 32, "the architecture's name");
+}
+
+static trit_status open_synthetic(trit_source *s, const char *name, trit_error *err) {
+    const trit_synthetic *shape = trit_synthetic_find(name);
+    if (shape) return trit_source_of_shape(s, shape, err);
+    const char *known = trit_synthetic_at(0, NULL);
+    return trit_error_set(err, trit_arg, "%s%s: no such shape (for example %s%s)", synthetic_prefix, name, synthetic_prefix, known);
 }
 
 static trit_status open_any(trit_source *s, const char *ref, trit_error *err) {

@@ -109,19 +109,12 @@ static trit_status make_table(const trit_device *d, trit_weight *out, uint32_t n
     return trit_ok;
 }
 
-/* Of a tensor: by its name, so that a model's weights stay what they are when others are added. */
-static uint64_t seed_of(uint32_t layer, size_t i) {
-    uint64_t h = trit_mix64(layer);
-    for (const char *name = trit_layer_name(i); *name; name++) h = trit_mix64(h ^ (uint8_t)*name);
-    return h;
-}
-
 static trit_status make_layer(trit_model *m, uint32_t layer, const pool *p, trit_error *err) {
     trit_weight *weights = (trit_weight *)&m->layers[layer];
     for (size_t i = 0; i < trit_n_layer_tensors; i++) {
         if (!(m->config.arch->required & 1u << i)) continue;
         trit_layer_shape s = trit_layer_shape_of(&m->config, i);
-        trit_status status = s.is_linear ? make_linear(m, &weights[i], p, seed_of(layer, i), s.n_rows, s.n_cols, err)
+        trit_status status = s.is_linear ? make_linear(m, &weights[i], p, trit_rng_named(layer, trit_layer_name(i)), s.n_rows, s.n_cols, err)
                                          : make_norm(m->device, &weights[i], s.n_cols, err);
         if (status != trit_ok) return status;
     }

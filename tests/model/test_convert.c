@@ -272,18 +272,19 @@ static void tiny_containers(void **state) {
     }
 }
 
-/* The built-in model in each ternary type. */
+/* The model in each ternary type. */
 static void builtin_to_each(void **state) {
     (void)state;
     for (int d = 0; d < trit_n_dtypes; d++) {
         const trit_dtype_traits *traits = trit_dtype_info((trit_dtype)d);
         if (!is_ternary_type(d) || traits->gguf_id < 0) continue;
-        const trit_convert_report r = expect_same(test_source("models/story.gguf"), OUT("story.gguf"), &(trit_convert_opts){.type = traits->label}, story_ids);
+        const trit_convert_report r = expect_same(test_source("tests/model/story-256.gguf"),
+                                                  OUT("story.gguf"), &(trit_convert_opts){.type = traits->label}, story_ids);
         assert_true(r.lossless && r.n_tensors == 68);
     }
 }
 
-/* The built-in model as other programs read it: hashes of all its floats by the gguf package 0.19.0 (tools/reference/read_gguf.py). */
+/* The model as other programs read it: hashes of all its floats by the gguf package 0.19.0 (tools/reference/read_gguf.py). */
 static int by_name(const void *a, const void *b) {
     const trit_str x = (*(const trit_file_tensor *const *)a)->name, y = (*(const trit_file_tensor *const *)b)->name;
     const int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
@@ -334,7 +335,7 @@ static void golden(void **state) {
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         const trit_convert_opts opts = {.type = all[i].type, .embed_type = all[i].embed_type};
-        assert_ok(trit_convert(test_source("models/story.gguf"), OUT("golden.gguf"), &opts, NULL, &err));
+        assert_ok(trit_convert(test_source("tests/model/story-256.gguf"), OUT("golden.gguf"), &opts, NULL, &err));
         const uint64_t h = hash_of(OUT("golden.gguf"));
         if (h != all[i].hash) fail_msg("%s, %s: hash 0x%016llx", all[i].type, all[i].embed_type, (unsigned long long)h);
     }
@@ -542,7 +543,7 @@ static bool stop_at_once(void *user, uint64_t done, uint64_t total) {
 
 static void refusals(void **state) {
     (void)state;
-    const char *story = test_source("models/story.gguf");
+    const char *story = test_source("tests/model/story-256.gguf");
     unlink(OUT("none.gguf"));
     refuse("nowhere.gguf", OUT("none.gguf"), NULL, trit_io, "nowhere");
     refuse("synthetic:bitnet-2b4t", OUT("none.gguf"), NULL, trit_arg, "random");
@@ -570,7 +571,7 @@ static void odd_rows_are_refused_by_name(void **state) {
 static void truncated_input(void **state) {
     (void)state;
     size_t n;
-    char *data = test_read(test_source("models/story.gguf"), &n);
+    char *data = test_read(test_source("tests/model/story-256.gguf"), &n);
     static const double parts[] = {0.0001, 0.01, 0.3, 0.9, 0.999};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         assert_ok(trit_os_write_file(OUT("cut.gguf"), data, (size_t)((double)n * parts[i]), &err));
@@ -590,8 +591,8 @@ static void full_disk(void **state) {
     small.rlim_cur = 1 << 19;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    const trit_status file = trit_convert(test_source("models/story.gguf"), OUT("full.gguf"), NULL, NULL, &err);
-    const trit_status folder = trit_convert(test_source("models/story.gguf"), OUT("full"), &(trit_convert_opts){.hugging_face = true}, NULL, &err);
+    const trit_status file = trit_convert(test_source("tests/model/story-256.gguf"), OUT("full.gguf"), NULL, NULL, &err);
+    const trit_status folder = trit_convert(test_source("tests/model/story-256.gguf"), OUT("full"), &(trit_convert_opts){.hugging_face = true}, NULL, &err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(file, trit_io);
     assert_int_equal(folder, trit_io);
@@ -605,7 +606,7 @@ static void full_disk(void **state) {
 /* An output that is there is replaced. */
 static void replaced(void **state) {
     (void)state;
-    const char *story = test_source("models/story.gguf");
+    const char *story = test_source("tests/model/story-256.gguf");
     for (int i = 0; i < 2; i++) {
         assert_ok(trit_convert(story, OUT("twice.gguf"), NULL, NULL, &err));
         assert_ok(trit_convert(story, OUT("twice"), &(trit_convert_opts){.hugging_face = true}, NULL, &err));

@@ -27,11 +27,11 @@ static void convert(const char *from, const char *to, bool to_folder) {
     assert_ok(trit_convert(from, to, &(trit_convert_opts){.hugging_face = to_folder, .say = listen}, NULL, &err));
 }
 
-/* The tokenizer file in a folder of the built-in model, which lacks one. */
+/* The tokenizer file in a folder of a model, which lacks one. */
 static const char *make_folder(const char *tokenizer, const char *name) {
     char path[1024];
     size_t n;
-    convert(test_source("models/story.gguf"), OUT("folder"), true);
+    convert(test_source("tests/model/story-256.gguf"), OUT("folder"), true);
     unlink(OUT("folder/tokenizer.json"));
     unlink(OUT("folder/tokenizer.model"));
     snprintf(path, sizeof path, OUT("folder/%s"), name);
@@ -98,9 +98,6 @@ static void left_out(void **state) {
         assert_null(trit_model_tokenizer(m));
         trit_model_close(m);
     }
-    convert(test_source("models/story.gguf"), OUT("folder"), true);
-    assert_non_null(strstr(notes, "no tokenizer in the output"));
-    assert_true(access(OUT("folder/tokenizer.json"), F_OK) != 0);
 }
 
 static const char *const texts[] = {"hello world", "the hello", "  x", "1234512", "hello<|eot_id|> the", "caf\xC3\xA9", "I'LL pay $3.50, OK?\n\n a", ""};
@@ -153,6 +150,34 @@ static void expect_same_list(const trit_gguf *a, const trit_gguf *b, const char 
     free(t);
 }
 
+/* SentencePiece's vocabularies of GGUF files have scores, tokenizer.json has merges: on a whole book they give the same tokens. */
+static void scores_to_merges(void **state) {
+    char story[1024];
+    trit_tokenizer *a, *b;
+    trit_ids x = {0}, y = {0};
+    (void)state;
+    snprintf(story, sizeof story, "%s", test_source("tests/model/story-256.gguf"));
+    convert(story, OUT("pieces"), true);
+    assert_string_equal(notes, "");
+    expect_same_tokens(story, OUT("pieces"));
+    convert(OUT("pieces"), OUT("pieces.gguf"), false);
+    expect_same_tokens(story, OUT("pieces.gguf"));
+    require_shared("data/text/tinyshakespeare.txt");
+    size_t n;
+    char *text = test_read(test_shared("data/text/tinyshakespeare.txt"), &n);
+    assert_ok(trit_tokenizer_open(&a, story, &err));
+    assert_ok(trit_tokenizer_open(&b, OUT("pieces"), &err));
+    assert_ok(trit_tokenizer_encode(a, &x, text, n, NULL, &err));
+    assert_ok(trit_tokenizer_encode(b, &y, text, n, NULL, &err));
+    assert_int_equal(x.n, y.n);
+    assert_memory_equal(x.data, y.data, x.n * sizeof *x.data);
+    trit_ids_fini(&x);
+    trit_ids_fini(&y);
+    trit_tokenizer_close(a);
+    trit_tokenizer_close(b);
+    free(text);
+}
+
 /* Byte-level BPE, a Llama-3 vocabulary in small: from GGUF to tokenizer.json and back nothing is lost. */
 static void byte_level(void **state) {
     (void)state;
@@ -177,7 +202,36 @@ static void byte_level(void **state) {
     trit_gguf_close(b);
 }
 
+/* A model with a key of a u64 in place of one that it has. */
+static const char *with_u64(const char *key, uint64_t value) {
+    const trit_gguf_kv kv = {.key = trit_str_from(key), .type = trit_gguf_u64, .item_type = trit_gguf_u64, .n = 1, .data = (const uint8_t *)&value};
+    trit_gguf *g;
+    trit_gguf_writer *w;
+    assert_ok(trit_gguf_open(&g, test_source("tests/model/story-256.gguf"), &err));
+    assert_non_null(trit_gguf_find(g, key));
+    assert_ok(trit_gguf_writer_new(&w, &err));
+    for (uint64_t i = 0; i < trit_gguf_n_kv(g); i++)
+        assert_ok(trit_gguf_put_kv(w, trit_str_is(trit_gguf_kv_at(g, i)->key, key) ? &kv : trit_gguf_kv_at(g, i), &err));
+    for (uint64_t i = 0; i < trit_gguf_n_tensors(g); i++) assert_ok(trit_gguf_put_tensor(w, trit_gguf_tensor_at(g, i), &err));
+    assert_ok(trit_gguf_write(w, OUT("wide.gguf"), &err));
+    trit_gguf_writer_free(w);
+    trit_gguf_close(g);
+    return OUT("wide.gguf");
+}
+
+/* Ids beyond 32 bits name no token: neither the first ones nor what lies behind the list. */
+static void ids_beyond(void **state) {
+    (void)state;
+    static const char *const keys[] = {"tokenizer.ggml.unknown_token_id", "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *from = with_u64(keys[i], ((uint64_t)1 << 32) + 2000000);
+        convert(from, OUT("wide"), true);
+        expect_same_tokens(from, OUT("wide"));
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sentencepiece), cmocka_unit_test(left_out), cmocka_unit_test(byte_level)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sentencepiece), cmocka_unit_test(left_out), cmocka_unit_test(scores_to_merges),
+                                       cmocka_unit_test(byte_level), cmocka_unit_test(ids_beyond)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Quantization by rules: which rule reaches what, which file type holds a scheme's values, budgets that are kept and planned with true errors,
- * calibration. The float model is the built-in one with its ternary weights as Q6_K. */
+ * calibration. The float model is story-256.gguf with its ternary weights as Q6_K. */
 #include "test.h"
 
 #include <math.h>
@@ -84,14 +84,14 @@ static seen quantize(const char *in, const char *out, trit_quantize_opts o, cons
 
 static const char *float_model(void) {
     static bool is_made;
-    if (!is_made) (void)quantize(test_source("models/story.gguf"), OUT("float.gguf"), (trit_quantize_opts){.rules = "* q6_k\nblk.* q6_k"}, NULL);
+    if (!is_made) (void)quantize(test_source("tests/model/story-256.gguf"), OUT("float.gguf"), (trit_quantize_opts){.rules = "* q6_k\nblk.* q6_k"}, NULL);
     is_made = true;
     return OUT("float.gguf");
 }
 
 static void ternary_is_kept(void **state) {
     (void)state;
-    const char *story = test_source("models/story.gguf");
+    const char *story = test_source("tests/model/story-256.gguf");
     seen s = quantize(story, OUT("kept.gguf"), (trit_quantize_opts){.rules = "* q4_k", .policy = "*attn* q4_k"}, "blk.0.attn_q.weight");
     assert_string_equal(s.scheme, "kept");
     assert_int_equal(s.n, s.n_kept + 1); /* the embeddings */

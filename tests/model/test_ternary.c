@@ -69,7 +69,7 @@ static trit_status walk(seen *s, const char *path) {
 }
 
 static const char *story(void) {
-    return test_source("models/story.gguf");
+    return test_source("tests/model/story-256.gguf");
 }
 
 static void convert(const char *to, const char *type, bool to_folder) {

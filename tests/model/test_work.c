@@ -3,14 +3,14 @@
 
 #include "trit/model.h"
 
-/* models/story.gguf by models/README.md: 6 layers, width 256, feed-forward 768, 4 heads of 64 over 2 key-value heads, 3840 tokens. */
-static void the_built_in_model(void **state) {
+/* story-256.gguf: 6 layers, width 256, feed-forward 768, 4 heads of 64 over 2 key-value heads, 3840 tokens. */
+static void counted_by_hand(void **state) {
     (void)state;
     trit_error err;
     trit_model *m;
     trit_model_work at0, at99;
     trit_model_info info;
-    assert_ok(trit_model_open(&m, test_source("models/story.gguf"), NULL, &err));
+    assert_ok(trit_model_open(&m, test_source("tests/model/story-256.gguf"), NULL, &err));
     trit_model_describe(m, &info);
     trit_model_count_work(m, 0, &at0);
     trit_model_count_work(m, 99, &at99);
@@ -32,6 +32,6 @@ static void the_built_in_model(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_built_in_model)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(counted_by_hand)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static void configure(trit_config *c, trit_reader *r) {
     const char *file_arch = r->source->file_arch;
     c->act_int8 = true;
     c->act_int8_why = "architecture bitnet";
-    c->masters = true;
+    c->masters = trit_read_bool(r, TRIT_KEY_MASTERS, TRIT_KEY_MASTERS, true);
     if (is_2b4t_shape(c))
         trit_settle_activation(c, r, trit_act_relu2, "the shape is that of bitnet-b1.58-2B-4T");
     else if (is_1bitllm_shape(c))

@@ -87,16 +87,30 @@ static trit_value norm(const trit_model *m, trit_program *p, trit_value x, const
     return trit_has(w) ? trit_emit_rms_norm(p, x, w, n_parts, m->config.norm_eps, label) : x;
 }
 
+/* y + scale (x A^T) B^T for each adapter of the projection (arXiv:2106.09685 eq. 3). */
+static trit_value adapt(const trit_model *m, trit_program *p, trit_value x, trit_value y, const trit_weight *w) {
+    const size_t at = (size_t)p->layer * trit_n_layer_tensors + (size_t)(w - (const trit_weight *)&m->layers[p->layer]);
+    for (size_t i = 0; i < m->n_loras; i++) {
+        const trit_lora_pair *pair = &m->loras[i].pair[at];
+        if (!trit_has(&pair->weight[trit_lora_a])) continue;
+        trit_value u = trit_emit_linear(p, x, &pair->weight[trit_lora_a], "lora_a");
+        if (pair->factor != 1.0f) u = trit_emit_scale(p, u, pair->factor);
+        y = trit_emit_add(p, y, trit_emit_linear(p, u, &pair->weight[trit_lora_b], "lora_b"), "lora_add");
+    }
+    return y;
+}
+
 /* x W^T, after the projection's own norm where it has one. */
 static trit_value project(const trit_model *m, trit_program *p, input *in, const trit_weight *norm_in, const trit_weight *w, const char *label) {
     input own = {-1, -1, label};
+    const trit_value x = in->x;
     if (trit_has(norm_in)) {
         own.x = trit_emit_rms_norm(p, in->x, norm_in, 1, m->config.in_norm_eps, label);
         in = &own;
     }
-    if (!trit_weight_is_ternary(w) || !m->config.act_int8) return trit_emit_linear(p, in->x, w, label);
-    if (in->a8 < 0) in->a8 = trit_emit_quantize(p, in->x, in->label);
-    return trit_emit_linear(p, in->a8, w, label);
+    const bool takes_int8 = trit_weight_is_ternary(w) && m->config.act_int8;
+    if (takes_int8 && in->a8 < 0) in->a8 = trit_emit_quantize(p, in->x, in->label);
+    return adapt(m, p, x, trit_emit_linear(p, takes_int8 ? in->a8 : in->x, w, label), w);
 }
 
 /* x + y, y scaled as the model scales its branches. */

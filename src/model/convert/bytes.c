@@ -29,11 +29,12 @@ void trit_convert_compare(trit_convert_difference *d, const float *want, const f
 }
 
 uint64_t trit_convert_source_row(const trit_convert_tensor *t, uint64_t row) {
-    const uint64_t d = t->job->m->config.head_dim, half = d / 2;
-    if (t->heads == trit_heads_stay) return row;
-    const uint64_t first = row - row % d, i = row % d;
-    if (t->heads == trit_heads_to_neighbours) return first + i / 2 + (i % 2 ? half : 0);
-    return first + (i < half ? 2 * i : 2 * (i - half) + 1);
+    if (t->rows) return (uint64_t)t->rows[row];
+    return trit_heads_row(t->heads, t->job->m->config.head_dim, row);
+}
+
+uint64_t trit_convert_n_rows(const trit_convert_tensor *t) {
+    return t->rows ? t->out.shape[0] : t->linear.matrix.n_rows;
 }
 
 trit_status trit_convert_advance(trit_convert_job *job, uint64_t n_bytes, trit_error *err) {
@@ -45,7 +46,7 @@ trit_status trit_convert_advance(trit_convert_job *job, uint64_t n_bytes, trit_e
 
 /* The packed bytes as a matrix again. */
 trit_quant_matrix trit_convert_view(const trit_convert_tensor *t, trit_dtype dtype, const uint8_t *bytes, uint64_t n_bytes, float scale) {
-    return (trit_quant_matrix){.dtype = dtype, .data = bytes, .n_bytes = n_bytes, .n_rows = t->linear.matrix.n_rows,
+    return (trit_quant_matrix){.dtype = dtype, .data = bytes, .n_bytes = n_bytes, .n_rows = trit_convert_n_rows(t),
                                .n_cols = t->linear.matrix.n_cols, .scale = dtype == trit_dtype_hf_ternary ? scale : 1};
 }
 
@@ -53,7 +54,7 @@ trit_quant_matrix trit_convert_view(const trit_convert_tensor *t, trit_dtype dty
 
 typedef struct floats {
     const trit_convert_tensor *t;
-    const trit_quant_format *from, *to;
+    const trit_quant_format *to;
     uint8_t *dst;
     trit_quant_matrix out;     /* the rows that are made, at dst */
     uint64_t first, row_bytes; /* of them in the tensor */
@@ -66,7 +67,9 @@ static trit_status convert_row(void *ctx, uint64_t r, float *row, trit_convert_d
     const uint64_t n = t->linear.matrix.n_cols;
     const float more = t->add > 0 ? t->add : 0, less = t->add < 0 ? -t->add : 0;
     float *back = row + n;
-    f->from->unpack(&t->linear.matrix, trit_convert_source_row(t, f->first + r), row);
+    const uint64_t source = trit_convert_source_row(t, f->first + r);
+    trit_linear_unpack(&t->linear, source, row);
+    if (t->linear.adapted) d->change_square += trit_convert_change(&t->linear, source, row, back);
     for (uint64_t c = 0; c < n; c++) back[c] = row[c] = row[c] * t->linear.factor + more;
     for (uint64_t c = 0; c < n; c++) back[c] -= less;
     if (t->importance && f->to->pack_by) f->to->pack_by(back, t->importance, n, f->dst + r * f->row_bytes);
@@ -79,9 +82,8 @@ static trit_status convert_row(void *ctx, uint64_t r, float *row, trit_convert_d
 
 static trit_status fill_rows(const trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes, trit_convert_difference *d, trit_error *err) {
     const trit_quant_matrix *in = &t->linear.matrix;
-    const uint64_t row_bytes = t->out.n_bytes / in->n_rows;
-    floats f = {t, trit_quant_format_of(in->dtype), trit_quant_format_of(t->dtype), dst, trit_convert_view(t, t->dtype, dst, n_bytes, 1),
-                t->made / row_bytes, row_bytes};
+    const uint64_t row_bytes = t->out.n_bytes / trit_convert_n_rows(t);
+    floats f = {t, trit_quant_format_of(t->dtype), dst, trit_convert_view(t, t->dtype, dst, n_bytes, 1), t->made / row_bytes, row_bytes};
     const trit_status status = trit_convert_rows(t->job, n_bytes / row_bytes, convert_row, &f, 2 * in->n_cols, d, err);
     return status == trit_ok ? trit_convert_advance(t->job, n_bytes, err) : status;
 }
@@ -160,6 +162,18 @@ typedef struct packing {
     trit_quant_matrix out;
 } packing;
 
+/* Trits that adapters changed: what the type cannot hold is judged by the new trits, errors by the sum of weights and adapters. */
+static void compare_adapted(trit_convert_difference *d, const trit_convert_tensor *t, uint64_t r, float *row, float *back) {
+    const uint64_t n = t->linear.matrix.n_cols, source = trit_convert_source_row(t, r);
+    trit_convert_difference packed = {0}, merged = *d;
+    trit_convert_compare(&packed, row, back, n);
+    trit_linear_unpack(&t->linear, source, row);
+    trit_convert_compare(&merged, row, back, n);
+    merged.beyond = d->beyond || packed.beyond;
+    merged.change_square += trit_convert_change(&t->linear, source, row, back);
+    *d = merged;
+}
+
 static trit_status pack_row(void *ctx, uint64_t r, float *row, trit_convert_difference *d) {
     const packing *p = ctx;
     const ternary *x = p->x;
@@ -167,7 +181,8 @@ static trit_status pack_row(void *ctx, uint64_t r, float *row, trit_convert_diff
     floats_of(x, r, row);
     if (p->to->pack) p->to->pack(row, x->n_cols, p->dst + r * (p->out.n_bytes / x->n_rows));
     p->to->unpack(&p->out, r, back);
-    trit_convert_compare(d, row, back, x->n_cols);
+    if (x->t->linear.adapted) compare_adapted(d, x->t, r, row, back);
+    else trit_convert_compare(d, row, back, x->n_cols);
     return trit_ok;
 }
 
@@ -229,7 +244,6 @@ static trit_status exact_type_of(trit_dtype *out, const ternary *x, trit_error *
 static trit_status exact_float(trit_dtype *out, const trit_convert_tensor *t, trit_error *err) {
     static const trit_dtype narrow[] = {trit_dtype_bf16, trit_dtype_f16};
     const trit_quant_matrix *in = &t->linear.matrix;
-    const trit_quant_format *from = trit_quant_format_of(in->dtype);
     float *row = trit_alloc(in->n_cols, sizeof *row), *back = trit_alloc(in->n_cols, sizeof *back);
     uint8_t *bytes = trit_alloc(in->n_cols, 2);
     trit_status status = row && back && bytes ? trit_ok : trit_error_memory(err, in->n_cols * 10, "a row of weights");
@@ -239,7 +253,7 @@ static trit_status exact_float(trit_dtype *out, const trit_convert_tensor *t, tr
         const trit_quant_matrix view = {.dtype = narrow[i], .data = bytes, .n_bytes = in->n_cols * 2, .n_rows = 1, .n_cols = in->n_cols, .scale = 1};
         trit_convert_difference d = {0};
         for (uint64_t r = 0; r < in->n_rows && d.largest == 0; r++) {
-            from->unpack(in, r, row);
+            trit_linear_unpack(&t->linear, r, row);
             to->pack(row, in->n_cols, bytes);
             to->unpack(&view, 0, back);
             trit_convert_compare(&d, row, back, in->n_cols);
@@ -285,16 +299,22 @@ static trit_status fill_ternary(trit_convert_tensor *t, uint8_t *dst, trit_conve
     return status == trit_ok ? trit_convert_advance(t->job, t->out.n_bytes, err) : status;
 }
 
+static void copy_rows(const trit_convert_tensor *t, uint8_t *dst, uint64_t n_bytes) {
+    const uint64_t row_bytes = t->out.n_bytes / trit_convert_n_rows(t), first = t->made / row_bytes;
+    for (uint64_t r = 0; r < n_bytes / row_bytes; r++)
+        memcpy(dst + r * row_bytes, t->in->data + trit_convert_source_row(t, first + r) * row_bytes, (size_t)row_bytes);
+}
+
 static void store_floats(uint8_t *dst, const float *values, size_t n) {
     for (size_t i = 0; i < n; i++) trit_store_f32(dst + 4 * i, values[i]);
 }
 
 uint64_t trit_convert_piece(const trit_convert_tensor *t) {
     enum { wanted = 4 << 20 };
-    if (t->role == trit_role_copy) return wanted;
-    const bool by_rows = t->role == trit_role_rows || (t->role == trit_role_scheme && t->scheme.grain != trit_grain_tensor);
+    if (t->role == trit_role_copy && !t->rows) return wanted;
+    const bool by_rows = t->role == trit_role_copy || t->role == trit_role_rows || (t->role == trit_role_scheme && t->scheme.grain != trit_grain_tensor);
     if (!by_rows) return 0;
-    const uint64_t row_bytes = t->out.n_bytes / t->linear.matrix.n_rows;
+    const uint64_t row_bytes = t->out.n_bytes / trit_convert_n_rows(t);
     return row_bytes < wanted ? wanted / row_bytes * row_bytes : row_bytes;
 }
 
@@ -303,10 +323,10 @@ trit_status trit_convert_fill(void *tensor, const trit_file_tensor *out, uint8_t
     const size_t n = (size_t)out->n_bytes;
     trit_convert_difference *d = &t->difference;
     trit_status status = trit_ok;
-    d->detailed = t->job->q && *t->key;
+    d->detailed = (t->job->q && *t->key) || t->linear.adapted;
     d->importance = t->importance;
     switch (t->role) {
-    case trit_role_copy: memcpy(dst, t->in->data + t->made, n); break;
+    case trit_role_copy: t->rows ? copy_rows(t, dst, n) : (void)memcpy(dst, t->in->data + t->made, n); break;
     case trit_role_values: store_floats(dst, t->values, n / sizeof *t->values); break;
     case trit_role_scale: store_floats(dst, &t->job->scale, 1); break;
     case trit_role_rows: status = fill_rows(t, dst, n, d, err); break;
@@ -316,7 +336,7 @@ trit_status trit_convert_fill(void *tensor, const trit_file_tensor *out, uint8_t
     t->made += n;
     if (t->role == trit_role_copy) status = trit_convert_advance(t->job, n, err);
     t->job->report.max_error = trit_convert_larger(t->job->report.max_error, d->largest);
-    if (status == trit_ok && d->detailed && t->made == t->out.n_bytes) trit_convert_tell(t->job, t, d);
+    if (status == trit_ok && d->detailed && t->made == t->out.n_bytes) (t->job->q ? trit_convert_tell : trit_convert_tell_merged)(t->job, t, d);
     if (t->in && t->job->m->source.is_mapped) trit_os_map_drop(t->in->data, (size_t)t->in->n_bytes);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/os.h"
 
@@ -58,7 +59,8 @@ static trit_status read_types(trit_convert_job *job, trit_error *err) {
 }
 
 static trit_status open_input(trit_convert_job *job, const char *in, trit_error *err) {
-    const trit_model_opts opts = {.no_weights = true, .i2_s_block = job->o->i2_s_block, .kernel_config = job->o->kernel_config};
+    const trit_model_opts opts = {.no_weights = true, .i2_s_block = job->o->i2_s_block, .kernel_config = job->o->kernel_config,
+                                 .loras = job->o->loras, .n_loras = job->o->n_loras, .merge_loras = true};
     trit_status status = trit_model_open(&job->m, in, &opts, err);
     if (status != trit_ok) return status;
     if (job->m->problem) return trit_error_set(err, trit_unsupported, "%.100s: %s", in, job->m->problem);
@@ -141,10 +143,13 @@ static trit_status convert(trit_convert_job *job, const char *in, const char *ou
         return trit_error_set(err, trit_arg, "%.200s: is a %s, but the output would be a %s", out, job->o->hugging_face ? "file" : "folder",
                               job->o->hugging_face ? "folder" : "file");
     if (trit_os_same_file(in, out)) return trit_error_set(err, trit_arg, "%.200s: input and output are the same", out);
+    for (size_t i = 0; i < job->o->n_loras; i++)
+        if (trit_os_same_file(job->o->loras[i].path, out)) return trit_error_set(err, trit_arg, "%.200s: an adapter and the output are the same", out);
     unsigned n_threads;
     trit_status status = trit_team_choose(&n_threads, job->o->n_threads, err);
     if (status == trit_ok) status = trit_team_new(&job->team, n_threads, err);
     if (status == trit_ok) status = open_input(job, in, err);
+    if (status == trit_ok) status = trit_convert_prune(job, err);
     if (status == trit_ok) status = read_types(job, err);
     if (status == trit_ok) status = trit_convert_plan(job, err);
     if (status == trit_ok && job->q && job->q->budget) status = trit_convert_meet_budget(job, err);
@@ -155,9 +160,11 @@ static trit_status convert(trit_convert_job *job, const char *in, const char *ou
 
 trit_status trit_convert_run(trit_convert_job *job, const char *in, const char *out, trit_convert_report *report, trit_error *err) {
     const trit_status status = convert(job, in, out, err);
+    if (status == trit_ok) trit_convert_tell_merge(job);
     job->report.lossless = job->report.max_error == 0;
     if (status == trit_ok && report) *report = job->report;
     trit_convert_plan_fini(job);
+    trit_free(job->now);
     trit_model_close(job->m);
     trit_team_free(job->team);
     return status;

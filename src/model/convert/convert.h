@@ -4,6 +4,8 @@
  *   plan.c             which tensors the output has, from which of the input, in which type
  *   bytes.c            the bytes of one of them, and how far they are from the input's
  *   rows.c             the threads that make them
+ *   prune.c            a vocabulary of fewer tokens
+ *   merge.c            what is told of weights that adapters were added to
  *   quantize.c         a conversion by rules: recipe.c reads them, scheme.c makes integers of floats, budget.c weighs errors against bytes
  *   keys.c             metadata of GGUF: copied and mended, or from the configuration
  *   hf.c               config.json
@@ -31,9 +33,6 @@ typedef enum trit_convert_role {
     trit_role_scale    /* the scale of the packed tensor before this one */
 } trit_convert_role;
 
-/* How rows of heads change places: RoPE takes neighbours in some GGUF files, and halves of a head elsewhere. */
-typedef enum trit_convert_heads { trit_heads_stay, trit_heads_to_neighbours, trit_heads_to_halves } trit_convert_heads;
-
 /* What packing did to weights. */
 typedef struct trit_convert_difference {
     double largest; /* relative to the row's largest weight */
@@ -41,6 +40,7 @@ typedef struct trit_convert_difference {
     bool detailed;  /* the errors below are wanted */
     const float *importance; /* of the columns, or NULL */
     trit_quant_error error, weighted;
+    double change_square;    /* of what adapters added to the weights */
 } trit_convert_difference;
 
 /* A tensor of the output. */
@@ -51,7 +51,8 @@ typedef struct trit_convert_tensor {
     trit_convert_role role;
     const trit_file_tensor *in; /* NULL: values, scale */
     trit_linear linear;    /* rows: `matrix` and `factor` are read; ternary: all */
-    trit_convert_heads heads;
+    trit_heads heads;
+    const int32_t *rows;   /* [rows of the output] of the input, borrowed; NULL: all */
     float add;             /* to rows of floats */
     uint64_t made;         /* bytes that have been written */
     float *values;         /* owned */
@@ -75,12 +76,15 @@ struct trit_convert_job {
     size_t n_widened;            /* matrices whose rows are no whole blocks of what was asked for */
     size_t n_crude;              /* of floats, that became trits or signs */
     double crude_cosine;         /* sum over them */
+    double merge_error, merge_change; /* squares, of all projections that adapters were added to */
     trit_dtype type, embed_type, head_type; /* trit_n_dtypes: none is asked for */
     trit_convert_tensor *tensor;            /* [n] */
     size_t n, capacity;
     bool same_container;
     bool keeps_masters;  /* float masters stay floats in a Hugging Face folder */
+    bool merges_trits;   /* into floats, with an adapter: they are no masters */
     bool drops_head;     /* the head repeats the embeddings */
+    int32_t *now;        /* [vocab_size] new ids of the input's tokens, -1: left out; owned; NULL: all stay as they are */
     float scale;         /* of the HF_TERNARY tensor that was packed last */
     uint64_t bytes_done;
     trit_convert_report report;
@@ -110,6 +114,26 @@ void trit_convert_compare(trit_convert_difference *d, const float *want, const f
 /* The packed bytes of a tensor as a matrix; `scale` is that of HF_TERNARY. */
 trit_quant_matrix trit_convert_view(const trit_convert_tensor *t, trit_dtype dtype, const uint8_t *bytes, uint64_t n_bytes, float scale);
 uint64_t trit_convert_source_row(const trit_convert_tensor *t, uint64_t row); /* the row of the input that becomes `row` */
+uint64_t trit_convert_n_rows(const trit_convert_tensor *t);                   /* of the output, of those that have `linear` */
+
+/* prune.c */
+trit_status trit_convert_prune(trit_convert_job *job, trit_error *err); /* once the input is open */
+uint32_t trit_convert_vocab_size(const trit_convert_job *job);          /* of the output */
+int32_t trit_convert_now(const trit_convert_job *job, int32_t id);      /* -1: left out, or it was -1 */
+trit_status trit_convert_prune_rows(trit_convert_tensor *table, trit_error *err);
+/* Shortens the lists of `d`, which are these, and renumbers its ids. */
+typedef struct trit_vocab_lists {
+    trit_str *token, *merge;
+    int32_t *type;
+    float *score; /* or NULL */
+} trit_vocab_lists;
+trit_status trit_convert_prune_vocab(const trit_convert_job *job, trit_vocab_desc *d, trit_vocab_lists lists, trit_error *err);
+trit_status trit_convert_put_pruned(const trit_convert_job *job, trit_gguf_writer *w, const trit_gguf_kv *kv, trit_error *err);
+
+/* merge.c */
+double trit_convert_change(const trit_linear *linear, uint64_t row, const float *adapted, float *scratch); /* squares of a row's */
+void trit_convert_tell_merged(trit_convert_job *job, const trit_convert_tensor *t, const trit_convert_difference *d);
+void trit_convert_tell_merge(const trit_convert_job *job); /* of all together, at the end */
 
 /* rows.c */
 /* What a thread does with a row, in n_scratch floats of its own; it adds to *d. */
@@ -138,6 +162,16 @@ trit_status trit_convert_meet_budget(trit_convert_job *job, trit_error *err);
 trit_status trit_convert_put_keys(const trit_convert_job *job, trit_gguf_writer *w, trit_error *err);
 
 /* hf.c */
+typedef struct trit_convert_folder { /* what config.json says of a model */
+    const trit_model *m;
+    const trit_tokenizer *tokenizer; /* NULL: none */
+    bool is_tied, is_ternary;
+    bool is_packed;   /* ternary weights are packed, */
+    bool has_masters; /* or floats to be quantized at load */
+    bool merges_trits; /* as the job's */
+    const trit_convert_job *pruned; /* whose tokens and ids count; NULL: all stay */
+} trit_convert_folder;
+trit_status trit_convert_write_folder(const trit_convert_folder *f, const char *folder, trit_error *err);
 trit_status trit_convert_write_config(const trit_convert_job *job, const char *folder, trit_error *err);
 /* The parameters of "llama3" that made the divisors of a GGUF file's rope_freqs.weight; false: no such. */
 bool trit_convert_find_llama3(const trit_model *m, trit_rope_scaling *out);
@@ -145,6 +179,8 @@ bool trit_convert_find_llama3(const trit_model *m, trit_rope_scaling *out);
 /* vocab.c */
 trit_status trit_convert_put_vocab(const trit_convert_job *job, trit_gguf_writer *w, trit_error *err);
 /* tokenizer_json.c */
+trit_status trit_convert_copy_vocab(const char *from, const char *to, trit_error *err); /* the files of a folder, as they are */
 trit_status trit_convert_write_vocab(const trit_convert_job *job, const char *folder, trit_error *err);
+bool trit_convert_has_vocab(const trit_model *m); /* can the model's tokenizer be written, or copied? */
 
 #endif

@@ -144,14 +144,15 @@ static void put_rope(object *o, const trit_model *m) {
 
 /* ---- The rest ---- */
 
-static void put_sizes(object *o, const trit_config *c) {
+static void put_sizes(object *o, const trit_convert_folder *f) {
+    const trit_config *c = &f->m->config;
     put_int(o, "hidden_size", c->dim);
     put_int(o, "intermediate_size", c->ff_dim);
     put_int(o, "num_hidden_layers", c->n_layers);
     put_int(o, "num_attention_heads", c->n_heads);
     put_int(o, "num_key_value_heads", c->n_kv_heads);
     put_int(o, "head_dim", c->head_dim);
-    put_int(o, "vocab_size", c->vocab_size);
+    put_int(o, "vocab_size", f->pruned ? trit_convert_vocab_size(f->pruned) : c->vocab_size);
     put_int(o, "max_position_embeddings", c->context_length);
     put_float(o, "rms_norm_eps", c->norm_eps);
 }
@@ -174,12 +175,12 @@ static void put_real(void *o, const char *gguf, const char *hf, double v) {
 }
 
 /* What only some architectures say. */
-static void put_own(object *o, const trit_convert_job *job) {
-    const trit_config *c = &job->m->config;
+static void put_own(object *o, const trit_model *m) {
+    const trit_config *c = &m->config;
     trit_projection p;
     if (c->arch->write) c->arch->write(c, put_real, o);
-    if (trit_layer_projection(&p, job->m, 0, trit_layer_attn_q)) put_bool(o, "attention_bias", p.bias != NULL);
-    if (trit_layer_projection(&p, job->m, 0, trit_layer_ffn_gate)) put_bool(o, "mlp_bias", p.bias != NULL);
+    if (trit_layer_projection(&p, m, 0, trit_layer_attn_q)) put_bool(o, "attention_bias", p.bias != NULL);
+    if (trit_layer_projection(&p, m, 0, trit_layer_ffn_gate)) put_bool(o, "mlp_bias", p.bias != NULL);
 }
 
 static bool any_packed(const trit_convert_job *job) {
@@ -188,31 +189,38 @@ static bool any_packed(const trit_convert_job *job) {
     return false;
 }
 
-static void put_quantization(object *o, const trit_convert_job *job) {
-    const trit_config *c = &job->m->config;
-    const bool packed = any_packed(job), own_norms = c->in_norm_eps != c->norm_eps;
-    if (packed || job->keeps_masters || own_norms) {
+static void put_quantization(object *o, const trit_convert_folder *f) {
+    const trit_config *c = &f->m->config;
+    const bool own_norms = c->in_norm_eps != c->norm_eps;
+    if (f->is_packed || f->has_masters || own_norms) {
         open_object(o, "quantization_config");
         put_str(o, "quant_method", "bitnet");
         put_str(o, "linear_class", "autobitlinear");
-        put_str(o, "quantization_mode", packed ? "offline" : "online");
+        put_str(o, "quantization_mode", f->is_packed ? "offline" : "online");
         if (own_norms) put_bool(o, "use_rms_norm", true);
         if (own_norms) put_float(o, "rms_norm_eps", c->in_norm_eps);
         close_object(o);
     }
-    if (trit_convert_any_ternary(job) && !c->arch->always_int8) put_str(o, TRIT_KEY_ACTIVATIONS, c->act_int8 ? "int8" : "float");
+    if (f->is_ternary && !c->arch->always_int8) put_str(o, TRIT_KEY_ACTIVATIONS, c->act_int8 ? "int8" : "float");
+    if (f->has_masters && c->master_group) put_int(o, TRIT_KEY_MASTER_GROUP, c->master_group);
+    if (c->arch->always_int8 && (!c->masters || f->merges_trits)) put_bool(o, TRIT_KEY_MASTERS, false);
 }
 
-static void put_tokens(object *o, const trit_model *m) {
-    const trit_tokenizer *t = m->tokenizer;
+static int32_t id_now(const trit_convert_folder *f, int32_t id) {
+    return f->pruned ? trit_convert_now(f->pruned, id) : id;
+}
+
+static void put_tokens(object *o, const trit_convert_folder *f) {
+    const trit_tokenizer *t = f->tokenizer;
     bool any = false;
     if (!t) return;
-    if (trit_tokenizer_bos(t) >= 0) put_int(o, "bos_token_id", trit_tokenizer_bos(t));
+    if (trit_tokenizer_bos(t) >= 0) put_int(o, "bos_token_id", id_now(f, trit_tokenizer_bos(t)));
     for (uint32_t id = 0; id < trit_tokenizer_size(t); id++) {
         char number[16];
-        if (!trit_tokenizer_is_eog(t, (int32_t)id)) continue;
+        const int32_t now = id_now(f, (int32_t)id);
+        if (!trit_tokenizer_is_eog(t, (int32_t)id) || now < 0) continue;
         if (!any) key(o, "eos_token_id");
-        snprintf(number, sizeof number, "%s%u", any ? ", " : "[", id);
+        snprintf(number, sizeof number, "%s%d", any ? ", " : "[", now);
         raw(o, number);
         any = true;
     }
@@ -230,8 +238,8 @@ static trit_status finish(object *o, const char *folder, const char *name, trit_
     return status;
 }
 
-trit_status trit_convert_write_config(const trit_convert_job *job, const char *folder, trit_error *err) {
-    const trit_config *c = &job->m->config;
+trit_status trit_convert_write_folder(const trit_convert_folder *f, const char *folder, trit_error *err) {
+    const trit_config *c = &f->m->config;
     const trit_arch *arch = c->arch;
     static const char *const activations[] = {[trit_act_silu] = "silu", [trit_act_relu2] = "relu2", [trit_act_gelu] = "gelu_pytorch_tanh"};
     object o = {0};
@@ -240,15 +248,24 @@ trit_status trit_convert_write_config(const trit_convert_job *job, const char *f
     o.failed |= !trit_json_write_str(&o.text, arch->hf[0], strlen(arch->hf[0]));
     raw(&o, "]");
     put_str(&o, "model_type", arch->hf_model_type ? arch->hf_model_type : arch->name);
-    put_sizes(&o, c);
+    put_sizes(&o, f);
     put_str(&o, arch->hf_activation_key ? arch->hf_activation_key : "hidden_act", activations[c->activation]);
-    put_bool(&o, "tie_word_embeddings", trit_model_is_tied(job->m) || job->drops_head);
-    put_rope(&o, job->m);
+    put_bool(&o, "tie_word_embeddings", f->is_tied);
+    put_rope(&o, f->m);
     put_window(&o, c);
-    put_own(&o, job);
-    put_quantization(&o, job);
-    put_tokens(&o, job->m);
+    put_own(&o, f->m);
+    put_quantization(&o, f);
+    put_tokens(&o, f);
+    return finish(&o, folder, "config.json", err);
+}
+
+trit_status trit_convert_write_config(const trit_convert_job *job, const char *folder, trit_error *err) {
+    const trit_config *c = &job->m->config;
+    const trit_convert_folder f = {.m = job->m, .tokenizer = job->m->tokenizer, .is_tied = trit_model_is_tied(job->m) || job->drops_head,
+                                   .is_ternary = trit_convert_any_ternary(job), .is_packed = any_packed(job), .has_masters = job->keeps_masters,
+                                   .merges_trits = job->merges_trits,
+                                   .pruned = job->now ? job : NULL};
     if (c->pooling != trit_pooling_default)
         trit_convert_say(job, trit_convert_note, "pooling %s: a folder says so in 1_Pooling/config.json, which is not written", trit_pooling_name(c->pooling));
-    return finish(&o, folder, "config.json", err);
+    return trit_convert_write_folder(&f, folder, err);
 }

@@ -56,6 +56,11 @@ static void put_activations(put *p, const trit_convert_job *job) {
     put_text(p, TRIT_KEY_ACTIVATIONS, job->m->config.act_int8 ? "int8" : "float");
 }
 
+/* Floats are no masters of ternary weights, or none any more. */
+static void put_no_masters(put *p, const trit_convert_job *job) {
+    if (job->m->config.arch->always_int8 && p->status == trit_ok) p->status = trit_gguf_put_bool(p->w, key_of(p, TRIT_KEY_MASTERS), false, p->err);
+}
+
 static const char *activation_of(const trit_convert_job *job) {
     trit_model_info info;
     trit_model_describe(job->m, &info);
@@ -73,12 +78,12 @@ static trit_status put_tokens(const trit_convert_job *job, put *p) {
 /* ---- GGUF to GGUF ---- */
 
 /* What the input's key becomes: left out here because it is written anew. */
-static bool is_rewritten(const trit_convert_job *job, trit_str key, const char *activations_key) {
+static bool is_rewritten(const trit_convert_job *job, trit_str key, const char *activations_key, const char *masters_key) {
     static const char *const always[] = {"general.alignment", "general.file_type", "general.quantization_version"};
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
         if (trit_str_is(key, always[i])) return true;
     if (trit_str_is(key, "tokenizer.chat_template")) return trit_model_chat_template(job->m) != job->m->chat_template;
-    return trit_str_is(key, activations_key);
+    return trit_str_is(key, activations_key) || (job->merges_trits && trit_str_is(key, masters_key));
 }
 
 /* A key settles what the architecture's name leaves open. */
@@ -119,22 +124,40 @@ static void mend_end(put *p, const trit_convert_job *job) {
     if (!t || trit_gguf_find(job->m->source.gguf, key)) return;
     for (uint32_t id = 0; id < trit_tokenizer_size(t) && p->status == trit_ok; id++) {
         if (!ends_a_turn(t, (int32_t)id)) continue;
-        p->status = trit_gguf_put_u32(p->w, key, id, p->err);
-        trit_convert_say(job, trit_convert_mended, "%s is missing: %u", key, id);
+        const int32_t now = trit_convert_now(job, (int32_t)id);
+        if (now < 0) continue;
+        p->status = trit_gguf_put_u32(p->w, key, (uint32_t)now, p->err);
+        trit_convert_say(job, trit_convert_mended, "%s is missing: %d", key, now);
         return;
     }
 }
 
+/* A silent file means ids of its family, which are others now. */
+static void name_ids(put *p, const trit_convert_job *job) {
+    const trit_tokenizer *t = job->m->tokenizer;
+    const struct {
+        const char *key;
+        int32_t id;
+    } named[] = {{"tokenizer.ggml.bos_token_id", trit_tokenizer_bos(t)}, {"tokenizer.ggml.eos_token_id", trit_tokenizer_eos(t)}};
+    for (size_t i = 0; i < sizeof named / sizeof named[0] && p->status == trit_ok; i++)
+        if (named[i].id >= 0 && !trit_gguf_find(job->m->source.gguf, named[i].key))
+            p->status = trit_gguf_put_u32(p->w, named[i].key, (uint32_t)trit_convert_now(job, named[i].id), p->err);
+}
+
 static trit_status copy_keys(const trit_convert_job *job, put *p) {
     const trit_gguf *g = job->m->source.gguf;
-    char activations[160];
+    char activations[160], masters[160];
     snprintf(activations, sizeof activations, "%s.%s", p->arch, TRIT_KEY_ACTIVATIONS);
+    snprintf(masters, sizeof masters, "%s.%s", p->arch, TRIT_KEY_MASTERS);
     for (uint64_t i = 0; i < trit_gguf_n_kv(g) && p->status == trit_ok; i++) {
         const trit_gguf_kv *kv = trit_gguf_kv_at(g, i);
-        if (!is_rewritten(job, kv->key, activations)) p->status = trit_gguf_put_kv(p->w, kv, p->err);
+        if (is_rewritten(job, kv->key, activations, masters)) continue;
+        p->status = job->now ? trit_convert_put_pruned(job, p->w, kv, p->err) : trit_gguf_put_kv(p->w, kv, p->err);
     }
     mend_activation(p, job);
+    if (job->merges_trits) put_no_masters(p, job);
     if (job->m->source.folder) return put_tokens(job, p); /* beside a container without one */
+    if (job->now) name_ids(p, job);
     mend_tokenizer(p, job);
     mend_end(p, job);
     return p->status;
@@ -142,12 +165,8 @@ static trit_status copy_keys(const trit_convert_job *job, put *p) {
 
 /* ---- Hugging Face to GGUF ---- */
 
-static const char *arch_name(const trit_convert_job *job) {
+static void put_sizes(put *p, const trit_convert_job *job) {
     const trit_config *c = &job->m->config;
-    return c->arch->gguf_name ? c->arch->gguf_name(c) : c->arch->gguf[0];
-}
-
-static void put_sizes(put *p, const trit_config *c) {
     put_u32(p, "block_count", c->n_layers);
     put_u32(p, "context_length", c->context_length);
     put_u32(p, "embedding_length", c->dim);
@@ -157,8 +176,9 @@ static void put_sizes(put *p, const trit_config *c) {
     put_u32(p, "attention.key_length", c->head_dim);
     put_u32(p, "attention.value_length", c->head_dim);
     put_u32(p, "rope.dimension_count", c->rope_dims);
-    put_u32(p, "vocab_size", c->vocab_size);
+    put_u32(p, "vocab_size", trit_convert_vocab_size(job));
     put_real(p, "attention.layer_norm_rms_epsilon", (double)c->norm_eps);
+    if (!c->masters || c->master_group || job->merges_trits) put_no_masters(p, job);
     if (c->in_norm_eps != c->norm_eps) put_real(p, TRIT_KEY_IN_NORM_EPS, (double)c->in_norm_eps);
     if (c->attn_factor != 1.0f / sqrtf((float)c->head_dim)) put_real(p, "attention.scale", (double)c->attn_factor);
 }
@@ -209,7 +229,7 @@ static trit_status put_config(const trit_convert_job *job, put *p) {
     const trit_config *c = &job->m->config;
     p->status = trit_gguf_put_str(p->w, "general.architecture", trit_str_from(p->arch), p->err);
     if (p->status == trit_ok) p->status = trit_gguf_put_str(p->w, "general.name", name_of(job->m->source.folder), p->err);
-    put_sizes(p, c);
+    put_sizes(p, job);
     put_rope(p, c);
     put_window(p, c);
     if (c->arch->write) c->arch->write(c, put_own, p);
@@ -220,7 +240,7 @@ static trit_status put_config(const trit_convert_job *job, put *p) {
 
 trit_status trit_convert_put_keys(const trit_convert_job *job, trit_gguf_writer *w, trit_error *err) {
     const bool from_gguf = job->m->source.gguf != NULL;
-    put p = {.w = w, .arch = from_gguf ? job->m->source.file_arch : arch_name(job), .err = err};
+    put p = {.w = w, .arch = trit_arch_gguf_name(job->m), .err = err};
     if (from_gguf) (void)copy_keys(job, &p);
     else (void)put_config(job, &p);
     put_activations(&p, job);

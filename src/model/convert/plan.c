@@ -65,7 +65,7 @@ static trit_status add_values(float **values, trit_convert_job *job, const char 
 
 /* A list of floats of the input, as F32: norms and biases. A bias is one column of rows, which may change places. */
 static trit_status add_list(trit_convert_job *job, const char *name, const trit_file_tensor *in, uint64_t n, float less,
-                            trit_convert_heads heads, trit_error *err) {
+                            trit_heads heads, trit_error *err) {
     trit_convert_tensor *t;
     trit_quant_matrix matrix;
     trit_status status = trit_matrix_of(&matrix, job->m, in, 1, (uint32_t)n, err);
@@ -98,8 +98,8 @@ static trit_status float_type(trit_dtype *out, const trit_convert_tensor *draft,
 }
 
 /* One scale by the way it is stored. */
-static bool has_one_scale(const trit_linear *l) {
-    return l->is_master || l->format->one_scale;
+static bool has_one_scale(const trit_convert_job *job, const trit_linear *l) {
+    return l->is_master ? !job->m->config.master_group : l->format->one_scale;
 }
 
 static trit_status ternary_type(trit_dtype *out, const trit_convert_tensor *draft, trit_error *err) {
@@ -112,7 +112,7 @@ static trit_status ternary_type(trit_dtype *out, const trit_convert_tensor *draf
     if (job->same_container && !is_apart) return trit_ok;
     const trit_dtype usual = to_gguf(job) ? trit_dtype_i2_s : trit_dtype_hf_ternary;
     *out = usual;
-    if (has_one_scale(l) && trit_convert_can_hold(job, usual) && (!to_gguf(job) || l->matrix.n_rows * l->matrix.n_cols % 128 == 0)) return trit_ok;
+    if (has_one_scale(job, l) && trit_convert_can_hold(job, usual) && (!to_gguf(job) || l->matrix.n_rows * l->matrix.n_cols % 128 == 0)) return trit_ok;
     return trit_convert_exact_type(out, draft, err);
 }
 
@@ -144,10 +144,9 @@ static trit_status settle_levels(trit_linear *l, const trit_convert_job *job, co
     return trit_ok;
 }
 
-static trit_convert_heads heads_of(const trit_convert_job *job, size_t i) {
-    const bool turned = i == trit_layer_attn_q || i == trit_layer_attn_k;
-    if (!turned || job->same_container || job->m->config.arch->gguf_rope_neox) return trit_heads_stay;
-    return to_gguf(job) ? trit_heads_to_neighbours : trit_heads_to_halves;
+static trit_heads heads_of(const trit_convert_job *job, size_t i) {
+    const bool of_gguf = !job->m->config.arch->gguf_rope_neox; /* neighbours, in that form */
+    return trit_heads_between(i, of_gguf && job->m->source.gguf, of_gguf && to_gguf(job));
 }
 
 /* Master floats stay what they are in a folder, and where the same file format is read the same way. */
@@ -180,11 +179,16 @@ static trit_status choose_type(trit_convert_tensor *draft, trit_error *err) {
     status = l->row ? ternary_type(&draft->dtype, draft, err) : float_type(&draft->dtype, draft, job->type, err);
     if (status == trit_ok && job->type != trit_n_dtypes) status = check_fit(draft, err);
     if (status != trit_ok) return status;
+    if (l->adapted && l->format->trits && trit_dtype_is_float(draft->dtype)) { /* floats hold the sum as it is */
+        draft->linear.row = NULL;
+        draft->role = trit_role_rows;
+        job->merges_trits = true;
+    }
     if (stays_master(job, l, draft->dtype)) {
         draft->role = trit_role_rows;
         job->keeps_masters = true;
     }
-    const bool same = draft->in->dtype == draft->dtype && draft->heads == trit_heads_stay && (job->same_container || l->factor == 1) &&
+    const bool same = !l->adapted && draft->in->dtype == draft->dtype && draft->heads == trit_heads_stay && (job->same_container || l->factor == 1) &&
                       (draft->dtype != trit_dtype_i2_s || job->m->i2_s_block == 128);
     if (same && (draft->role == trit_role_rows || job->same_container)) draft->role = trit_role_copy;
     return trit_ok;
@@ -196,6 +200,7 @@ static void settle(trit_convert_tensor *t, const trit_convert_tensor *draft) {
     t->role = draft->role;
     t->linear = draft->linear;
     t->heads = draft->heads;
+    t->rows = draft->rows;
     t->scheme = draft->scheme;
     t->is_free = draft->is_free;
     t->importance = draft->importance;
@@ -225,15 +230,6 @@ static trit_status add_linear(trit_convert_job *job, const char *name, const cha
 
 /* ---- Layers and ends ---- */
 
-/* The name of Hugging Face's own files: the first spelling, but Gemma alone has a norm before the feed-forward part beside the one
- * behind attention. */
-static int hf_name(const trit_convert_job *job, size_t i, const char **name) {
-    const char *names = trit_layer_hf_names(i), *bar = strchr(names, '|');
-    const bool has_post = (job->m->config.arch->required | job->m->config.arch->optional) & TRIT_LAYER_BIT(attn_post_norm);
-    *name = i == trit_layer_ffn_norm && bar && !has_post ? bar + 1 : names;
-    return *name == names && bar ? (int)(bar - names) : (int)strlen(*name);
-}
-
 static float norm_shift(const trit_convert_job *job, bool is_in_norm) {
     if (job->same_container || is_in_norm || !job->m->config.arch->hf_norms_less_one) return 0;
     return to_gguf(job) ? 1.0f : -1.0f;
@@ -241,16 +237,15 @@ static float norm_shift(const trit_convert_job *job, bool is_in_norm) {
 
 static trit_status plan_layer_tensor(trit_convert_job *job, uint32_t layer, size_t i, trit_error *err) {
     char base[128], name[144];
-    const char *hf;
     trit_projection p;
     const trit_layer_shape shape = trit_layer_shape_of(&job->m->config, i);
     if (!trit_layer_projection(&p, job->m, layer, i)) {
         if (!(job->m->config.arch->required >> i & 1u)) return trit_ok;
         return trit_error_set(err, trit_format, "tensor blk.%u.%s.weight is missing", layer, trit_layer_name(i));
     }
-    const int n = hf_name(job, i, &hf);
+    const trit_str hf = trit_layer_hf_name(job->m->config.arch, i);
     if (to_gguf(job)) snprintf(base, sizeof base, "blk.%u.%s", layer, trit_layer_name(i));
-    else snprintf(base, sizeof base, "model.layers.%u.%.*s", layer, n, hf);
+    else snprintf(base, sizeof base, "model.layers.%u.%.*s", layer, TRIT_STR_ARG(hf));
     snprintf(name, sizeof name, "%s.weight", base);
     if (shape.is_linear) return add_linear(job, name, base, layer, i, &p, err);
     return add_list(job, name, p.weight, p.n_cols, norm_shift(job, shape.is_in_norm), trit_heads_stay, err);
@@ -265,12 +260,13 @@ static trit_status plan_table(trit_convert_job *job, trit_end end, trit_dtype as
     trit_status status = trit_matrix_of(&draft.linear.matrix, job->m, draft.in, c->vocab_size, c->dim, err);
     draft.dtype = trit_n_dtypes;
     snprintf(draft.key, sizeof draft.key, "%s", trit_end_names[end][0]);
+    if (status == trit_ok) status = trit_convert_prune_rows(&draft, err);
     if (status == trit_ok && job->q) status = trit_convert_by_rules(&draft, err);
     if (status == trit_ok && draft.dtype == trit_n_dtypes) {
         status = float_type(&draft.dtype, &draft, asked, err);
         draft.role = draft.dtype == draft.in->dtype ? trit_role_copy : trit_role_rows;
     }
-    if (status == trit_ok) status = add(&t, job, name, draft.dtype, 2, (uint64_t[]){c->vocab_size, c->dim}, err);
+    if (status == trit_ok) status = add(&t, job, name, draft.dtype, 2, (uint64_t[]){trit_convert_vocab_size(job), c->dim}, err);
     if (status == trit_ok) settle(t, &draft);
     return status;
 }
@@ -332,6 +328,12 @@ static trit_status plan_rope(trit_convert_job *job, trit_error *err) {
     return status == trit_ok ? plan_long(job, trit_end_rope_short, r->short_factors, err) : status;
 }
 
+static bool has_row_per_token(const trit_convert_job *job, const trit_file_tensor *t) {
+    bool any = false;
+    for (uint32_t i = 0; i < t->n_dims; i++) any |= t->shape[i] == job->m->config.vocab_size;
+    return any;
+}
+
 /* What the graph does not read goes along in a file of the same kind; elsewhere it would have no name. */
 static trit_status plan_rest(trit_convert_job *job, trit_error *err) {
     char name[160];
@@ -344,6 +346,9 @@ static trit_status plan_rest(trit_convert_job *job, trit_error *err) {
         if (!job->same_container)
             return trit_error_set(err, trit_unsupported, "tensor %s is not part of the %s graph, and has no name in the output", name,
                                   job->m->config.arch->name);
+        if (job->now && has_row_per_token(job, t))
+            return trit_error_set(err, trit_unsupported, "tensor %s has something for each token, but is not part of the %s graph: no token can be left out",
+                                  name, job->m->config.arch->name);
         const trit_status status = add_copy(job, name, t, err);
         if (status != trit_ok) return status;
     }

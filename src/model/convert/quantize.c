@@ -117,6 +117,8 @@ static void tell_all(const trit_convert_job *job) {
 static trit_status check(const trit_quantize_opts *q, trit_error *err) {
     if (q->convert.type || q->convert.embed_type || q->convert.head_type)
         return trit_error_set(err, trit_arg, "types of a quantization are said by rules");
+    if (q->convert.keep) return trit_error_set(err, trit_arg, "tokens are left out by a conversion, before a quantization");
+    if (q->convert.n_loras) return trit_error_set(err, trit_arg, "adapters are added by a conversion, before a quantization");
     if (q->budget && q->convert.hugging_face)
         return trit_error_set(err, trit_unsupported, "a budget: a Hugging Face folder holds floats only, there is nothing to choose");
     return trit_ok;

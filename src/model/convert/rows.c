@@ -42,6 +42,7 @@ static void join(trit_convert_difference *to, const trit_convert_difference *fro
     to->beyond |= from->beyond;
     join_error(&to->error, &from->error);
     join_error(&to->weighted, &from->weighted);
+    to->change_square += from->change_square;
 }
 
 trit_status trit_convert_rows(const trit_convert_job *job, uint64_t n, trit_convert_row *row, void *ctx, uint64_t n_scratch,

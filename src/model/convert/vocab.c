@@ -277,10 +277,11 @@ static trit_status convert_text(const trit_convert_job *job, trit_gguf_writer *w
     trit_status status = doc ? read_json(&v, job, doc, &why) : read_spm(&v, job, spm_bytes, &spm, &why);
     if (status == trit_ok) status = describe_ids(&v, job->m, &why);
     if (status == trit_ok) status = check(job, &v, &why);
+    if (status == trit_ok) status = trit_convert_prune_vocab(job, &v.desc, (trit_vocab_lists){v.token, v.merge, v.type, v.score}, &why);
     if (status == trit_ok) status = put(w, &v.desc, &why);
     vocab_fini(&v);
     trit_spm_vocab_fini(&spm);
-    if (status != trit_unsupported) {
+    if (status != trit_unsupported || job->now) {
         if (status != trit_ok && err) *err = why;
         return status;
     }
