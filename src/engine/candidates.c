@@ -97,19 +97,56 @@ const trit_candidate *trit_candidates_all(trit_candidates *c, size_t *n) {
     return c->memory + (c->n - c->end);
 }
 
+static float best_kept(trit_candidates *c) {
+    return c->is_heap ? trit_candidates_at(c, c->first).logit : trit_candidates_best(c);
+}
+
 double trit_candidates_weight(trit_candidates *c, float logit) {
     return trit_exp(((double)logit - (double)trit_candidates_at(c, c->first).logit) / c->temperature);
 }
 
+enum { at_once = 256 }; /* weights */
+
+/* The weights of a piece of the list, whose best has the logit `best`. w = exp x. */
+static void weigh(const trit_candidates *c, const trit_candidate *piece, size_t n, double best, double *x, double *w) {
+    for (size_t i = 0; i < n; i++) x[i] = (double)piece[i].logit - best;
+    for (size_t i = 0; i < n && c->temperature != 1; i++) x[i] /= c->temperature; /* a filter sees 1, and divisions are slow */
+    trit_exp_each(w, x, n);
+}
+
 double trit_candidates_total(trit_candidates *c, double *entropy) {
-    double best = (double)trit_candidates_at(c, c->first).logit, total = 0, mean = 0;
+    double best = (double)best_kept(c), total = 0, mean = 0, x[at_once], w[at_once];
     size_t n;
     const trit_candidate *all = trit_candidates_all(c, &n);
-    for (size_t i = 0; i < n; i++) {
-        double x = ((double)all[i].logit - best) / c->temperature, w = trit_exp(x);
-        total += w;
-        mean += w * x;
+    for (size_t i = 0; i < n; i += at_once) {
+        const size_t m = n - i < at_once ? n - i : at_once;
+        weigh(c, all + i, m, best, x, w);
+        for (size_t k = 0; k < m; k++) {
+            total += w[k];
+            mean += w[k] * x[k];
+        }
     }
     if (entropy) *entropy = trit_log(total) - mean / total; /* -sum p ln p with ln p = x - ln total */
+    return total;
+}
+
+/* Sorting costs more than weighing: the list is weighed by the distance from its best, in steps of 1/8, and what is farther than
+ * the wanted share goes before anything is sorted. */
+double trit_candidates_gather(trit_candidates *c, double share) {
+    enum { steps_per_unit = 8, n_steps = 512 };
+    if (c->is_heap || c->end < c->n) return trit_candidates_total(c, NULL);
+    double best = (double)trit_candidates_best(c), total = 0, sum = 0, weight[n_steps] = {0}, x[at_once], w[at_once];
+    int step[at_once];
+    for (size_t i = 0; i < c->n; i += at_once) {
+        const size_t m = c->n - i < at_once ? c->n - i : at_once;
+        weigh(c, c->memory + i, m, best, x, w);
+        for (size_t k = 0; k < m; k++) step[k] = -x[k] * steps_per_unit < n_steps - 1 ? (int)(-x[k] * steps_per_unit) : n_steps - 1;
+        for (size_t k = 0; k < m; k++) weight[step[k]] += w[k];
+    }
+    for (int i = 0; i < n_steps; i++) total += weight[i];
+    int near = 0;
+    while (near < n_steps && sum <= share * total) sum += weight[near++];
+    /* One step more than it takes: sums in another order differ in their last bits. */
+    if (near + 1 < n_steps) compact(c, best - c->temperature * (near + 1) / steps_per_unit);
     return total;
 }

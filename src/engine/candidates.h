@@ -49,4 +49,7 @@ double trit_candidates_weight(trit_candidates *c, float logit);
 /* The sum of the weights, and the entropy of the shares in nats where that is asked for (else NULL). */
 double trit_candidates_total(trit_candidates *c, double *entropy);
 
+/* The sum of the weights, too; where nothing is sorted yet, what lies surely behind the first that make up `share` of it is dropped from the list. */
+double trit_candidates_gather(trit_candidates *c, double share);
+
 #endif

@@ -1,6 +1,7 @@
 /* Embeddings: an engine whose outputs are hidden states, and the pooling of them. */
 #include "trit/embed.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@ struct trit_embedder {
     uint32_t n_together;
     float *pooled;        /* [n_together, width] */
     text *running;        /* [n_together] */
+    size_t n_running;
+    trit_error failed;    /* the first of theirs */
 };
 
 static const char *const names[] = {
@@ -59,6 +62,7 @@ static trit_status settle(trit_embedder *e, const trit_model *model, const trit_
     uint32_t context = c->context_length < default_context ? c->context_length : default_context;
     trit_engine_opts eo = {.max_sequences = e->n_together, .context = o->context ? o->context : context, .chunk = o->chunk,
                            .kv = o->kv, .embeddings = true, .no_prefix_cache = e->pooling != trit_pooling_last};
+    eo.cache_tokens = eo.context; /* texts are short mostly: long ones wait for each other */
     return trit_engine_new(&e->engine, model, &eo, err);
 }
 
@@ -100,54 +104,62 @@ static void take_state(void *user, uint32_t position, const float *state, uint32
         memcpy(t->pooled, state, n * sizeof *state);
 }
 
-static trit_status finish(const trit_embedder *e, float *out, const text *t, trit_error *err) {
-    float divisor = t->pooling == trit_pooling_mean ? (float)t->n_tokens : 1;
+trit_status trit_embed_begin(trit_embedder *e, const trit_ids *texts, size_t n, trit_error *err) {
+    trit_status status = trit_ok;
+    assert(trit_engine_idle(e->engine));
+    if (n > e->n_together) return trit_error_set(err, trit_arg, "%zu texts together, at most %u", n, e->n_together);
+    e->failed = (trit_error){0};
+    for (e->n_running = 0; e->n_running < n && status == trit_ok; e->n_running += status == trit_ok) {
+        const size_t i = e->n_running;
+        e->running[i] = (text){.pooling = e->pooling, .pooled = e->pooled + i * e->width, .n_tokens = texts[i].n};
+        const trit_request q = {.prompt = texts[i].data, .n_prompt = texts[i].n, .prefill_only = true, .all_logits = e->pooling != trit_pooling_last,
+                                .on_logits = take_state, .user = &e->running[i]};
+        status = trit_engine_submit(e->engine, &q, &e->running[i].id, err);
+    }
+    if (status == trit_ok) return status;
+    bool over = false;
+    for (size_t i = 0; i < e->n_running; i++) trit_engine_cancel(e->engine, e->running[i].id);
+    while (!over && trit_embed_step(e, &over, NULL) == trit_ok) {} /* they end as they began */
+    return status;
+}
+
+trit_status trit_embed_step(trit_embedder *e, bool *over, trit_error *err) {
+    const trit_event *events;
+    size_t n;
+    trit_status status = trit_engine_step(e->engine, &events, &n, err);
+    if (status != trit_ok) return status;
+    for (size_t i = 0; i < n; i++)
+        if (events[i].stop == trit_stop_error && e->failed.status == trit_ok)
+            (void)trit_error_set(&e->failed, trit_numeric, "%s", events[i].error->message);
+    *over = trit_engine_idle(e->engine);
+    if (!*over || e->failed.status == trit_ok) return trit_ok;
+    if (err) *err = e->failed;
+    return e->failed.status;
+}
+
+trit_status trit_embed_take(const trit_embedder *e, float *out, size_t i, uint32_t dims, trit_error *err) {
+    const text *t = &e->running[i];
+    const float divisor = t->pooling == trit_pooling_mean ? (float)t->n_tokens : 1;
     double square = 0;
-    for (uint32_t i = 0; i < e->dims; i++) {
-        out[i] = t->pooled[i] / divisor;
-        square += (double)out[i] * (double)out[i];
+    if (!dims) dims = e->dims;
+    if (dims > e->width) return trit_error_set(err, trit_arg, "dims: %u is beyond the model's %u", dims, e->width);
+    for (uint32_t k = 0; k < dims; k++) {
+        out[k] = t->pooled[k] / divisor;
+        square += (double)out[k] * (double)out[k];
     }
     if (!isfinite(square)) return trit_error_set(err, trit_numeric, "the embedding is not finite: the weights are broken or overflow");
     if (!e->normalize) return trit_ok;
-    double norm = sqrt(square) > 1e-12 ? sqrt(square) : 1e-12;
-    for (uint32_t i = 0; i < e->dims; i++) out[i] = (float)((double)out[i] / norm);
+    const double norm = sqrt(square) > 1e-12 ? sqrt(square) : 1e-12;
+    for (uint32_t k = 0; k < dims; k++) out[k] = (float)((double)out[k] / norm);
     return trit_ok;
-}
-
-/* Runs what was submitted; keeps the first error, but goes on until the engine is idle. */
-static trit_status run(trit_embedder *e, trit_error *err) {
-    trit_status status = trit_ok;
-    const trit_event *events;
-    size_t n;
-    while (!trit_engine_idle(e->engine)) {
-        trit_status step = trit_engine_step(e->engine, &events, &n, status == trit_ok ? err : NULL);
-        if (step != trit_ok) return step;
-        for (size_t i = 0; i < n && status == trit_ok; i++)
-            if (events[i].stop == trit_stop_error) status = trit_error_set(err, trit_numeric, "%s", events[i].error->message);
-    }
-    return status;
-}
-
-/* Up to n_together texts. Nothing is computed unless all of them may be: those before a refused one end as they began. */
-static trit_status embed_group(trit_embedder *e, float *out, const trit_ids *texts, size_t n, trit_error *err) {
-    trit_status status = trit_ok;
-    for (size_t i = 0; i < n && status == trit_ok; i++) {
-        e->running[i] = (text){.pooling = e->pooling, .pooled = e->pooled + i * e->width, .n_tokens = texts[i].n};
-        trit_request q = {.prompt = texts[i].data, .n_prompt = texts[i].n, .prefill_only = true, .all_logits = e->pooling != trit_pooling_last,
-                          .on_logits = take_state, .user = &e->running[i]};
-        status = trit_engine_submit(e->engine, &q, &e->running[i].id, err);
-    }
-    for (size_t i = 0; i < n && status != trit_ok && e->running[i].id; i++) trit_engine_cancel(e->engine, e->running[i].id);
-    trit_status ran = run(e, status == trit_ok ? err : NULL);
-    if (status == trit_ok) status = ran;
-    for (size_t i = 0; i < n && status == trit_ok; i++) status = finish(e, out + i * e->dims, &e->running[i], err);
-    return status;
 }
 
 trit_status trit_embed(trit_embedder *e, float *out, const trit_ids *texts, size_t n, trit_error *err) {
     for (size_t i = 0; i < n; i += e->n_together) {
-        size_t group = n - i < e->n_together ? n - i : e->n_together;
-        trit_status status = embed_group(e, out + i * e->dims, texts + i, group, err);
+        const size_t group = n - i < e->n_together ? n - i : e->n_together;
+        trit_status status = trit_embed_begin(e, texts + i, group, err);
+        for (bool over = false; status == trit_ok && !over;) status = trit_embed_step(e, &over, err);
+        for (size_t k = 0; k < group && status == trit_ok; k++) status = trit_embed_take(e, out + (i + k) * e->dims, k, 0, err);
         if (status != trit_ok) return status;
     }
     return trit_ok;

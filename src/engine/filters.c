@@ -47,7 +47,7 @@ void trit_filter_typical(const trit_sampler *s, trit_candidates *c) {
 
 void trit_filter_top_p(const trit_sampler *s, trit_candidates *c) {
     if (s->s.top_p >= 1) return;
-    double enough = (double)s->s.top_p * trit_candidates_total(c, NULL), sum = 0;
+    double enough = (double)s->s.top_p * trit_candidates_gather(c, (double)s->s.top_p), sum = 0;
     size_t end = c->first;
     do sum += trit_candidates_weight(c, trit_candidates_at(c, end++).logit);
     while (end < c->end && sum < enough);

@@ -47,4 +47,15 @@ uint64_t trit_pages_register(trit_pages *p, uint32_t page, uint64_t parent, cons
 /* The registered page that continues `parent` with these tokens, now held by the caller too; -1: none. */
 int32_t trit_pages_find(trit_pages *p, uint64_t parent, const int32_t *tokens);
 
+/* pages_list.c: the registered pages, latest used first but each behind the page that it continues; what cannot be found any more, because a page before it
+ * is gone, is left out. Errors: memory. */
+typedef struct trit_pages_list {
+    uint32_t n;
+    uint32_t *page;  /* [n] */
+    uint32_t *above; /* [n] place in the list of the page before it, + 1; 0: the first of a sequence */
+} trit_pages_list;
+
+TRIT_MUST_CHECK trit_status trit_pages_list_all(trit_pages_list *out, const trit_pages *p, trit_error *err);
+void trit_pages_list_fini(trit_pages_list *list);
+
 #endif

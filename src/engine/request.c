@@ -5,6 +5,9 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/os.h"
+
+enum { default_draft = 16 };
 
 static trit_status copy_stops(trit_running *r, const trit_request *q, size_t *longest, trit_error *err) {
     r->stop = trit_alloc_zero(q->n_stop, sizeof *r->stop);
@@ -23,17 +26,21 @@ static trit_status fill(trit_running *r, const trit_request *q, const trit_token
     size_t longest_stop = 0;
     uint64_t capacity = q->n_prompt + (uint64_t)(q->max_tokens ? q->max_tokens : context) + 1;
     r->capacity = capacity < context ? (uint32_t)capacity : context;
+    r->max_answer = q->max_tokens ? q->max_tokens : UINT32_MAX;
+    if (!q->shift && r->max_answer > context - q->n_prompt) r->max_answer = context - (uint32_t)q->n_prompt;
     r->n_tokens = r->n_prompt = (uint32_t)q->n_prompt;
     r->tokens = trit_alloc(r->capacity, sizeof *r->tokens);
     r->pages = trit_alloc((r->capacity + trit_page_tokens - 1) / trit_page_tokens, sizeof *r->pages);
-    if (!r->tokens || !r->pages) return trit_error_memory(err, r->capacity * sizeof *r->tokens, "the tokens of a request");
+    const size_t most_tokens = r->asked.draft_max + 1; /* of a step */
+    r->logprobs = trit_alloc(most_tokens * (q->n_logprobs + 1), sizeof *r->logprobs);
+    if (!r->tokens || !r->pages || !r->logprobs) return trit_error_memory(err, r->capacity * sizeof *r->tokens, "the tokens of a request");
     memcpy(r->tokens, q->prompt, q->n_prompt * sizeof *r->tokens);
     trit_status status = copy_stops(r, q, &longest_stop, err);
     if (status != trit_ok || !tokenizer) return status;
     /* A token adds at most its piece and what the decoder held back of a character before it, each broken byte as three; the end adds
      * what the decoder still holds. */
     size_t room = longest_stop + 3 * (max_piece + 8);
-    if (!trit_text_reserve(&r->held, room) || !trit_text_reserve(&r->shown, room)) return trit_error_memory(err, room, "the text of a request");
+    if (!trit_text_reserve(&r->held, room) || !trit_text_reserve(&r->shown, room * most_tokens)) return trit_error_memory(err, room, "the text of a request");
     status = trit_detok_new(&r->detok, tokenizer, q->special_text, err);
     /* The answer goes on where the prompt ends: a space in front of its first word belongs to it. */
     const char *bytes;
@@ -50,6 +57,10 @@ trit_status trit_running_new(trit_running **out, const trit_request *request, co
     r->asked = *request;
     r->asked.prompt = NULL;
     r->asked.stop = NULL;
+    r->asked.grammar = NULL;
+    r->asked.draft_max = !request->draft ? 0 : request->draft_max ? request->draft_max : default_draft;
+    r->submitted_ns = trit_os_clock_ns();
+    if (request->deadline_ms) r->deadline_ns = r->submitted_ns + (uint64_t)request->deadline_ms * 1000000;
     trit_status status = fill(r, request, tokenizer, context, max_piece, err);
     if (status != trit_ok) {
         trit_running_free(r);
@@ -65,16 +76,32 @@ void trit_running_free(trit_running *r) {
     trit_free(r->stop);
     trit_free(r->tokens);
     trit_free(r->pages);
+    trit_free(r->logprobs);
     trit_sampler_free(r->sampler);
+    trit_guide_free(r->guide);
     trit_detok_free(r->detok);
     trit_text_fini(&r->held);
     trit_text_fini(&r->shown);
     trit_free(r);
 }
 
+bool trit_running_is_cancelled(const trit_running *r) {
+    return atomic_load(&r->cancelled);
+}
+
+bool trit_running_is_late(const trit_running *r, uint64_t now_ns) {
+    return r->deadline_ns && now_ns >= r->deadline_ns;
+}
+
+void trit_running_shift(trit_running *r) {
+    const uint32_t keep = r->asked.n_keep, n_gone = (r->n_tokens - keep + 1) / 2;
+    r->n_tokens -= n_gone;
+    memmove(r->tokens + keep, r->tokens + keep + n_gone, (r->n_tokens - keep) * sizeof *r->tokens);
+}
+
 uint32_t trit_running_logits_from(const trit_running *r) {
-    uint32_t last = r->n_tokens - 1;
-    return r->asked.all_logits && r->asked.logits_from < last ? r->asked.logits_from : last;
+    const uint32_t last = r->n_tokens - 1, asked = r->asked.logits_from > r->n_seen ? r->asked.logits_from : r->n_seen;
+    return r->asked.all_logits && asked < last ? asked : last;
 }
 
 /* Where the earliest complete stop string begins in text[0..n), or n. */

@@ -154,7 +154,7 @@ uint32_t trit_sampler_reach(const trit_sampler *s, size_t n_history) {
 
 /* The smallest i of the order with w[first] + ... + w[i] > u * total. */
 static size_t draw(trit_candidates *c, double u) {
-    double aim = u * trit_candidates_total(c, NULL), sum = 0;
+    double aim = u * trit_candidates_gather(c, u), sum = 0;
     for (size_t i = c->first; i + 1 < c->end; i++) {
         sum += trit_candidates_weight(c, trit_candidates_at(c, i).logit);
         if (sum > aim) return i;

@@ -32,7 +32,7 @@ struct trit_sampler {
     trit_breakers breakers; /* empty without DRY */
     uint64_t n_drawn;
     double mu;              /* mirostat's bound on the surprise, in bits */
-    trit_sample_space *space;
+    trit_sample_space *space; /* in an engine that of the thread which chooses */
     trit_sample_space own;  /* what `space` is for a sampler of its own */
 };
 

@@ -132,6 +132,35 @@ static void any_number_of_threads_gives_the_same_bits(void **state) {
     }
 }
 
+/* Eight sequences drawn by up to three threads, and each alone. */
+static void any_number_of_threads_draws_the_same(void **state) {
+    (void)state;
+    trit_error err;
+    int32_t prompt[50];
+    make_prompt(prompt, 50, 4);
+    for (unsigned n = 1; n <= 3; n++) {
+        trit_device *device;
+        trit_model *m;
+        trit_engine *engine;
+        assert_ok(trit_device_open(&device, "cpu", &(trit_device_opts){.n_threads = n}, &err));
+        assert_ok(trit_model_open(&m, "synthetic:tiny", &(trit_model_opts){.device = device}, &err));
+        assert_ok(trit_engine_new(&engine, m, &(trit_engine_opts){.max_sequences = n == 1 ? 1 : 8}, &err));
+        static trace drawn[2][8];
+        for (uint32_t i = 0; i < 8; i++) {
+            trace *t = &drawn[n > 1][i];
+            memset(t, 0, sizeof *t);
+            trit_request q = {.prompt = prompt, .n_prompt = 20 + i, .max_tokens = 12, .user = t};
+            q.sampling = (trit_sampling){.temperature = 1.5f, .top_p = 0.95f, .repeat_penalty = 1.1f, .seed = i};
+            assert_ok(trit_engine_submit(engine, &q, NULL, &err));
+        }
+        run_until_idle(engine);
+        for (int i = 0; i < 8 && n > 1; i++) assert_memory_equal(drawn[0][i].tokens, drawn[1][i].tokens, 12 * sizeof(int32_t));
+        trit_engine_free(engine);
+        trit_model_close(m);
+        trit_device_close(device);
+    }
+}
+
 static void earlier_prompts_are_reused(void **state) {
     (void)state;
     trit_error err;
@@ -387,6 +416,7 @@ int main(void) {
         cmocka_unit_test(any_chunk_gives_the_same_bits),
         cmocka_unit_test(any_batch_gives_the_same_bits),
         cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
+        cmocka_unit_test(any_number_of_threads_draws_the_same),
         cmocka_unit_test(earlier_prompts_are_reused),
         cmocka_unit_test(the_end_of_an_old_prompt_is_given_up_first),
         cmocka_unit_test(old_prompts_go_first),

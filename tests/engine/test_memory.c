@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "counting_malloc.h"
+#include "engine/engine.h"
 #include "trit/trit.h"
 
 #if TRIT_COUNTS_MALLOC
@@ -21,16 +22,18 @@ static trit_status three_tokens(const char *ref, long *calls_in_steps, trit_erro
     static const int32_t ids[] = {1, 2};
     static const trit_logit_bias bias = {2, 1};
     const trit_breaker breakers[] = {{.ids = ids, .n_ids = 1}, {.ids = ids, .n_ids = 2}, {.text = "a b"}}; /* the last needs a tokenizer */
-    const int32_t prompt[] = {1, 2, 3};
+    const int32_t prompt[] = {1, 2, 3, 1, 2, 3, 1, 2}; /* something to guess */
     const trit_event *events;
     size_t n;
-    trit_request q = {.prompt = prompt, .n_prompt = 3, .max_tokens = 3, .stop = stops, .n_stop = 1, .n_logprobs = 2, .ignore_eog = true,
+    trit_request q = {.prompt = prompt, .n_prompt = 8, .max_tokens = 3, .stop = stops, .n_stop = 1, .n_logprobs = 2, .ignore_eog = true,
+                      .draft = trit_draft_ngram,
                       .sampling = {.temperature = 1, .top_p = 0.9f, .repeat_penalty = 1.1f, .logit_bias = &bias, .n_logit_bias = 1,
                                    .typical_p = 0.9f, .top_n_sigma = 2, .xtc_probability = 1, .dynatemp_range = 0.1f,
                                    .dry_multiplier = 1, .dry_breakers = breakers, .n_dry_breakers = 2}};
     trit_status status = trit_device_open(&device, "cpu", &(trit_device_opts){.n_threads = 1}, err);
     if (status == trit_ok) status = trit_model_open(&model, ref, &(trit_model_opts){.device = device}, err);
     if (status == trit_ok) status = trit_engine_new(&engine, model, &(trit_engine_opts){.context = 64}, err);
+    if (status == trit_ok) trit_engine_draft_always(engine);
     if (status == trit_ok && trit_model_tokenizer(model)) q.sampling.n_dry_breakers++;
     if (status == trit_ok) status = trit_engine_submit(engine, &q, NULL, err);
     const long before = status == trit_ok ? calls(device) : 0;
@@ -72,6 +75,34 @@ static trit_status beams(const char *ref, long *calls_in_steps, trit_error *err)
     return status;
 }
 
+/* Opens a model, computes two pages, saves them, and restores them into another engine, which takes a token. */
+static trit_status session(const char *ref, long *calls_in_steps, trit_error *err) {
+    trit_device *device = NULL;
+    trit_model *model = NULL;
+    trit_engine *engine[2] = {NULL, NULL};
+    trit_text note = {0};
+    const trit_event *events;
+    size_t n;
+    int32_t prompt[70] = {0};
+    const trit_request q = {.prompt = prompt, .n_prompt = 70, .max_tokens = 1};
+    trit_status status = trit_device_open(&device, "cpu", &(trit_device_opts){.n_threads = 1}, err);
+    if (status == trit_ok) status = trit_model_open(&model, ref, &(trit_model_opts){.device = device}, err);
+    for (int i = 0; i < 2 && status == trit_ok; i++) {
+        status = trit_engine_new(&engine[i], model, &(trit_engine_opts){.context = 128}, err);
+        if (status == trit_ok && i == 1) status = trit_engine_save(engine[0], "a.session", "note", 4, NULL, err);
+        if (status == trit_ok && i == 1) status = trit_engine_restore(engine[1], "a.session", &note, NULL, err);
+        if (status == trit_ok) status = trit_engine_submit(engine[i], &q, NULL, err);
+        const long before = status == trit_ok ? calls(device) : 0;
+        if (status == trit_ok) status = trit_engine_step(engine[i], &events, &n, err);
+        if (calls_in_steps) *calls_in_steps = status == trit_ok ? calls(device) - before : 0;
+    }
+    trit_text_fini(&note);
+    for (int i = 0; i < 2; i++) trit_engine_free(engine[i]);
+    trit_model_close(model);
+    trit_device_close(device);
+    return status;
+}
+
 typedef trit_status work(const char *ref, long *calls_in_steps, trit_error *err);
 
 static void check_work(work *f, const char *what, const char *ref) {
@@ -79,7 +110,9 @@ static void check_work(work *f, const char *what, const char *ref) {
     long in_steps;
     assert_ok(f(ref, &in_steps, &err)); /* also what the C library allocates once */
     assert_int_equal(in_steps, 0);
-    const long base = atomic_load(&live), base_mapped = atomic_load(&mapped_bytes);
+    const long base = atomic_load(&live);
+    long mapped = atomic_load(&mapped_bytes);
+    unsigned n_late = 0;
     atomic_store(&n_calls, 0);
     assert_ok(f(ref, NULL, &err));
     assert_int_equal(atomic_load(&live), base);
@@ -92,7 +125,10 @@ static void check_work(work *f, const char *what, const char *ref) {
         trit_status status = f(ref, NULL, &err);
         atomic_store(&fail_at, -1);
         if (atomic_load(&live) != base) fail_msg("allocation %ld of %ld fails: %ld blocks leak", i, n, atomic_load(&live) - base);
-        assert_int_equal(atomic_load(&mapped_bytes), base_mapped);
+        /* A library may map a buffer for itself, once and at its leisure (OpenBLAS takes 128 MB); a leak is one each time. */
+        const long more = atomic_load(&mapped_bytes) - mapped;
+        if (more && ++n_late > 1) fail_msg("allocation %ld of %ld fails: %ld bytes stay mapped", i, n, more);
+        mapped += more;
         if (status == trit_ok) continue; /* a library did without */
         if (status != trit_memory) fail_msg("allocation %ld of %ld fails: status %d (%s)", i, n, (int)status, err.message);
         assert_true(err.message[0] != '\0');
@@ -109,6 +145,8 @@ static void synthetic(void **state) {
 #if TRIT_COUNTS_MALLOC
     check("synthetic:tiny");
     check_work(beams, "beams", "synthetic:tiny");
+    check_work(session, "a session", "synthetic:tiny");
+    (void)remove("a.session");
 #else
     skip();
 #endif

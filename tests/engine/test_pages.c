@@ -1,6 +1,8 @@
 /* engine/pages: holding, registering, finding, reusing. */
 #include "test.h"
 
+#include <time.h>
+
 #include "engine/pages.h"
 
 static void fill(int32_t *tokens, int32_t first) {
@@ -71,11 +73,73 @@ static void a_twin_answers_with_the_first_serial(void **state) {
     trit_pages_fini(&p);
 }
 
+/* Every beginning of the list is whole, the latest used stand in front, and what hangs on a page that is gone is left out. */
+static void registered_pages_are_listed(void **state) {
+    (void)state;
+    trit_error err;
+    trit_pages p;
+    trit_pages_list list;
+    int32_t x[trit_page_tokens], y[trit_page_tokens], z[trit_page_tokens];
+    fill(x, 0);
+    fill(y, 100);
+    fill(z, 200);
+    assert_ok(trit_pages_init(&p, 5, &err));
+    assert_ok(trit_pages_list_all(&list, &p, &err));
+    assert_int_equal(list.n, 0);
+    trit_pages_list_fini(&list);
+    const uint32_t a = (uint32_t)trit_pages_take(&p), b = (uint32_t)trit_pages_take(&p), c = (uint32_t)trit_pages_take(&p);
+    const uint64_t sa = trit_pages_register(&p, a, 0, x);
+    (void)trit_pages_register(&p, b, sa, y);
+    (void)trit_pages_register(&p, c, sa, z);
+    trit_pages_release(&p, a); /* the first page was used longest ago, as where a twin of it served */
+    trit_pages_release(&p, c);
+    trit_pages_release(&p, b);
+    assert_ok(trit_pages_list_all(&list, &p, &err));
+    assert_int_equal(list.n, 3);
+    const uint32_t wanted[] = {a, b, c}, above[] = {0, 1, 1};
+    assert_memory_equal(list.page, wanted, sizeof wanted);
+    assert_memory_equal(list.above, above, sizeof above);
+    trit_pages_list_fini(&list);
+    for (int i = 0; i < 3; i++) (void)trit_pages_take(&p); /* the two that were never used, and a */
+    assert_ok(trit_pages_list_all(&list, &p, &err));
+    assert_int_equal(list.n, 0);
+    trit_pages_list_fini(&list);
+    trit_pages_fini(&p);
+}
+
+/* A long chain that lost its beginning: each page is followed to the loss once, not all the way each time. */
+static void orphans_are_left_out_at_once(void **state) {
+    (void)state;
+    enum { n = 30000 };
+    trit_error err;
+    trit_pages p;
+    trit_pages_list list;
+    int32_t x[trit_page_tokens];
+    uint64_t serial = 0;
+    assert_ok(trit_pages_init(&p, n, &err));
+    static uint32_t page[n];
+    for (int32_t i = 0; i < n; i++) {
+        fill(x, i);
+        page[i] = (uint32_t)trit_pages_take(&p);
+        serial = trit_pages_register(&p, page[i], serial, x);
+    }
+    for (int i = 0; i < n; i++) trit_pages_release(&p, page[i]);
+    assert_int_equal(trit_pages_take(&p), page[0]);
+    const clock_t start = clock();
+    assert_ok(trit_pages_list_all(&list, &p, &err));
+    assert_true(clock() - start < 2 * CLOCKS_PER_SEC); /* milliseconds, and some 20 s otherwise */
+    assert_int_equal(list.n, 0);
+    trit_pages_list_fini(&list);
+    trit_pages_fini(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_are_taken_and_given_back),
         cmocka_unit_test(registered_pages_are_found_by_their_tokens),
         cmocka_unit_test(a_twin_answers_with_the_first_serial),
+        cmocka_unit_test(registered_pages_are_listed),
+        cmocka_unit_test(orphans_are_left_out_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include "../text/tiny.h"
 #include "base/json.h"
+#include "base/rng.h"
 #include "engine/sampler.h"
 
 enum { n_reference = 8 };
@@ -455,6 +456,56 @@ static void large_lists_are_not_sorted_whole(void **state) {
     trit_sampler_free(sampler);
 }
 
+static int falling(const void *a, const void *b) {
+    const trit_candidate *x = a, *y = b;
+    return x->logit != y->logit ? (x->logit < y->logit) - (x->logit > y->logit) : (x->id > y->id) - (x->id < y->id);
+}
+
+/* The nucleus is that of the whole sorted list, and the draw goes through it in its order, though only a head is sorted. */
+static void the_nucleus_is_that_of_the_sorted_list(void **state) {
+    (void)state;
+    enum { n = 5000 };
+    static float logits[n];
+    static trit_candidate memory[n], sorted[n];
+    uint32_t seed = 12;
+    static const float shares[] = {0.01f, 0.3f, 0.5f, 0.9f, 0.95f, 0.999f, 0.9999999f}, widths[] = {0, 0.01f, 1, 3, 100, 1e6f};
+    for (size_t k = 0; k < sizeof widths / sizeof widths[0]; k++) {
+        double total = 0;
+        for (int i = 0; i < n; i++) {
+            logits[i] = widths[k] * ((float)(test_lcg(&seed) % 4096) / 256 - 8);
+            sorted[i] = (trit_candidate){logits[i], i};
+        }
+        qsort(sorted, n, sizeof sorted[0], falling);
+        for (int i = 0; i < n; i++) total += exp((double)sorted[i].logit - (double)sorted[0].logit);
+        for (size_t p = 0; p < sizeof shares / sizeof shares[0]; p++) {
+            trit_sampler *sampler = new_sampler((trit_sampling){.temperature = 1, .top_p = shares[p]}, n);
+            trit_candidates c = trit_candidates_from(memory, logits, n);
+            trit_filter_top_p(sampler, &c);
+            double before = 0, last = 0;
+            for (size_t i = 0; i < c.end; i++) {
+                assert_int_equal(trit_candidates_at(&c, i).id, sorted[i].id);
+                before += last;
+                last = exp((double)sorted[i].logit - (double)sorted[0].logit);
+            }
+            assert_true(before < (double)shares[p] * total * (1 + 1e-12)); /* without the last one it is too small, */
+            assert_true(before + last > (double)shares[p] * total * (1 - 1e-12)); /* with it large enough */
+            trit_sampler_free(sampler);
+        }
+        trit_sampler *sampler = new_sampler((trit_sampling){.temperature = 0.7f, .seed = 3}, n);
+        for (uint64_t number = 0; number < 20; number++) {
+            double aim = 0, sum = 0;
+            for (int i = 0; i < n; i++) aim += exp(((double)sorted[i].logit - (double)sorted[0].logit) / (double)0.7f);
+            aim *= trit_rng_unit(3, number);
+            int at = 0;
+            while (at + 1 < n && (sum += exp(((double)sorted[at].logit - (double)sorted[0].logit) / (double)0.7f)) <= aim) at++;
+            static float copy[n];
+            memcpy(copy, logits, sizeof copy);
+            assert_int_equal(trit_sampler_pick(sampler, copy, NULL, 0), sorted[at].id);
+        }
+        trit_sampler_free(sampler);
+    }
+}
+
 static const trit_sampling everything = {
     .temperature = 0.9f, .top_k = 1000, .top_p = 0.9f, .min_p = 0.01f, .repeat_penalty = 1.2f, .presence_penalty = 0.1f, .frequency_penalty = 0.1f,
     .typical_p = 0.9f, .top_n_sigma = 3, .xtc_probability = 1, .dynatemp_range = 0.5f, .dry_multiplier = 1, .dry_no_breakers = true,
@@ -553,6 +604,7 @@ int main(void) {
         cmocka_unit_test(draws_follow_the_distribution),
         cmocka_unit_test(mirostat_meets_its_target),
         cmocka_unit_test(large_lists_are_not_sorted_whole),
+        cmocka_unit_test(the_nucleus_is_that_of_the_sorted_list),
         cmocka_unit_test(odd_lists),
         cmocka_unit_test(the_same_seed_draws_the_same),
         cmocka_unit_test(settings_out_of_range_are_refused),

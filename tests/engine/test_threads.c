@@ -38,7 +38,7 @@ static void *submit_and_cancel(void *arg) {
         asked *a = &c->request[i];
         a->cancels = i % 3 == 2;
         for (unsigned k = 0; k < n_prompt; k++) a->prompt[k] = (int32_t)(test_lcg(&c->seed) % n_vocab);
-        trit_request q = {.prompt = a->prompt, .n_prompt = n_prompt, .max_tokens = n_tokens, .user = a};
+        trit_request q = {.prompt = a->prompt, .n_prompt = n_prompt, .max_tokens = n_tokens, .user = a, .draft = trit_draft_ngram};
         trit_error err;
         if (trit_engine_submit(c->engine, &q, &a->id, &err) != trit_ok) c->n_refused++;
         if (i % 4 == 0) sched_yield();
