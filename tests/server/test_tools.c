@@ -1,0 +1,233 @@
+/* Tools over HTTP with a model that has no idea of them: calls that are required come, hold to their functions' schemas, and are the same
+ * streamed as whole. */
+#include "client.h"
+
+#include "server/tools.h"
+
+#define ASKED "\"messages\": [{\"role\": \"user\", \"content\": \"Weather in Paris?\"}], \"temperature\": 1.5, \"seed\": 11"
+#define WEATHER(more)                                                                                                                              \
+    "{\"type\": \"function\", \"function\": {\"name\": \"get_weather\", \"description\": \"The weather\", " more "\"parameters\": {\"type\": \"object\", " \
+    "\"properties\": {\"city\": {\"enum\": [\"Paris\", \"Rome\"]}, \"days\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 9}}, "                 \
+    "\"required\": [\"city\", \"days\"], \"additionalProperties\": false}}}"
+#define STOP "{\"type\": \"function\", \"function\": {\"name\": \"stop\"}}"
+#define TOOLS "\"tools\": [" WEATHER("") ", " STOP "]"
+
+/* The model has a short memory, so templates say little. */
+static const char hermes[] = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}[{{ m.role }}]{{ m.content }}"
+                             "{% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}{% endfor %}[assistant]";
+static const char coder[] = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}{{ m.content }}{{ m.tool_calls }}{% endfor %}"
+                            "{# <parameter= #}";
+static const char llama[] = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}{{ m.content }}{{ m.tool_calls }}{% endfor %}"
+                            "{# \"parameters\": </think> #}";
+static const char nothing[] = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]";
+static const char *const all[] = {hermes, coder, llama};
+
+static json_t *ask(const serving *s, const char *body) {
+    answer a = post(s, "/v1/chat/completions", body);
+    return json_of(&a, 200);
+}
+
+static void check_weather(const char *arguments) {
+    json_t *v = json_loads(arguments, 0, NULL);
+    if (!v) fail_msg("no JSON: %s", arguments);
+    const char *city = text_at(v, "city");
+    assert_true(strcmp(city, "Paris") == 0 || strcmp(city, "Rome") == 0);
+    assert_in_range(json_integer_value(at(v, "days")), 1, 9);
+    json_decref(v);
+}
+
+static void check_call(json_t *call) {
+    assert_string_equal(text_at(call, "type"), "function");
+    assert_int_equal(strlen(text_at(call, "id")), 9);
+    if (strcmp(text_at(call, "function.name"), "get_weather") == 0) check_weather(text_at(call, "function.arguments"));
+    else assert_string_equal(text_at(call, "function.name"), "stop");
+}
+
+/* The pieces of calls put together again, as clients do it. */
+static json_t *put_together(const char *stream, char *finish, size_t size) {
+    json_t *calls = json_array();
+    for (json_t *v; (v = next_event(&stream)); json_decref(v)) {
+        json_t *pieces = at(v, "choices.0.delta.tool_calls"), *piece;
+        size_t i;
+        if (json_is_string(at(v, "choices.0.finish_reason"))) snprintf(finish, size, "%s", text_at(v, "choices.0.finish_reason"));
+        json_array_foreach(pieces, i, piece) {
+            const size_t index = (size_t)json_integer_value(at(piece, "index"));
+            if (index == json_array_size(calls)) {
+                assert_true(*text_at(piece, "id") && *text_at(piece, "function.name"));
+                json_array_append_new(calls, json_deep_copy(piece));
+                json_object_del(json_array_get(calls, index), "index");
+                continue;
+            }
+            assert_null(at(piece, "function.name"));
+            json_t *function = at(json_array_get(calls, index), "function");
+            char whole[4096];
+            snprintf(whole, sizeof whole, "%s%s", text_at(function, "arguments"), text_at(piece, "function.arguments"));
+            json_object_set_new(function, "arguments", json_string(whole));
+        }
+    }
+    return calls;
+}
+
+static void required_calls(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        serving s;
+        serve_by(&s, all[i], (trit_server_opts){.reasoning = trit_reasoning_none});
+        json_t *v = ask(&s, "{" ASKED ", " TOOLS ", \"tool_choice\": \"required\"}"), *calls = at(v, "choices.0.message.tool_calls"), *call;
+        size_t k;
+        assert_true(json_array_size(calls) > 0);
+        assert_true(json_is_null(at(v, "choices.0.message.content")));
+        json_array_foreach(calls, k, call) check_call(call);
+        char finish[32] = "";
+        answer a = post(&s, "/v1/chat/completions", "{" ASKED ", " TOOLS ", \"tool_choice\": \"required\", \"stream\": true}");
+        assert_int_equal(a.status, 200);
+        json_t *streamed = put_together(a.body, finish, sizeof finish);
+        assert_string_equal(finish, text_at(v, "choices.0.finish_reason")); /* length where further calls filled the context */
+        assert_int_equal(json_array_size(streamed), json_array_size(calls));
+        json_array_foreach(calls, k, call) {
+            assert_string_equal(text_at(json_array_get(streamed, k), "function.name"), text_at(call, "function.name"));
+            assert_string_equal(text_at(json_array_get(streamed, k), "function.arguments"), text_at(call, "function.arguments"));
+        }
+        answer_free(&a);
+        json_decref(streamed);
+        json_decref(v);
+        stop_serving(&s);
+    }
+}
+
+static void named_and_single(void **state) {
+    (void)state;
+    serving s;
+    serve_by(&s, hermes, (trit_server_opts){0});
+    json_t *v = ask(&s, "{" ASKED ", " TOOLS ", \"tool_choice\": {\"type\": \"function\", \"function\": {\"name\": \"get_weather\"}}}");
+    assert_int_equal(json_array_size(at(v, "choices.0.message.tool_calls")), 1);
+    assert_string_equal(text_at(v, "choices.0.message.tool_calls.0.function.name"), "get_weather");
+    assert_string_equal(text_at(v, "choices.0.finish_reason"), "tool_calls");
+    check_call(at(v, "choices.0.message.tool_calls.0"));
+    json_decref(v);
+    v = ask(&s, "{" ASKED ", " TOOLS ", \"tool_choice\": \"required\", \"parallel_tool_calls\": false}");
+    assert_int_equal(json_array_size(at(v, "choices.0.message.tool_calls")), 1);
+    json_decref(v);
+    stop_serving(&s);
+}
+
+/* A strict function that need not be called: the answer may be any text, and in a call its arguments hold to the schema; another's need not. */
+static void strict_among_others(void **state) {
+    (void)state;
+    static const char asked[] = "{\"tools\": [" WEATHER("\"strict\": true, ") ", " STOP "]}";
+    static const struct {
+        const char *sign, *text;
+        bool fits;
+    } answers[] = {
+        {hermes, "Hello <b>there</b>.", true},
+        {hermes, "", true},
+        {hermes, "So: <tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Rome\", \"days\": 2}}\n</tool_call>", true},
+        {hermes, "So: <tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Oslo\", \"days\": 2}}\n</tool_call>", false},
+        {hermes, "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {}}\n</tool_call>", false},
+        {hermes, "<tool_call>\n{\"name\": \"stop\", \"arguments\": {\"why\": 1}}\n</tool_call>", true},
+        {hermes, "<tool_call>\n{\"name\": \"go\", \"arguments\": {}}\n</tool_call>", false},
+        {coder,
+         "<tool_call>\n<function=get_weather>\n<parameter=city>\n\"Rome\"\n</parameter>\n<parameter=days>\n2\n</parameter>\n</function>\n</tool_call>",
+         true},
+        {coder, "<tool_call>\n<function=get_weather>\n<parameter=days>\n2\n</parameter>\n</function>\n</tool_call>", false},
+        {llama, "Hello", true},
+        {llama, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Rome\", \"days\": 2}}", true},
+        {llama, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Rome\", \"days\": 0}}", false},
+    };
+    trit_json *body;
+    trit_tools tools;
+    trit_refusal r;
+    trit_error err = {0};
+    assert_ok(trit_json_parse(&body, asked, sizeof asked - 1, "tools", &err));
+    assert_true(trit_tools_read(&tools, body, &r));
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        trit_grammar *grammar;
+        assert_true(trit_tools_grammar(&grammar, &tools, trit_tool_family_of(answers[i].sign), NULL, false, &r));
+        assert_non_null(grammar);
+        const trit_status status = trit_grammar_check(grammar, answers[i].text, strlen(answers[i].text), NULL);
+        if ((status == trit_ok) != answers[i].fits) fail_msg("%s", answers[i].text);
+        trit_grammar_free(grammar);
+    }
+    trit_tools_fini(&tools);
+    trit_json_free(body);
+}
+
+/* Such an answer comes, and so does one that must not be a call. */
+static void strict_and_none(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        serving s;
+        serve_by(&s, all[i], (trit_server_opts){0});
+        json_t *v = ask(&s, "{" ASKED ", \"tools\": [" WEATHER("\"strict\": true, ") ", " STOP "], \"max_tokens\": 30}");
+        assert_true(*text_at(v, "choices.0.message.content"));
+        json_decref(v);
+        v = ask(&s, "{" ASKED ", " TOOLS ", \"tool_choice\": \"none\", \"max_tokens\": 5}");
+        assert_true(*text_at(v, "choices.0.message.content"));
+        json_decref(v);
+        stop_serving(&s);
+    }
+}
+
+/* Where marks are special tokens they are read, and the others stay out of texts. Each token is made likely in its turn. */
+static void special_tokens(void **state) {
+    (void)state;
+    static const struct {
+        int token;
+        const char *content, *reasoning;
+    } ways[] = {{0, "aaa", ""}, {3, "", "[THINK][THINK]"}, {4, "[/THINK][/THINK][/THINK]", ""}, {5, "", ""}};
+    serving s;
+    char body[400];
+    serve_with(&s, test_source("tests/server/special_tokens.json"), "{% for m in messages %}{{ m.content }}{% endfor %}{# [/THINK] #}", (trit_server_opts){0});
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        snprintf(body, sizeof body, "{" ASKED ", \"max_tokens\": 3, \"logit_bias\": {\"%d\": 100}}", ways[i].token);
+        json_t *v = ask(&s, body), *reasoning = at(v, "choices.0.message.reasoning_content");
+        assert_string_equal(text_at(v, "choices.0.message.content"), ways[i].content);
+        assert_string_equal(reasoning ? json_string_value(reasoning) : "", ways[i].reasoning);
+        json_decref(v);
+    }
+    stop_serving(&s);
+}
+
+static char *prompt_of(const serving *s, const char *body) {
+    answer a = post(s, "/apply-template", body);
+    json_t *v = json_of(&a, 200);
+    char *prompt = strdup(text_at(v, "prompt"));
+    json_decref(v);
+    return prompt;
+}
+
+/* What a template cannot say of tools stands in the messages. */
+static void told_in_words(void **state) {
+    (void)state;
+    static const char body[] = "{\"messages\": [{\"role\": \"system\", \"content\": \"Be kind.\"}, {\"role\": \"user\", \"content\": \"Q\"}, "
+                               "{\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"id\": \"a\", "
+                               "\"type\": \"function\", \"function\": {\"name\": \"stop\", \"arguments\": "
+                               "\"{\\\"why\\\": 1}\"}}]}, {\"role\": \"tool\", \"tool_call_id\": \"a\", \"content\": \"done\"}], " TOOLS "}";
+    serving s;
+    serve_by(&s, nothing, (trit_server_opts){0});
+    char *prompt = prompt_of(&s, body);
+    assert_int_equal(strncmp(prompt, "[system]Be kind.\n\nYou can call functions.", 40), 0);
+    assert_non_null(strstr(prompt, "\"get_weather\""));
+    assert_non_null(strstr(prompt, "{\"name\": \"NAME\", \"arguments\": {\"PARAMETER\":\"VALUE\"}}[user]Q"));
+    assert_non_null(strstr(prompt, "[assistant]{\"name\": \"stop\", \"arguments\": {\"why\": 1}}[tool]done[assistant]"));
+    free(prompt);
+    stop_serving(&s);
+    serve_by(&s, hermes, (trit_server_opts){0});
+    prompt = prompt_of(&s, body);
+    assert_non_null(strstr(prompt, "<tool_call>{\"name\": \"stop\", \"arguments\": {\"why\": 1}}</tool_call>"));
+    assert_null(strstr(prompt, "You can call"));
+    free(prompt);
+    stop_serving(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(required_calls),
+        cmocka_unit_test(named_and_single),
+        cmocka_unit_test(strict_among_others),
+        cmocka_unit_test(strict_and_none),
+        cmocka_unit_test(special_tokens),
+        cmocka_unit_test(told_in_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
