@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/os.h"
+#include "base/str.h"
 #include "revision.h"
 #include "trit/trit.h"
 

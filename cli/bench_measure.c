@@ -120,7 +120,7 @@ trit_status trit_decode_run(trit_decode *d, double *seconds, trit_error *err) {
     uint64_t ids[256] = {0}, begin;
     uint32_t n_tokens = 0, n_ended = 0;
     trit_status status = submit_all(d, ids, err);
-    for (uint32_t last = 0; status == trit_ok && last < d->batch;) { /* until a step gives a token to each */
+    for (uint32_t last = 0; status == trit_ok && last < d->batch && !n_ended;) { /* until a step gives a token to each */
         uint32_t before = n_tokens;
         status = step(d->engine, &n_tokens, &n_ended, err);
         last = n_tokens - before;

@@ -46,12 +46,16 @@ static void bash_flag(const char *name, const trit_option *o) {
     trit_out_printf("--%s ", o->name);
 }
 
+static bool is_path(const trit_option *o) {
+    return o->kind == trit_opt_file || o->kind == trit_opt_files;
+}
+
 static void bash_value(const char *name, const trit_option *o) {
     if (!o->value) return;
     trit_out_printf("        '%s --%s'", name, o->name);
     if (o->letter) trit_out_printf(" | '%s -%c'", name, o->letter);
     trit_out_puts(") ");
-    if (o->kind == trit_opt_file) {
+    if (is_path(o)) {
         trit_out_puts("files=1; return ;;\n");
     } else {
         trit_out_puts("words='");
@@ -115,7 +119,7 @@ static void bash(void) {
 /* --- zsh ------------------------------------------------------------------------------------------------------------- */
 
 static void zsh_spec(const trit_option *o, const char *dashes, const char *name) {
-    trit_out_printf(" \\\n            '%s%s%s[", o->kind == trit_opt_list ? "*" : "", dashes, name);
+    trit_out_printf(" \\\n            '%s%s%s[", o->kind == trit_opt_list || o->kind == trit_opt_files ? "*" : "", dashes, name);
     quoted(o->help, "[]:\\");
     trit_out_puts("]");
     if (o->value) {
@@ -123,7 +127,7 @@ static void zsh_spec(const trit_option *o, const char *dashes, const char *name)
         quoted(o->kind == trit_opt_choice ? o->name : o->value, ":\\");
         trit_out_puts(":");
     }
-    if (o->kind == trit_opt_file) trit_out_puts("_files");
+    if (is_path(o)) trit_out_puts("_files");
     if (o->kind == trit_opt_choice) {
         trit_out_puts("(");
         words(o->value);
@@ -185,7 +189,7 @@ static void fish_option(const char *name, const trit_option *o) {
     const char *last = strrchr(name, ' ');
     trit_out_printf("complete -c trit -n '__fish_seen_subcommand_from %s' -l %s", last ? last + 1 : name, o->name);
     if (o->letter) trit_out_printf(" -s %c", o->letter);
-    if (o->kind == trit_opt_file) trit_out_puts(" -rF");
+    if (is_path(o)) trit_out_puts(" -rF");
     else if (o->kind == trit_opt_choice) {
         trit_out_puts(" -xa '");
         words(o->value);

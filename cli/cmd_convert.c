@@ -1,81 +1,72 @@
 /* trit convert: a model file becomes another. */
 #include "command.h"
 
-#include <inttypes.h>
-
+#include "base/error.h"
 #include "conversion.h"
 #include "out.h"
+#include "prune.h"
 #include "store.h"
 
 typedef struct convert_opts {
-    const char *type, *embed_type, *head_type, *layout, *kernel_config;
-    bool force;
+    const char *layout, *kernel_config, *base;
+    trit_opt_texts loras;
+    trit_type_choice types;
     trit_conversion_choice conversion;
+    trit_prune_choice prune;
     trit_output_choice output;
 } convert_opts;
 
 #define AT(field) offsetof(convert_opts, field)
 
 static const trit_option options[] = {
-    {"type", 0, trit_opt_text, AT(type), "TYPE", 0, 0,
-     "type of the ternary projections (i2_s, tq1_0, tq2_0, q2_0, iq2_bn, f16, q8_0, ...); without it as in IN, or the first type that "
-     "holds them exactly"},
-    {"embed-type", 0, trit_opt_text, AT(embed_type), "TYPE", 0, 0, "type of the embeddings; without it as in IN"},
-    {"head-type", 0, trit_opt_text, AT(head_type), "TYPE", 0, 0, "type of a head that is not the embeddings; without it as in IN"},
     {"layout", 0, trit_opt_choice, AT(layout), "128|64|1x4", 0, 0,
      "layout of I2_S tensors in IN: 64 for files made on some ARM machines, 1x4 for some builds of bitnet.cpp; OUT has 128"},
     {"kernel-config", 0, trit_opt_file, AT(kernel_config), "FILE", 0, 0,
      "bitnet.cpp's .ini of the kernels that a TL1 or TL2 file was made for; without it kernel_config.ini beside IN"},
-    {"force", 0, trit_opt_flag, AT(force), NULL, 0, 0, "scales that the type cannot hold become the nearest ones, instead of an error"},
+    {"lora", 0, trit_opt_list, AT(loras), "FILE[:SCALE]", 0, 0,
+     "add an adapter to the weights: a PEFT folder or a GGUF file; may be given several times. What the types of OUT lose of it is said"},
+    {"base", 0, trit_opt_file, AT(base), "MODEL", 0, 0, "IN is an adapter for MODEL, and so is OUT: a GGUF file or a PEFT folder"},
 };
 
-static trit_status print_json(const trit_conversion *c, const trit_convert_report *r, trit_error *err) {
-    trit_jsonw json = {0};
-    trit_jsonw_object(&json);
-    trit_jsonw_put_uint(&json, "tensors", r->n_tensors);
-    trit_jsonw_put_uint(&json, "bytes_in", r->bytes_in);
-    trit_jsonw_put_uint(&json, "bytes_out", r->bytes_out);
-    trit_jsonw_put_f64(&json, "max_error", r->max_error);
-    trit_jsonw_put_bool(&json, "lossless", r->lossless);
-    trit_conversion_put_json(c, &json);
-    trit_jsonw_close(&json, '}');
-    return trit_jsonw_finish(&json, err);
-}
-
-static void print_text(const char *out, const trit_convert_report *r) {
-    trit_out_printf("%s: %" PRIu64 " tensors, %.1f MB from %.1f MB, ", out, r->n_tensors, (double)r->bytes_out * 1e-6, (double)r->bytes_in * 1e-6);
-    if (r->lossless) trit_out_puts("the same weights to the bit\n");
-    else trit_out_printf("weights differ by %.2g of their row's largest at most\n", r->max_error);
+/* An adapter's other form. */
+static trit_status convert_adapter(const convert_opts *o, const trit_args *args, trit_error *err) {
+    trit_text base = {0};
+    const bool to_folder = trit_conversion_to_folder(&o->conversion, args->item[1]);
+    const char *form = to_folder ? "PEFT" : "GGUF";
+    if (o->types.type || o->types.embed_type || o->types.head_type || o->loras.n || trit_prune_is_set(&o->prune))
+        return trit_error_set(err, trit_arg, "--base: of an adapter only the form changes");
+    trit_status status = trit_locate(&base, o->base, &o->output, err);
+    if (status == trit_ok) status = trit_lora_convert(args->item[0], args->item[1], base.data, to_folder, err);
+    trit_text_fini(&base);
+    if (status != trit_ok) return status;
+    if (o->output.json) {
+        trit_jsonw json = {0};
+        trit_jsonw_object(&json);
+        trit_jsonw_put_str(&json, "format", form);
+        trit_jsonw_close(&json, '}');
+        return trit_jsonw_finish(&json, err);
+    }
+    if (!o->output.quiet) trit_out_printf("%s: the adapter in the form of %s\n", args->item[1], form);
+    return trit_ok;
 }
 
 static trit_status run(const void *opts, const trit_args *args, trit_error *err) {
     const convert_opts *o = opts;
-    trit_convert_report report;
-    trit_conversion c;
+    const trit_conversion_wish wish = {&o->types, &o->conversion, &o->output, trit_i2_s_block_of(o->layout), o->kernel_config,
+                                       &o->loras, &o->prune};
     trit_text in = {0};
     trit_status status = trit_conversion_check(args, err);
-    if (status != trit_ok) return status;
-    trit_conversion_init(&c, &o->output);
-    trit_convert_opts convert = trit_conversion_opts(&c, &o->conversion, args->item[1]);
-    convert.type = o->type;
-    convert.embed_type = o->embed_type;
-    convert.head_type = o->head_type;
-    convert.force = o->force;
-    convert.i2_s_block = trit_i2_s_block_of(o->layout);
-    convert.kernel_config = o->kernel_config;
-    status = trit_locate(&in, args->item[0], &o->output, err);
-    trit_conversion_begin(&c, "converting");
-    if (status == trit_ok) status = trit_convert(in.data, args->item[1], &convert, &report, err);
-    trit_conversion_end(&c);
-    if (status == trit_ok && o->output.json) status = print_json(&c, &report, err);
-    else if (status == trit_ok && !o->output.quiet) print_text(args->item[1], &report);
+    if (status == trit_ok && o->base) return convert_adapter(o, args, err);
+    if (status == trit_ok) status = trit_locate(&in, args->item[0], &o->output, err);
+    if (status == trit_ok) status = trit_conversion_run(&wish, in.data, args->item[1], err);
     trit_text_fini(&in);
-    trit_conversion_fini(&c);
     return status;
 }
 
 static const trit_opt_group groups[] = {
-    {"Conversion", options, TRIT_COUNT(options), 0},
+    TRIT_TYPE_GROUP(convert_opts, types),
+    {"Input", options, TRIT_COUNT(options), 0},
+    TRIT_PRUNE_GROUP(convert_opts, prune),
     TRIT_CONVERSION_GROUP(convert_opts, conversion),
     TRIT_OUTPUT_GROUP(convert_opts, output),
 };
@@ -84,6 +75,9 @@ static const trit_example examples[] = {
     {"trit convert model.gguf small.gguf --type tq1_0 --embed-type q6_k", "to other types"},
     {"trit convert model.gguf folder", "to a folder with model.safetensors and config.json"},
     {"trit convert folder model-i2_s.gguf --type i2_s", "a Hugging Face folder to GGUF"},
+    {"trit convert model.gguf merged.gguf --lora adapter:0.5 --type f16", "with half of an adapter in the weights"},
+    {"trit convert model.gguf small.gguf --prune-vocab 4096 --vocab-text stories.txt", "with the 4096 tokens that a text needs"},
+    {"trit convert adapter adapter.gguf --base model.gguf", "an adapter of PEFT to GGUF"},
 };
 
 static const convert_opts defaults = {0};

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/os.h"
 #include "base/str.h"
-#include "base64.h"
 #include "command.h"
 #include "ids.h"
 #include "input.h"

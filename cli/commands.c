@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 
 #define TRIT_COMMAND(name, command, summary) extern const trit_command command;
 #include "cmds.def"

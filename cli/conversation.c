@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "input.h"
-#include "jsonw.h"
 #include "trit/chat.h"
 
 #define AT(field) offsetof(trit_conversation_choice, field)
@@ -53,7 +52,7 @@ bool trit_conversation_needs_no_model(const trit_conversation_choice *c) {
     return c->render_only && c->chat_template;
 }
 
-static void put_message(trit_jsonw *w, const char *role, const char *content, size_t n) {
+void trit_conversation_put(trit_jsonw *w, const char *role, const char *content, size_t n) {
     trit_jsonw_object(w);
     trit_jsonw_put_str(w, "role", role);
     trit_jsonw_key(w, "content");
@@ -67,8 +66,8 @@ static trit_status write_conversation(trit_text *out, const trit_prompt *prompt,
     trit_jsonw_object(&w);
     trit_jsonw_key(&w, "messages");
     trit_jsonw_array(&w);
-    if (system) put_message(&w, "system", system, strlen(system));
-    put_message(&w, "user", prompt->text.data ? prompt->text.data : "", prompt->text.n);
+    if (system) trit_conversation_put(&w, "system", system, strlen(system));
+    trit_conversation_put(&w, "user", prompt->text.data ? prompt->text.data : "", prompt->text.n);
     trit_jsonw_close(&w, ']');
     trit_jsonw_put_bool(&w, "add_generation_prompt", true);
     trit_jsonw_close(&w, '}');
@@ -80,23 +79,27 @@ static trit_status write_conversation(trit_text *out, const trit_prompt *prompt,
     return trit_ok;
 }
 
-/* The file's conversation; one that does not say whether an answer is wanted wants one. */
-static trit_status read_conversation(trit_text *out, const char *path, trit_error *err) {
+/* Replaces a conversation that does not say whether an answer is wanted by one that wants it. `what` names it in errors. */
+static trit_status complete_conversation(trit_text *text, const char *what, trit_error *err) {
     trit_json *json;
-    trit_status status = trit_input_read(out, path, err);
-    if (status == trit_ok) status = trit_json_parse(&json, out->data ? out->data : "", out->n, path, err);
+    trit_status status = trit_json_parse(&json, text->data ? text->data : "", text->n, what, err);
     if (status != trit_ok) return status;
     bool is_object = trit_json_kind_of(json) == trit_json_object;
     bool has_messages = trit_json_kind_of(trit_json_get(json, "messages")) == trit_json_array;
     bool says = trit_json_kind_of(trit_json_get(json, "add_generation_prompt")) != trit_json_absent;
     trit_json_free(json);
-    if (!is_object || !has_messages) return trit_error_set(err, trit_format, "%s: not an object with a list of \"messages\"", path);
+    if (!is_object || !has_messages) return trit_error_set(err, trit_format, "%s: not an object with a list of \"messages\"", what);
     if (says) return trit_ok;
     static const char addition[] = ", \"add_generation_prompt\": true}";
     /* A parsed object is not empty. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
-    while (out->data[out->n - 1] != '}') out->n--; /* a parsed object ends in one */
-    out->n--;
-    return trit_text_append(out, addition, sizeof addition - 1) ? trit_ok : trit_error_memory(err, sizeof addition, "the conversation");
+    while (text->data[text->n - 1] != '}') text->n--; /* a parsed object ends in one */
+    text->n--;
+    return trit_text_append(text, addition, sizeof addition - 1) ? trit_ok : trit_error_memory(err, sizeof addition, "the conversation");
+}
+
+static trit_status read_conversation(trit_text *out, const char *path, trit_error *err) {
+    trit_status status = trit_input_read(out, path, err);
+    return status == trit_ok ? complete_conversation(out, path, err) : status;
 }
 
 static trit_status render(trit_text *out, const trit_text *conversation, const trit_conversation_choice *c, const trit_model *model, trit_error *err) {
@@ -104,9 +107,10 @@ static trit_status render(trit_text *out, const trit_text *conversation, const t
     trit_text source = {0};
     trit_status status = read_date(&opts.now, c->date, err);
     if (status == trit_ok && c->chat_template) {
-        status = trit_input_read(&source, c->chat_template, err);
+        const trit_text *template = c->read_template ? c->read_template : &source;
+        if (!c->read_template) status = trit_input_read(&source, c->chat_template, err);
         if (status == trit_ok)
-            status = trit_chat_render(source.data ? source.data : "", source.n, conversation->data, conversation->n, &opts, out, err);
+            status = trit_chat_render(template->data ? template->data : "", template->n, conversation->data, conversation->n, &opts, out, err);
     } else if (status == trit_ok) {
         status = trit_model_chat_render(model, conversation->data, conversation->n, &opts, out, err);
     }
@@ -114,14 +118,11 @@ static trit_status render(trit_text *out, const trit_text *conversation, const t
     return status;
 }
 
-trit_status trit_conversation_render(trit_prompt *prompt, const trit_conversation_choice *c, const trit_prompt_choice *p, const trit_model *model,
-                                     trit_error *err) {
-    bool by_model = model && trit_model_chat_template(model) && !p->raw && !p->ids && !prompt->is_none;
-    if (!asked(c) && !by_model) return trit_ok;
-    trit_text conversation = {0}, rendering = {0};
-    trit_status status = c->messages ? read_conversation(&conversation, c->messages, err) : write_conversation(&conversation, prompt, c->system, err);
-    if (status == trit_ok) status = render(&rendering, &conversation, c, model, err);
-    trit_text_fini(&conversation);
+/* The prompt becomes what the template makes of the conversation. */
+static trit_status put_rendering(trit_prompt *prompt, const trit_text *conversation, const trit_conversation_choice *c, const trit_model *model,
+                                 trit_error *err) {
+    trit_text rendering = {0};
+    trit_status status = render(&rendering, conversation, c, model, err);
     if (status != trit_ok) {
         trit_text_fini(&rendering);
         return status;
@@ -131,4 +132,28 @@ trit_status trit_conversation_render(trit_prompt *prompt, const trit_conversatio
     prompt->is_none = false;
     prompt->is_rendered = true;
     return trit_ok;
+}
+
+trit_status trit_conversation_render(trit_prompt *prompt, const trit_conversation_choice *c, const trit_prompt_choice *p, const trit_model *model,
+                                     trit_error *err) {
+    bool by_model = model && trit_model_chat_template(model) && !p->raw && !p->ids && !prompt->is_none;
+    if (!asked(c) && !by_model) return trit_ok;
+    trit_text conversation = {0};
+    trit_status status = c->messages ? read_conversation(&conversation, c->messages, err) : write_conversation(&conversation, prompt, c->system, err);
+    if (status == trit_ok) status = put_rendering(prompt, &conversation, c, model, err);
+    trit_text_fini(&conversation);
+    return status;
+}
+
+trit_status trit_conversation_render_record(trit_prompt *prompt, const trit_conversation_choice *c, const trit_model *model, const char *what,
+                                            trit_error *err) {
+    trit_status status = complete_conversation(&prompt->text, what, err);
+    return status == trit_ok ? put_rendering(prompt, &prompt->text, c, model, err) : status;
+}
+
+trit_status trit_conversation_render_talk(trit_prompt *prompt, const trit_talk *talk, bool is_raw, const trit_conversation_choice *c,
+                                          const trit_model *model, trit_error *err) {
+    if (!(is_raw ? trit_talk_join(&prompt->text, talk) : trit_talk_write(&prompt->text, talk)))
+        return trit_error_set(err, trit_memory, "out of memory: the conversation");
+    return is_raw ? trit_ok : trit_conversation_render_record(prompt, c, model, "the conversation", err);
 }

@@ -116,7 +116,7 @@ static trit_status drive(const evaluation *e, trit_engine *engine, trit_error *e
 }
 
 static trit_status print_json(const evaluation *e, trit_error *err) {
-    trit_jsonw w = {.to_output = true};
+    trit_jsonw w = {.drain = trit_out_drain};
     trit_jsonw_object(&w);
     trit_jsonw_key(&w, "logits");
     if (e->opts->all) trit_jsonw_array(&w);

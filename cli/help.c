@@ -78,7 +78,7 @@ const char *trit_help_defaults(const trit_command *c, const trit_opt_group *grou
 void trit_help_text(const trit_option *o, const char *group_defaults, char *out, size_t n) {
     char given[64] = "";
     const char *field = group_defaults ? group_defaults + o->at : NULL;
-    if (!group_defaults || o->kind == trit_opt_flag || o->kind == trit_opt_list) {
+    if (!group_defaults || o->kind == trit_opt_flag || o->kind == trit_opt_list || o->kind == trit_opt_files) {
         /* nothing to show */
     } else if (o->kind == trit_opt_int) {
         int64_t x;
@@ -91,7 +91,7 @@ void trit_help_text(const trit_option *o, const char *group_defaults, char *out,
     } else {
         const char *s;
         memcpy(&s, field, sizeof s);
-        if (s) snprintf(given, sizeof given, " (default %s)", s);
+        if (s && *s) snprintf(given, sizeof given, " (default %s)", s);
     }
     snprintf(out, n, "%s%s", o->help, given);
 }
@@ -118,8 +118,11 @@ static void example_list(const trit_example *examples, size_t n) {
 }
 
 static void command_list(const trit_command_row *rows, size_t n) {
+    size_t longest = 12;
+    for (size_t i = 0; i < n; i++)
+        if (strlen(rows[i].name) > longest) longest = strlen(rows[i].name);
     trit_out_puts("\nCommands:\n");
-    for (size_t i = 0; i < n; i++) trit_out_printf("  %-12s %s\n", rows[i].name, rows[i].summary);
+    for (size_t i = 0; i < n; i++) trit_out_printf("  %-*s %s\n", (int)longest, rows[i].name, rows[i].summary);
 }
 
 void trit_help_program(void) {

@@ -14,9 +14,13 @@ static const char style[] =
     "@media(prefers-color-scheme:dark){:root{--ink:#e6e8ee;--dim:#98a1b3;--line:#353c4a;--paper:#14171d;--bar:#6ea8e0;--mark:#e39a6e}}\n"
     "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60rem;margin:2rem auto;padding:0 1rem}\n"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}\n"
-    "th,td{padding:.25rem .7rem;border-bottom:1px solid var(--line);text-align:right}th:first-child,td:first-child{text-align:left}\n"
+    "th,td{padding:.25rem .7rem;border-bottom:1px solid var(--line);text-align:right}th:first-child,td:first-child{text-align:left;white-space:nowrap}\n"
     "svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .dim{fill:var(--dim)}\n"
     "svg rect{fill:var(--bar)}svg .whisker{stroke:var(--mark);stroke-width:2}svg .axis{stroke:var(--line)}p.note{color:var(--dim)}\n"
+    "svg path{fill:none;stroke-width:2;stroke-linejoin:round}svg path.faint{stroke-width:1;opacity:.55}\n"
+    "i.key{display:inline-block;width:.8rem;height:.8rem;margin-right:.5rem}.run0{stroke:var(--bar);background:var(--bar)}\n"
+    ".run1{stroke:var(--mark);background:var(--mark)}.run2{stroke:#3d9a50;background:#3d9a50}.run3{stroke:#9a5fc0;background:#9a5fc0}\n"
+    ".run4{stroke:#c04a7a;background:#c04a7a}.run5{stroke:#8a8a2e;background:#8a8a2e}\n"
     "td.bar{min-width:8rem}td.bar i{display:block;height:.7rem;background:var(--bar)}td.bar i.low{background:var(--mark)}\n";
 
 static void put(trit_html *p, const char *s, size_t n) {

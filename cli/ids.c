@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "options.h"
+#include "base/str.h"
 
 static trit_status push(trit_ids *ids, int32_t id, trit_error *err) {
     return trit_ids_push(ids, id) ? trit_ok : trit_error_memory(err, (ids->n + 1) * sizeof id, "token ids");

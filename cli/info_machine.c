@@ -10,6 +10,22 @@
 #include "out.h"
 #include "trit/trit.h"
 
+/* Which device "auto" is. False: none opens. */
+static bool find_auto(trit_device_info *out, trit_error *err) {
+    trit_device *device = NULL;
+    if (trit_device_open(&device, "auto", NULL, err) != trit_ok) return false;
+    trit_device_describe(device, out);
+    trit_device_close(device);
+    return true;
+}
+
+static void print_auto(void) {
+    trit_device_info info;
+    trit_error err = {0};
+    if (find_auto(&info, &err)) trit_out_printf("  %-12s %s (%s)\n", "auto", info.name, info.chosen_why);
+    else trit_out_printf("  %-12s %s\n", "auto", err.message);
+}
+
 static void print_devices(void) {
     const char *name, *needs;
     int runs;
@@ -28,6 +44,7 @@ static void print_devices(void) {
         trit_out_printf("  %-12s ternary weights in %s (%s)\n", "", info.weights, info.weights_why);
         trit_device_close(device);
     }
+    print_auto();
     trit_out_puts("\ninstruction sets\n");
     for (size_t i = 0; (name = trit_cpu_tier_at(i, &needs, &runs)); i++) trit_out_printf("  %-12s %-4s %s\n", name, runs ? "yes" : "no", needs);
 }
@@ -90,6 +107,14 @@ static void put_devices(trit_jsonw *w) {
         trit_jsonw_close(w, '}');
     }
     trit_jsonw_close(w, ']');
+    trit_device_info chosen;
+    trit_error err = {0};
+    if (!find_auto(&chosen, &err)) return;
+    trit_jsonw_key(w, "auto");
+    trit_jsonw_object(w);
+    trit_jsonw_put_str(w, "device", chosen.name);
+    trit_jsonw_put_str(w, "why", chosen.chosen_why);
+    trit_jsonw_close(w, '}');
 }
 
 static void put_tiers(trit_jsonw *w) {

@@ -154,6 +154,26 @@ static void put_sizes(trit_jsonw *w, const trit_model_info *m) {
     trit_jsonw_put_bool(w, "tied_embeddings", m->tied_embeddings);
 }
 
+static void put_loras(trit_jsonw *w, const trit_model *model) {
+    trit_lora_info l;
+    trit_jsonw_key(w, "loras");
+    trit_jsonw_array(w);
+    for (size_t i = 0; trit_model_lora_at(model, i, &l); i++) {
+        trit_jsonw_object(w);
+        trit_jsonw_put_str(w, "path", l.path);
+        trit_jsonw_put_str(w, "format", l.format);
+        trit_jsonw_put_f64(w, "scale", l.scale);
+        trit_jsonw_put_f64(w, "alpha_over_rank", l.max_scaling);
+        trit_jsonw_put_uint(w, "min_rank", l.min_rank);
+        trit_jsonw_put_uint(w, "max_rank", l.max_rank);
+        trit_jsonw_put_uint(w, "projections", l.n_projections);
+        trit_jsonw_put_uint(w, "params", l.n_params);
+        trit_jsonw_put_bool(w, "inside", l.is_inside);
+        trit_jsonw_close(w, '}');
+    }
+    trit_jsonw_close(w, ']');
+}
+
 static const char *template_why(const trit_model *model, const trit_model_info *m) {
     const char *used = trit_model_chat_template(model);
     return !used ? "none in the file" : used == m->chat_template ? "in the file" : "of the release's Hugging Face folder instead of the file's";
@@ -186,6 +206,7 @@ static trit_status print_json(const trit_info_opts *o, const trit_loaded *loaded
     trit_jsonw_array(&w);
     for (size_t i = 0; trit_model_note_at(loaded->model, i); i++) trit_jsonw_str(&w, trit_model_note_at(loaded->model, i));
     trit_jsonw_close(&w, ']');
+    put_loras(&w, loaded->model);
     trit_jsonw_put_str(&w, "problem", m.problem);
     if (o->check) {
         trit_jsonw_key(&w, "check");
@@ -283,6 +304,18 @@ static void print_graph(const trit_model_info *m) {
     trit_out_printf("%-16seps %g\n", "norm", (double)m->norm_eps);
 }
 
+static void print_loras(const trit_model *model) {
+    trit_lora_info l;
+    for (size_t i = 0; trit_model_lora_at(model, i, &l); i++) {
+        trit_out_printf("%-16s", i ? "" : "adapters");
+        trit_out_escaped(l.path, strlen(l.path));
+        trit_out_printf(" (%s): %" PRIu32 " projections, rank %" PRIu32, l.format, l.n_projections, l.min_rank);
+        if (l.max_rank != l.min_rank) trit_out_printf(" to %" PRIu32, l.max_rank);
+        trit_out_printf(", %.2f million parameters, alpha / rank %g, scale %g%s\n", (double)l.n_params * 1e-6, l.max_scaling, l.scale,
+                        l.is_inside ? ", inside the quantizer" : "");
+    }
+}
+
 /* Of a file that cannot be run only what the container tells, and why. */
 static void print_text(const trit_info_opts *o, const trit_loaded *loaded) {
     trit_model_info m;
@@ -298,6 +331,7 @@ static void print_text(const trit_info_opts *o, const trit_loaded *loaded) {
     if (!m.problem) print_tokenizer(loaded->model, loaded->tokenizer);
     if (!m.problem) line("chat template", template_why(loaded->model, &m));
     for (size_t i = 0; trit_model_note_at(loaded->model, i); i++) line(i ? "" : "concluded", trit_model_note_at(loaded->model, i));
+    print_loras(loaded->model);
     if (o->tensors) print_tensors(loaded->model);
 }
 

@@ -4,12 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t asked;
+static volatile sig_atomic_t asked; /* 0, or the signal that asked */
 
 static void on_interrupt(int signal_number) {
-    (void)signal_number;
     if (asked) _exit(130);
-    asked = 1;
+    asked = signal_number;
 }
 
 void trit_interrupt_init(void) {
@@ -26,4 +25,10 @@ void trit_interrupt_init(void) {
 
 bool trit_interrupted(void) {
     return asked != 0;
+}
+
+bool trit_interrupt_take(void) {
+    if (asked != SIGINT) return false;
+    asked = 0;
+    return true;
 }

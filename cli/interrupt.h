@@ -6,5 +6,7 @@
 
 void trit_interrupt_init(void); /* also ignores SIGPIPE: out.h sees EPIPE instead */
 bool trit_interrupted(void);
+/* Was it Ctrl-C? Then it counts as done, and the program goes on. */
+bool trit_interrupt_take(void);
 
 #endif

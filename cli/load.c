@@ -6,9 +6,10 @@
 #include "base/os.h"
 #include "base/progress.h"
 #include "interrupt.h"
+#include "lora.h"
 #include "store.h"
 
-const trit_option trit_model_options[6] = {
+const trit_option trit_model_options[7] = {
     {"model", 'm', trit_opt_file, offsetof(trit_model_choice, model), "MODEL", 0, 0,
      "a .gguf or .safetensors file, a Hugging Face model folder, hf:org/name[:file][@revision] or an alias (pulled if it is not there; "
      "\"trit list --aliases\"), or synthetic:SHAPE (random weights; \"trit info --synthetic\" lists the shapes); without it the small model "
@@ -23,6 +24,8 @@ const trit_option trit_model_options[6] = {
      "layout of I2_S tensors: 64 for files made on some ARM machines, 1x4 for some builds of bitnet.cpp"},
     {"kernel-config", 0, trit_opt_file, offsetof(trit_model_choice, kernel_config), "FILE", 0, 0,
      "bitnet.cpp's .ini of the kernels that a TL1 or TL2 file was made for; without it kernel_config.ini beside the model"},
+    {"lora", 0, trit_opt_files, offsetof(trit_model_choice, loras), "FILE[:SCALE]", 0, 0,
+     "an adapter that changes the model: a PEFT folder or a GGUF file; may be given several times, they add up"},
 };
 
 const trit_option trit_run_options[5] = {
@@ -80,18 +83,23 @@ trit_status trit_load(trit_loaded *out, const trit_model_choice *model, const tr
         .user = &bar,
     };
     trit_text path = {0};
-    trit_status status = trit_locate(&path, model->model, output, err);
-    if (status == trit_ok && run) {
+    trit_loras loras = {0};
+    trit_status status = trit_loras_parse(&loras, &model->loras, err);
+    if (status == trit_ok) status = trit_locate(&path, model->model, output, err);
+    if (status == trit_ok && run && !out->device) {
         trit_device_opts device_opts = {.n_threads = (unsigned)run->threads};
         status = trit_device_open(&out->device, run->device, &device_opts, err);
-        opts.device = out->device;
     }
     if (status == trit_ok) {
+        opts.device = out->device;
+        opts.loras = loras.item;
+        opts.n_loras = loras.n;
         trit_progress_init(&bar, "loading", !output->quiet);
         status = trit_model_open(&out->model, path.data, &opts, err);
         trit_progress_fini(&bar);
     }
     trit_text_fini(&path);
+    trit_loras_fini(&loras);
     if (status == trit_ok) out->tokenizer = trit_model_tokenizer(out->model);
     out->load_ms = (double)(trit_os_clock_ns() - start) * 1e-6;
     return status;

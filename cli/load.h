@@ -12,6 +12,7 @@
 typedef struct trit_model_choice {
     const char *model; /* NULL: the model inside the program */
     const char *tokenizer, *activation, *activations, *i2_s_block, *kernel_config;
+    trit_opt_texts loras;
     bool embeddings; /* no option: the command wants embeddings only */
 } trit_model_choice;
 
@@ -29,7 +30,7 @@ typedef struct trit_output_choice {
     bool json, quiet, verbose;
 } trit_output_choice;
 
-extern const trit_option trit_model_options[6], trit_run_options[5], trit_output_options[3];
+extern const trit_option trit_model_options[7], trit_run_options[5], trit_output_options[3];
 
 /* The groups' rows for a command's table of groups; `type` has a member of each. */
 #define TRIT_MODEL_GROUP(type, member) {"Model", trit_model_options, TRIT_COUNT(trit_model_options), offsetof(type, member)}
@@ -43,8 +44,8 @@ typedef struct trit_loaded {
     double load_ms;
 } trit_loaded;
 
-/* Opens device and model with a progress bar; close it with trit_unload in any case. `run` may be NULL: the description
- * only, without weights. Errors: those of trit_model_open and trit_device_open, cancelled (Ctrl-C). */
+/* Opens device and model with a progress bar; close it with trit_unload in any case. A device that is in *out already is taken. `run` may be NULL:
+ * the description only, without weights. Errors: those of trit_model_open and trit_device_open, cancelled (Ctrl-C). */
 TRIT_MUST_CHECK trit_status trit_load(trit_loaded *out, const trit_model_choice *model, const trit_run_choice *run,
                                       const trit_output_choice *output, trit_error *err);
 void trit_unload(trit_loaded *loaded);

@@ -1,73 +1,13 @@
 /* The option parser. It knows nothing of any command: tables in, struct out. */
 #include "options.h"
 
-#include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-
-bool trit_parse_int(const char *s, int64_t *out) {
-    const char *digits = s + (*s == '-' || *s == '+');
-    if (!*digits || digits[strspn(digits, "0123456789")]) return false;
-    errno = 0;
-    long long value = strtoll(s, NULL, 10);
-    if (errno) return false;
-    *out = value;
-    return true;
-}
-
-bool trit_parse_real(const char *s, double *out) {
-    if (!*s || s[strspn(s, "0123456789+-.eE")]) return false;
-    char *end;
-    double value = strtod(s, &end);
-    if (*end || !isfinite(value)) return false;
-    *out = value;
-    return true;
-}
+#include "base/nearest.h"
+#include "base/str.h"
 
 enum { max_name = 31 };
-
-/* Edits (insert, delete, change, swap of neighbours) that turn a into b; both at most max_name bytes. */
-static size_t distance(const char *a, const char *b) {
-    size_t na = strlen(a), nb = strlen(b), row[3][max_name + 1];
-    size_t *before = row[0], *last = row[1], *now = row[2];
-    for (size_t j = 0; j <= nb; j++) last[j] = before[j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        now[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
-            if (last[j] + 1 < best) best = last[j] + 1;
-            if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (swapped && before[j - 2] + 1 < best) best = before[j - 2] + 1;
-            now[j] = best;
-        }
-        size_t *spare = before;
-        before = last;
-        last = now;
-        now = spare;
-    }
-    return last[nb];
-}
-
-int trit_nearest(const char *word, const char *(*name_at)(const void *list, size_t i), const void *list, size_t n) {
-    int best = -1;
-    size_t best_distance = 3, length = strlen(word);
-    if (!length || length > max_name) return -1;
-    for (size_t i = 0; i < n; i++) {
-        const char *name = name_at(list, i);
-        if (strlen(name) > max_name) continue;
-        size_t d = distance(word, name);
-        /* A third of the word may be wrong: "rnu" is near "run", "x" is near nothing. */
-        if (d < best_distance && d * 3 <= length + 1) {
-            best_distance = d;
-            best = (int)i;
-        }
-    }
-    return best;
-}
 
 /* The groups of a command seen as one list. */
 typedef struct all_options {
@@ -99,9 +39,6 @@ static const trit_option *find(const all_options *all, const char *name, size_t 
 }
 
 static trit_status unknown(const all_options *all, const char *word, const char *name, size_t n, trit_error *err) {
-    for (size_t i = 0; trit_opts_later[i]; i++)
-        if (strlen(trit_opts_later[i]) == n && memcmp(trit_opts_later[i], name, n) == 0)
-            return trit_error_set(err, trit_arg, "--%s is not supported yet", trit_opts_later[i]);
     char plain[max_name + 1] = "";
     if (n <= max_name) memcpy(plain, name, n);
     size_t count = 0;
@@ -110,13 +47,6 @@ static trit_status unknown(const all_options *all, const char *word, const char 
     if (near >= 0)
         return trit_error_set(err, trit_arg, "unknown option \"%s\" (did you mean --%s?)", word, option_name_at(all, (size_t)near));
     return trit_error_set(err, trit_arg, "unknown option \"%s\" (--help lists the options)", word);
-}
-
-static bool is_choice(const char *choices, const char *word) {
-    size_t n = strlen(word);
-    for (const char *p = choices; *p; p += strcspn(p, "|"), p += *p == '|')
-        if (strcspn(p, "|") == n && memcmp(p, word, n) == 0) return true;
-    return false;
 }
 
 static trit_status store_number(const trit_option *o, char *field, const char *value, trit_error *err) {
@@ -138,10 +68,11 @@ static trit_status store(const trit_option *o, char *field, const char *value, t
     case trit_opt_int:
     case trit_opt_real: return store_number(o, field, value, err);
     case trit_opt_choice:
-        if (!is_choice(o->value, value))
+        if (!trit_str_is_choice(o->value, value))
             return trit_error_set(err, trit_arg, "--%s: \"%s\" is none of %s", o->name, value, o->value);
         break;
-    case trit_opt_list: {
+    case trit_opt_list:
+    case trit_opt_files: {
         trit_opt_texts *list = (trit_opt_texts *)(void *)field;
         if (list->n == trit_opt_max_texts)
             return trit_error_set(err, trit_arg, "--%s: given more than %d times", o->name, trit_opt_max_texts);

@@ -18,7 +18,8 @@ typedef enum trit_opt_kind {
     trit_opt_text,   /* const char * */
     trit_opt_file,   /* const char *, a path */
     trit_opt_choice, /* const char *, one of the words of `value`: "f32|f16|q8" */
-    trit_opt_list    /* trit_opt_texts: may be given several times */
+    trit_opt_list,   /* trit_opt_texts: may be given several times */
+    trit_opt_files   /* the same, of paths */
 } trit_opt_kind;
 
 enum { trit_opt_max_texts = 32 };
@@ -51,9 +52,6 @@ typedef struct trit_args {
     size_t n;
 } trit_args;
 
-/* Options that are known but not there yet, so that their users read a clear word: NULL beyond the last. */
-extern const char *const trit_opts_later[];
-
 typedef struct trit_opt_result {
     bool help;      /* -h or --help was found; nothing behind it was read */
 } trit_opt_result;
@@ -63,13 +61,6 @@ typedef struct trit_opt_result {
  * Errors: arg (one line that names the option and the value). */
 TRIT_MUST_CHECK trit_status trit_opts_parse(void *opts, const trit_opt_group *groups, size_t n_groups, int argc, char **argv,
                                             trit_args *args, trit_opt_result *result, trit_error *err);
-
-/* Strict decimal numbers: the whole text or nothing. */
-bool trit_parse_int(const char *s, int64_t *out);
-bool trit_parse_real(const char *s, double *out);
-
-/* Index of the name nearest to `word`, or -1 when none is near enough to be a typing error. */
-int trit_nearest(const char *word, const char *(*name_at)(const void *list, size_t i), const void *list, size_t n);
 
 #define TRIT_COUNT(array) (sizeof(array) / sizeof(array)[0])
 

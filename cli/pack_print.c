@@ -132,7 +132,7 @@ static void put_row(trit_jsonw *w, const trit_pack_row *row) {
 }
 
 trit_status trit_pack_study_json(const trit_pack_study *study, trit_error *err) {
-    trit_jsonw w = {.to_output = true};
+    trit_jsonw w = {.drain = trit_out_drain};
     trit_jsonw_object(&w);
     trit_jsonw_put_str(&w, "model", study->model);
     trit_jsonw_key(&w, "tensors");

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/os.h"
 #include "base/rng.h"
+#include "base/str.h"
 
 #define AT(field) offsetof(trit_sampling_choice, field)
 
