@@ -37,7 +37,9 @@ void __libc_free(void *p);
 static atomic_long n_calls, fail_at = -1, live;
 
 static bool refuse(void) {
-    return atomic_fetch_add(&n_calls, 1) == atomic_load(&fail_at);
+    if (atomic_fetch_add(&n_calls, 1) != atomic_load(&fail_at)) return false;
+    errno = ENOMEM;
+    return true;
 }
 
 static void *counted(void *p) {
@@ -79,10 +81,7 @@ void free(void *p) {
 static atomic_long mapped_bytes;
 
 void *mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset) {
-    if (refuse()) {
-        errno = ENOMEM;
-        return MAP_FAILED;
-    }
+    if (refuse()) return MAP_FAILED;
     const long p = syscall(SYS_mmap, address, n, protection, flags, fd, offset);
     if (p == -1) return MAP_FAILED;
     atomic_fetch_add(&mapped_bytes, (long)n);

@@ -59,11 +59,12 @@ static inline result sh(const char *command) {
 static inline result shf(const char *fmt, ...) TRIT_PRINTF(1, 2);
 
 static inline result shf(const char *fmt, ...) {
-    char command[4096];
+    char command[16384];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(command, sizeof command, fmt, args);
+    const int n = vsnprintf(command, sizeof command, fmt, args);
     va_end(args);
+    assert_true(n >= 0 && (size_t)n < sizeof command);
     return sh(command);
 }
 
@@ -92,5 +93,21 @@ static inline void expect_keys(const json_t *v, const char *const *keys, const c
     for (; *keys; keys++)
         if (!json_object_get(v, *keys)) fail_msg("%s: no \"%s\" in the document", command, *keys);
 }
+
+/* Tests that run a model need the one inside the program. */
+static inline bool has_builtin(void) {
+    result r = sh("t info -m ''");
+    bool has = r.code == 0;
+    release(&r);
+    return has;
+}
+
+#define require_builtin()                                            \
+    do {                                                             \
+        if (!has_builtin()) {                                        \
+            print_message("skipped: no model inside the program\n"); \
+            skip();                                                  \
+        }                                                            \
+    } while (0)
 
 #endif

@@ -20,3 +20,20 @@ expect() {
 says() {
     grep -q -- "$1" "$2" || fail "no \"$1\" in $2"
 }
+# start_server arguments...: `trit serve` beside the script and ended with it; its process is $server, its address $url, what it says in
+# `served` and `err`. Fails where this build cannot serve.
+start_server() {
+    "$TRIT_PROGRAM" serve --port 0 --json "$@" >served 2>err & # not `t`: signals are for the program itself
+    server=$!
+    trap 'kill "$server" 2>/dev/null || true' EXIT
+    for _ in $(seq 100); do
+        [ ! -s served ] || break
+        if ! kill -0 "$server" 2>/dev/null; then
+            grep -q libmicrohttpd err && return 1
+            fail "the server did not start"
+        fi
+        sleep 0.1
+    done
+    url=$(sed -n 's/.*"url": "\([^"]*\)".*/\1/p' served)
+    [ -n "$url" ] || fail "no address"
+}

@@ -36,3 +36,24 @@ char *test_read(const char *path, size_t *n) {
     fclose(f);
     return data;
 }
+
+char *test_unpack(const char *relative, size_t *n) {
+    const char *path = test_shared(relative);
+    if (!path) return NULL;
+    if (!strstr(relative, ".xz")) return test_read(path, n);
+    char command[1200];
+    snprintf(command, sizeof command, "xz -dc '%s'", path);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    size_t capacity = 1 << 20;
+    char *data = malloc(capacity);
+    *n = 0;
+    for (size_t got; (got = fread(data + *n, 1, capacity - *n, f)) > 0;) {
+        *n += got;
+        if (*n == capacity) data = realloc(data, capacity *= 2);
+        assert_non_null(data);
+    }
+    if (pclose(f) == 0) return data;
+    free(data);
+    return NULL;
+}

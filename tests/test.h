@@ -42,6 +42,9 @@ const char *test_source(const char *relative);
 /* The whole file in a fresh buffer, NUL-terminated; free() it. Fails the test when it cannot be read. */
 char *test_read(const char *path, size_t *n);
 
+/* The same for a file of the reference data, unpacked when its name ends in .xz; NULL where the data or the xz program is absent. */
+char *test_unpack(const char *relative, size_t *n);
+
 /* The generator of the reference vectors: s = s*1664525 + 1013904223 mod 2^32, value s >> 16. */
 static inline uint32_t test_lcg(uint32_t *s) {
     *s = *s * 1664525u + 1013904223u;

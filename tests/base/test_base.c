@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/math.h"
+#include "base/nearest.h"
 #include "base/os.h"
 #include "base/rng.h"
 #include "base/str.h"
@@ -39,6 +40,23 @@ static void math_is_near_libm(void **state) {
     assert_true(fabs(trit_log_sum_exp(large, 2) - (1000 + log(2))) < 1e-12 && trit_log_sum_exp(x, 1) == -1000);
     assert_true(trit_argmax(x, 6) == 1 && trit_argmax(large, 2) == 0);
     assert_true(trit_all_finite(large, 2) && !trit_all_finite(x, 6) && !trit_all_finite((float[]){1, NAN}, 2));
+}
+
+/* The form for many is the form for one, bit for bit. */
+static void many_exps_are_the_single_ones(void **state) {
+    (void)state;
+    enum { n = 4099 };
+    static double x[n], y[n];
+    static const double odd[] = {0, -0.0, NAN, INFINITY, -INFINITY, 690, -690, 691, -691, 709.785, -708.5, -745.5, 1e300, -1e300, 5e-324};
+    for (uint64_t i = 0; i < n; i++) x[i] = (trit_rng_unit(11, i) - 0.5) * (i % 3 ? 60 : 1600);
+    memcpy(x + 1000, odd, sizeof odd);
+    for (size_t m = 0; m < 9; m++) {
+        trit_exp_each(y, x + m, n - m);
+        for (size_t i = 0; i < n - m; i++) {
+            double one = trit_exp(x[i + m]);
+            assert_memory_equal(&y[i], &one, sizeof one);
+        }
+    }
 }
 
 static void utf8_is_strict(void **state) {
@@ -223,6 +241,43 @@ static void team_splits_cover(void **state) {
         }
 }
 
+static const char *word_at(const void *list, size_t i) {
+    return ((const char *const *)list)[i];
+}
+
+static void mistyped_names(void **state) {
+    (void)state;
+    static const char *const words[] = {"run", "train", "train-tokenizer", "a-name-that-is-longer-than-any-of-them-may-be"};
+    static const struct {
+        const char *word;
+        int nearest;
+    } all[] = {{"rnu", 0}, {"run", 0}, {"trian", 1}, {"trin", 1}, {"train-tokeniser", 2}, {"x", -1}, {"", -1}, {"infer", -1}, {"tr", -1},
+               {"a-name-that-is-longer-than-any-of-them-may-be", -1}};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        const int near = trit_nearest(all[i].word, word_at, words, 4);
+        if (near != all[i].nearest) fail_msg("\"%s\" is near %d", all[i].word, near);
+    }
+}
+
+static void strict_numbers(void **state) {
+    (void)state;
+    int64_t whole = 7;
+    double real = 7;
+    assert_true(trit_parse_int("-12", &whole) && whole == -12);
+    assert_true(trit_parse_int("+9223372036854775807", &whole) && whole == INT64_MAX);
+    assert_true(trit_parse_real("-1.5e-3", &real) && real == -1.5e-3);
+    static const char *const bad[] = {"", "-", "1x", " 1", "1 ", "0x10", "9223372036854775808"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(trit_parse_int(bad[i], &whole));
+    static const char *const bad_real[] = {"", "nan", "inf", "1e999", "1.5.2", "0x1p3", "1,5"};
+    uint64_t number = 0;
+    assert_true(trit_parse_numbered("step-12", "step-", &number) && number == 12);
+    assert_false(trit_parse_numbered("step-", "step-", &number) || trit_parse_numbered("step--1", "step-", &number));
+    assert_false(trit_parse_numbered("step-1.part", "step-", &number) || trit_parse_numbered("step-99999999999999999999", "step-", &number));
+    for (size_t i = 0; i < sizeof bad_real / sizeof bad_real[0]; i++) assert_false(trit_parse_real(bad_real[i], &real));
+    assert_true(trit_str_is_choice("f32|f16|q8", "f16") && trit_str_is_choice("one", "one"));
+    assert_false(trit_str_is_choice("f32|f16|q8", "f1") || trit_str_is_choice("f32|f16", "f32|f16") || trit_str_is_choice("f32", ""));
+}
+
 static void files_are_replaced_whole(void **state) {
     (void)state;
     trit_error err;
@@ -241,10 +296,12 @@ static void files_are_replaced_whole(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(math_is_near_libm), cmocka_unit_test(utf8_is_strict),     cmocka_unit_test(sizes_are_checked),
+        cmocka_unit_test(math_is_near_libm), cmocka_unit_test(many_exps_are_the_single_ones),
+        cmocka_unit_test(utf8_is_strict),     cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(globs),                 cmocka_unit_test(texts),             cmocka_unit_test(sizes_in_words),
         cmocka_unit_test(team_runs_all_members), cmocka_unit_test(team_shares_all),   cmocka_unit_test(team_sizes),
         cmocka_unit_test(team_splits_cover),     cmocka_unit_test(files_are_replaced_whole),
+        cmocka_unit_test(mistyped_names),        cmocka_unit_test(strict_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

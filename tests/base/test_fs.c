@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,6 +107,20 @@ static void growing(void **state) {
     assert_ok(trit_fs_make_link("g", "top/f", &err));
     assert_int_equal(trit_fs_grow_open(&f, "top/f", &err), trit_io);
     assert_int_equal(trit_fs_grow_open(&f, "top", &err), trit_io);
+    /* One that begins is empty, whatever stood there, and nobody else's to read. */
+    struct stat st;
+    assert_ok(trit_fs_grow_begin(&f, "top/f", &err));
+    assert_int_equal(f.n, 0);
+    assert_ok(trit_fs_grow_add(&f, "Z", 1, "top/f", &err));
+    trit_fs_grow_close(&f);
+    assert_int_equal(stat("top/f", &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_ok(trit_fs_grow_begin(&f, "top/f", &err));
+    trit_fs_grow_close(&f);
+    assert_int_equal(trit_fs_look_here("top/f").kind, trit_fs_file);
+    assert_int_equal(trit_fs_look("top/f").n_bytes, 0);
+    assert_int_equal(trit_fs_look("top/g").n_bytes, 5);
+    assert_int_equal(trit_fs_grow_begin(&f, "top", &err), trit_io);
 }
 
 static void locks(void **state) {

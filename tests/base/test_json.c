@@ -44,6 +44,19 @@ static void test_navigation(void **state) {
     trit_json_free(doc);
 }
 
+/* What Python writes where a tokenizer has no longest text. The other numbers stay what they are. */
+static void test_integers_of_any_size(void **state) {
+    (void)state;
+    trit_json *doc = parse("{\"model_max_length\": 1000000000000000019884624838656, \"a\": 7, \"b\": -0.5, \"c\": [9007199254740991]}");
+    assert_true(trit_json_as_real(trit_json_get(doc, "model_max_length"), 0) == 1e30);
+    assert_int_equal(trit_json_as_int(trit_json_get(doc, "model_max_length"), -1), -1);
+    assert_int_equal(trit_json_as_int(trit_json_get(doc, "a"), -1), 7);
+    assert_true(trit_json_as_real(trit_json_get(doc, "b"), 0) == -0.5);
+    assert_int_equal(trit_json_as_int(trit_json_at(trit_json_get(doc, "c"), 0), -1), 9007199254740991);
+    trit_json_free(doc);
+    refuses("[1e999]", 7);
+}
+
 static void test_absent_values_answer_the_default(void **state) {
     (void)state;
     trit_json *doc = parse("[1]");
@@ -176,6 +189,7 @@ static void test_parsing_suite(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_navigation),
+        cmocka_unit_test(test_integers_of_any_size),
         cmocka_unit_test(test_absent_values_answer_the_default),
         cmocka_unit_test(test_iteration_keeps_document_order),
         cmocka_unit_test(test_refusals),

@@ -1,4 +1,4 @@
-/* The program as its users meet it: commands, options, errors, exit codes, pipes and signals. */
+/* The program as its users meet it: runs, errors, exit codes, pipes and signals. */
 #include "shell.h"
 
 #include <dirent.h>
@@ -8,150 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const commands[] = {
-    "run",  "embed", "tokenize", "eval ppl", "eval kl",       "eval tasks",    "eval logits",  "convert",      "pull", "list",
-    "rm",   "bench", "bench compare", "bench regress", "bench report", "bench energy", "bench turns", "info", "doctor", "completion", "help",
-    "pack-study", "quantize",
-};
-enum { n_commands = sizeof commands / sizeof commands[0] };
-
-/* Tests that run a model need the one inside the program. */
-static bool has_builtin(void) {
-    result r = sh("t info -m ''");
-    bool has = r.code == 0;
-    release(&r);
-    return has;
-}
-
-#define require_builtin()                                            \
-    do {                                                             \
-        if (!has_builtin()) {                                        \
-            print_message("skipped: no model inside the program\n"); \
-            skip();                                                  \
-        }                                                            \
-    } while (0)
-
-static void test_help(void **state) {
-    (void)state;
-    result top = sh("t");
-    expect_code(&top, 0, "trit");
-    for (size_t i = 0; i < n_commands; i++) {
-        char command[80], first[80];
-        snprintf(command, sizeof command, "t %s --help", commands[i]);
-        snprintf(first, sizeof first, "Usage: trit %s ", commands[i]);
-        result a = sh(command), b = shf("t help %s", commands[i]);
-        expect_code(&a, 0, command);
-        if (strncmp(a.out, first, strlen(first)) != 0) fail_msg("%s begins with %.60s", command, a.out);
-        if (!strstr(a.out, "\nExamples:\n")) fail_msg("%s: no examples", command);
-        assert_string_equal(a.out, b.out);
-        assert_string_equal(a.err, "");
-        char word[20] = "";
-        memcpy(word, commands[i], strcspn(commands[i], " "));
-        assert_non_null(strstr(top.out, word));
-        for (const char *line = a.out; *line; line += strcspn(line, "\n") + 1)
-            if (strcspn(line, "\n") > 80) fail_msg("%s: a line of more than 80 columns: %.90s", command, line);
-        release(&a);
-        release(&b);
-    }
-    release(&top);
-    result version = sh("t --version");
-    assert_int_equal(version.code, 0);
-    assert_int_equal(strncmp(version.out, "trit ", 5), 0);
-    release(&version);
-}
-
-/* Every example of every help runs, in a folder that has the files they speak of. */
-static void test_examples(void **state) {
-    (void)state;
-    require_builtin();
-    char setup[8192];
-    snprintf(setup, sizeof setup,
-             "command -v bash > /dev/null || exit 77; set -e; rm -rf ex; mkdir -p ex/.zfunc ex/.config/fish/completions; cd ex; "
-             "cp '%s' model.gguf; cp '%s' tokenizer.json; echo Once upon a time > prompt.txt; cp prompt.txt text.txt; cp prompt.txt queries.txt; "
-             "yes 'The little dog ran to the park.' | head -100 > wiki.test.raw; "
-             "{ echo '[1'; yes ',5,6,7' | head -300; echo ']'; } > tokens.json; echo '{\"text\": \"Once\"}' > texts.jsonl; "
-             "echo '{\"query\": \"Once upon a\", \"choices\": [\"time\", \"dog\"], \"gold\": 0}' > choices.jsonl; "
-             "echo '{\"text\": \"Once upon a time\"}' > lambada.jsonl; "
-             "$TRIT_EMULATOR \"$TRIT_PROGRAM\" bench -q -p 8 -n 2 -t 1 -r 2 -o before.json > /dev/null; cp before.json after.json; cp before.json run.json; "
-             "echo '{%% for m in messages %%}{{ m.role }}: {{ m.content }} {%% endfor %%}' > chat.jinja; "
-             /* A store with the models that the examples pull. */
-             "kept() { d=.cache/huggingface/hub/models--$1; s=$d/snapshots/0123456789abcdef0123456789abcdef01234567; mkdir -p $d/refs $s; "
-             "printf %%s ${s##*/} > $d/refs/$2; shift 2; for f; do cp model.gguf $s/$f; done; }; "
-             "kept microsoft--bitnet-b1.58-2B-4T-gguf main ggml-model-i2_s.gguf; kept prism-ml--Ternary-Bonsai-8B-gguf main Ternary-Bonsai-8B-PQ2_0.gguf; "
-             "kept tiiuae--Falcon-E-1B-Instruct prequantized config.json model.safetensors",
-             test_source("models/story.gguf"), test_source("fuzz/corpus/tokenizer_json/bytelevel.json"));
-    result r = sh(setup);
-    if (r.code == 77) skip();
-    expect_code(&r, 0, "the examples' folder");
-    release(&r);
-    size_t n_run = 0;
-    for (size_t i = 0; i <= n_commands; i++) {
-        result help = i < n_commands ? shf("t help %s", commands[i]) : sh("t help");
-        char *at = strstr(help.out, "\nExamples:\n");
-        assert_non_null(at);
-        for (char *line = strtok(at + 11, "\n"); line; line = strtok(NULL, "\n")) {
-            if (strncmp(line, "  ", 2) != 0) break;
-            if (line[2] == ' ') continue;
-            char script[4096];
-            snprintf(script, sizeof script, "trit() { $TRIT_EMULATOR \"$TRIT_PROGRAM\" \"$@\"; }\n%s\n", line + 2);
-            FILE *f = fopen("ex/example.sh", "w");
-            assert_non_null(f);
-            fputs(script, f);
-            fclose(f);
-            result e = sh("cd ex; HOME=$PWD HF_HUB_OFFLINE=1 bash -o pipefail example.sh");
-            expect_code(&e, 0, line);
-            release(&e);
-            n_run++;
-        }
-        release(&help);
-    }
-    assert_true(n_run > 20);
-}
-
-/* Something that an option takes, by how the help names its value. */
-static void sample_value(const char *value, char out[32]) {
-    if (strchr(value, '|')) snprintf(out, 32, "%.*s", (int)strcspn(value, "|"), value);
-    else if (strcmp(value, "N") == 0) snprintf(out, 32, "2");
-    else if (strcmp(value, "X") == 0 || strcmp(value, "P") == 0) snprintf(out, 32, "0.5");
-    else snprintf(out, 32, "%s", value);
-}
-
-/* What help shows, the parser takes, in all its spellings. */
-static void test_help_options_are_accepted(void **state) {
-    (void)state;
-    for (size_t i = 0; i < n_commands; i++) {
-        result help = shf("t help %s", commands[i]);
-        size_t n_options = 0;
-        for (char *line = strtok(help.out, "\n"); line; line = strtok(NULL, "\n")) {
-            char letter = 0, name[64] = "", value[64] = "", given[32] = "";
-            const char *dashes = strstr(line, "--");
-            bool is_option = strncmp(line, "      --", 8) == 0 || (strncmp(line, "  -", 3) == 0 && strncmp(line + 4, ", --", 4) == 0);
-            if (!is_option || sscanf(dashes, "--%63[a-z0-9-]", name) != 1) continue;
-            if (line[2] == '-') letter = line[3];
-            const char *after = dashes + 2 + strlen(name);
-            if (after[0] == ' ' && after[1] != ' ') sscanf(after + 1, "%63s", value);
-            n_options++;
-            if (strcmp(name, "help") == 0) continue;
-            if (*value) sample_value(value, given);
-            result a = shf("t %s --%s %s --help", commands[i], name, given);
-            if (a.code != 0) fail_msg("trit %s --%s %s: %s", commands[i], name, given, a.err);
-            release(&a);
-            if (*value) {
-                result b = shf("t %s --%s=%s --help", commands[i], name, given);
-                if (b.code != 0) fail_msg("trit %s --%s=%s: %s", commands[i], name, given, b.err);
-                release(&b);
-            }
-            if (letter) {
-                result c = shf("t %s -%c%s --help", commands[i], letter, given);
-                if (c.code != 0) fail_msg("trit %s -%c%s: %s", commands[i], letter, given, c.err);
-                release(&c);
-            }
-        }
-        assert_true(n_options >= 1);
-        release(&help);
-    }
-}
-
 typedef struct error_case {
     const char *command;
     int code;
@@ -160,7 +16,8 @@ typedef struct error_case {
 
 static const error_case usage_errors[] = {
     {"t rnu", 2, "did you mean \"run\"?"},
-    {"t serve", 2, "unknown command \"serve\""},
+    {"t chta", 2, "unknown command \"chta\""},
+    {"t serve --port 0 word", 2, "word"},
     {"t --frobnicate", 2, "unknown option \"--frobnicate\""},
     {"t eval", 2, "eval: which one?"},
     {"t eval pl", 2, "did you mean \"eval ppl\"?"},
@@ -184,7 +41,12 @@ static const error_case usage_errors[] = {
     {"t run --messages /nonexistent/x", 3, "/nonexistent/x"},
     {"t run --messages x --ids 1", 2, "--ids"},
     {"t run --date yesterday hi", 2, "yesterday"},
-    {"t run --grammar x", 2, "--grammar is not supported yet"},
+    {"t run --draft /nonexistent/x hi", 3, "/nonexistent/x"},
+    {"t run --draft synthetic:tiny hi", 2, "draft model: its vocabulary has 512 tokens"},
+    {"t run --beams 2 --draft-max 3 hi", 2, "--beams does not go with --draft-max"},
+    {"t run --draft-max 3 hi", 2, "--draft-max goes with --draft"},
+    {"t run --draft ngram --draft-max 65 hi", 2, "outside 0 to 64"},
+    {"t run --beams 2 --draft ngram hi", 2, "--beams does not go with --draft"},
     {"t run --beams 65 hi", 2, "outside 1 to 64"},
     {"t run --beams 2 --logprobs 1 hi", 2, "--beams does not go with --logprobs"},
     {"t run --beams 2 --stop x hi", 2, "--beams does not go with --stop"},
@@ -771,9 +633,6 @@ int main(void) {
     static const char *const others[] = {"TRIT_THREADS", "TRIT_DEVICE", "TRIT_LOG"};
     for (size_t i = 0; i < 3; i++) unsetenv(others[i]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help),
-        cmocka_unit_test(test_examples),
-        cmocka_unit_test(test_help_options_are_accepted),
         cmocka_unit_test(test_usage_errors),
         cmocka_unit_test(test_model_errors),
         cmocka_unit_test(test_json),

@@ -4,7 +4,7 @@ set -eu
 
 # shellcheck source=tests/shell.sh
 . "$TRIT_SOURCE/tests/shell.sh"
-model=$TRIT_SOURCE/models/story.gguf
+model=$TRIT_SOURCE/tests/model/story-256.gguf
 
 # same A B: the two models give the same logits
 same() {
@@ -35,6 +35,33 @@ expect 0 convert a.gguf c.gguf --type q4_0 --embed-type q8_0 --json
 says '"lossless": false' out
 expect 0 convert a.gguf c.gguf --embed-type q8_0
 says 'differ by' out
+
+# Fewer tokens: those of a text under new ids, with the same continuation. Records are read as train-tokenizer reads them.
+printf 'Once upon a time there was a little girl. She had a red ball.###Once upon a time there was a dog.' >story.txt
+printf '{"completion": "Once upon a time there was a little girl. She had a red ball."}\n{"completion": "Once upon a time there was a dog."}\n' >story.jsonl
+expect 0 convert "$model" few.gguf --prune-vocab 420 --vocab-text story.txt --separator "###"
+says 'note: [0-9]* of [0-9]* tokens stay.* 100.000 % of the' err
+expect 0 convert "$model" few2.gguf --prune-vocab 420 --vocab-text story.jsonl --text-field completion -t 2 --json
+says '"notes": \[' out
+cmp few.gguf few2.gguf || fail "records are other texts"
+[ "$(t tokenize -m few.gguf --decode "$(t tokenize -m few.gguf 'there was a dog')")" = "there was a dog" ] || fail "another text came back"
+[ "$(wc -c <few.gguf)" -lt "$(wc -c <"$model")" ] || fail "fewer tokens are not smaller"
+expect 0 convert few.gguf few-folder --prune-vocab 400 --vocab-text story.txt
+expect 2 convert "$model" x.gguf --prune-vocab 300
+says '--vocab-text' err
+expect 2 convert "$model" x.gguf --vocab-text story.txt
+expect 2 convert "$model" x.gguf --text-field completion
+says '--text-field is for --prune-vocab' err
+expect 2 convert "$model" x.gguf --separator "###"
+says '--separator is for --prune-vocab' err
+expect 2 convert "$model" x.gguf --base "$model" --vocab-text story.txt
+says 'only the form changes' err
+expect 2 convert "$model" x.gguf --prune-vocab 300 --vocab-text story.txt
+says '300 tokens: too few, for [0-9]* always stay' err
+expect 3 convert few-folder x-folder --prune-vocab 400 --vocab-text story.txt -q
+expect 3 convert "$model" x.gguf --prune-vocab 400 --vocab-text missing.txt
+expect 3 convert "$model" x.gguf --prune-vocab 400 --vocab-text story.jsonl
+says 'story.jsonl, line 1' err
 
 # Wrong usage, missing files, types that cannot be: the documented exit codes.
 expect 2 convert

@@ -31,7 +31,7 @@ static void vectors(void **state) {
     result all = sh("printf 'A dog ran.\\r\\nOnce upon a time\\nA dog ran.\\n' | t embed --json --batch 2");
     expect_code(&all, 0, "embed");
     json_t *first = vector_at(&all, 0), *second = vector_at(&all, 1), *third = vector_at(&all, 2);
-    assert_int_equal(json_array_size(first), 256);
+    assert_true(json_array_size(first) > 16 && json_array_size(first) == json_array_size(second));
     assert_true(fabs(length_of(first) - 1) < 1e-6 && fabs(length_of(second) - 1) < 1e-6);
     assert_true(json_equal(first, third) && !json_equal(first, second));
     result cut = sh("t embed --json --dims 16 --normalize none --pooling last -- 'A dog ran.'"), mean = sh("t embed --json --pooling mean 'A dog ran.'");

@@ -1,13 +1,13 @@
 #!/bin/sh
-# trit quantize as its users meet it: a float model made of the built-in one, schemes, policies, rules, a budget, reports, exit codes.
+# trit quantize as its users meet it: a float model made of a ternary one, schemes, policies, rules, a budget, reports, exit codes.
 set -eu
 
 # shellcheck source=tests/shell.sh
 . "$TRIT_SOURCE/tests/shell.sh"
-model=$TRIT_SOURCE/models/story.gguf
+model=$TRIT_SOURCE/tests/model/story-256.gguf
 rm -rf ./*
 
-# The built-in model is ternary: it stays so, whatever the policy, but its embeddings are quantized.
+# The model is ternary: it stays so, whatever the policy, but its embeddings are quantized.
 expect 0 quantize "$model" kept.gguf --scheme q4_k --json
 for key in in out n_tensors bytes_in bytes_out tensors mended notes warnings mse sqnr_db cosine bytes name scheme type; do says "\"$key\":" out; done
 says '"scheme": "kept"' out
