@@ -6,7 +6,7 @@
 Results go into arrays that are there already; times are the best of several runs that take turns. NumPy uses one thread (its BLAS is limited to
 one), ours one and two. `memory` is the bytes of the arrays read and written, in a second, as a share of what the same threads reach when
 they only read (the library's probe): above 1 the arrays lie in the caches. A line that is written is read first, so 0.75 is all there is for two inputs
-and a result. A new function is a row of ROWS.
+and a result. Matrices of a product are square, of so many elements, 2048 a side at most. A new function is a row of ROWS.
 """
 import argparse
 import ctypes
@@ -46,6 +46,7 @@ ROWS = {
     "add": (2, np.add), "mul": (2, np.multiply), "div": (2, np.divide), "maximum": (2, np.maximum), "sqrt": (1, np.sqrt), "exp": (1, np.exp),
     "log": (1, np.log), "tanh": (1, np.tanh), "sin": (1, np.sin), "pow": (2, np.power),
     "sum": (1, np.sum), "max": (1, np.max), "argmax": (1, np.argmax), "cumsum": (1, np.cumsum), "softmax": (1, softmax), "sort": (1, sort),
+    "matmul": (2, np.matmul),
 }
 # name: what ours takes behind its inputs; the type of a result that is one element
 ALL, ALL_AXES = (0, None, False), -(2**31)
@@ -86,8 +87,14 @@ def read_speed(side):
     return limits.read_bytes_s
 
 
+def square(a):
+    """As many elements as make a square, as one."""
+    side = min(int(len(a) ** 0.5), 2048)
+    return a[:side * side].reshape(side, side)
+
+
 def measure(calls, n):
-    """Seconds a call at best, of functions that take turns."""
+    """Seconds a call at best, of functions that take turns and do the work of n elements."""
     repeats = max(1, min(2000, int(2e5 / n)))
     times = [[] for _ in calls]
     for _ in range(9 if n < 1e7 else 5):
@@ -110,10 +117,12 @@ def main():
         a, b = (rng.random(n, "f4") + np.float32(0.5) for _ in range(2))
         for name in options.only.split(",") if options.only else ROWS:
             n_in, f = ROWS[name]
-            out, ours = (np.zeros((), SINGLE[name]) if name in SINGLE else np.zeros_like(a) for _ in range(2))
-            arrays = (a, b)[:n_in]
-            t = measure([lambda: f(*arrays, out=out)] + [s.caller(name, arrays, ours) for s in sides], n)
-            share = [(n_in * a.nbytes + out.nbytes) / seconds / limit for seconds, limit in zip(t[1:], reach)]
+            is_product = name == "matmul"
+            x, y = (square(a), square(b)) if is_product else (a, b)
+            out, ours = (np.zeros((), SINGLE[name]) if name in SINGLE else np.zeros_like(x) for _ in range(2))
+            arrays = (x, y)[:n_in]
+            t = measure([lambda: f(*arrays, out=out)] + [s.caller(name, arrays, ours) for s in sides], x.size * len(x) / 8 if is_product else n)
+            share = [(n_in * x.nbytes + out.nbytes) / seconds / limit for seconds, limit in zip(t[1:], reach)]
             print(f"{name:10} {n:>10} | {t[0] / t[1]:>8.2f} {t[0] / t[2]:>6.2f} | {t[0] * 1e6:>10.1f} {t[1] * 1e6:>10.1f} {t[2] * 1e6:>10.1f} |"
                   f" {share[0]:>8.2f} {share[1]:>4.2f}")
 

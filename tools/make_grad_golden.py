@@ -40,7 +40,36 @@ POSITIVE = {"sqrt", "rsqrt", "reciprocal", "log", "log2", "log10", "log1p", "div
 UNIT = {"asin", "acos"}
 SMALL = {"tan", "exp", "exp2", "sinh", "cosh", "expm1"}
 VIEWS = ["reshape", "permute", "unsqueeze", "expand", "slice", "diagonal"]
+LAYERS = ["rms_norm", "rope", "attention", "glu"]
 INDEX = ["where", "take", "gather", "scatter", "scatter_add", "concat", "stack"]
+
+
+def rms_norm(x, w, parts, eps):
+    y = x.reshape(*x.shape[:-1], parts, x.shape[-1] // parts)
+    return (y * torch.rsqrt(y.square().mean(-1, keepdim=True) + eps) * w).reshape(x.shape)
+
+
+def rope(x, angles, heads, neox):
+    a = torch.tensor(angles, dtype=torch.float64).reshape(len(x), 1, -1)
+    half = a.shape[-1] // 2
+    y, c, s = x.reshape(len(x), heads, x.shape[1] // heads), a[..., :half], a[..., half:]
+    x1, x2 = (y[..., :half], y[..., half:2 * half]) if neox else (y[..., 0:2 * half:2], y[..., 1:2 * half:2])
+    turned = [x1 * c - x2 * s, x2 * c + x1 * s]
+    pairs = torch.cat(turned, -1) if neox else torch.stack(turned, -1).flatten(-2)
+    return torch.cat([pairs, y[..., 2 * half:]], -1).reshape(x.shape)
+
+
+def attention(q, k, v, first, heads, kv_heads, factor):
+    n = len(q)
+    q, k, v = (t.reshape(n, h, t.shape[1] // h).transpose(0, 1) for t, h in ((q, heads), (k, kv_heads), (v, kv_heads)))
+    k, v = (t.repeat_interleave(heads // kv_heads, 0) for t in (k, v))
+    rows = torch.arange(n)
+    hidden = (rows > rows[:, None]) | (rows < torch.tensor(first)[:, None])
+    s = (q @ k.transpose(1, 2) * factor).masked_fill(hidden, -torch.inf)
+    return (torch.softmax(s, -1) @ v).transpose(0, 1).reshape(n, -1)
+
+
+ACTIVATIONS = [F.silu, lambda x: torch.relu(x) ** 2, lambda x: F.gelu(x, approximate="tanh")]
 
 
 def apply(op, v):
@@ -78,6 +107,14 @@ def apply(op, v):
         return torch.cat(x, op["axis"])
     if name == "stack":
         return torch.stack(x, op["axis"])
+    if name == "rms_norm":
+        return rms_norm(x[0], x[1], op["heads"], op["number"])
+    if name == "rope":
+        return rope(x[0], op["angles"], op["heads"], op["neox"])
+    if name == "attention":
+        return attention(x[0], x[1], x[2], op["first"], op["heads"], op["kv_heads"], op["number"])
+    if name == "glu":
+        return ACTIVATIONS[op["activation"]](x[0]) * x[1]
     index = torch.tensor(op["indices"], dtype=torch.int64).reshape(op["shape"])
     if name == "where":
         return torch.where(index.bool(), x[0], x[1])
@@ -143,7 +180,7 @@ class Graph:
 
     def grow(self):
         rng, i = self.rng, self.pick()
-        kind = rng.choice(["unary", "binary", "binary", "product", "fold", "along", "view", "index"])
+        kind = rng.choice(["unary", "binary", "binary", "product", "fold", "along", "view", "index", "layer"])
         x = self.values[i]
         if kind == "unary":
             name = rng.choice(list(UNARY))
@@ -165,6 +202,8 @@ class Graph:
             self.view(i)
         elif kind == "index" and x.dim():
             self.index(i)
+        elif kind == "layer" and x.dim():
+            self.layer(i)
 
     def product(self, i):
         x, name = self.values[i], self.rng.choice(list(PRODUCTS))
@@ -218,6 +257,35 @@ class Graph:
                 line = rng.sample(range(shape[axis]), shape[axis])
                 op["indices"] = torch.tensor(line).reshape([-1 if d == axis else 1 for d in range(len(shape))]).expand(shape).flatten().tolist()
         self.emit(op)
+
+    def layer(self, i):
+        rng, name = self.rng, self.rng.choice(LAYERS)
+        if name != "rms_norm" and self.values[i].dim() != 2:  # rows
+            if not self.emit({"op": "reshape", "in": [i], "shape": [math.prod(self.values[i].shape[:-1]), self.values[i].shape[-1]]}):
+                return
+            i = len(self.values) - 1
+        if name in ("rope", "attention") and self.emit({"op": "concat", "in": [i] * rng.randint(2, 3), "axis": 1}):
+            i = len(self.values) - 1  # of several heads
+        x = self.values[i]
+        rows, n = x.shape[0], x.shape[-1]
+        parts = rng.choice([h for h in range(1, n + 1) if n % h == 0])
+        same = [j for j, v in enumerate(self.values) if v.shape == x.shape]
+        if name == "rms_norm":
+            narrow = [j for j, v in enumerate(self.values) if v.shape == (n // parts,)]
+            if narrow:
+                self.emit({"op": name, "in": [i, rng.choice(narrow)], "heads": parts, "number": 0.1})
+        elif name == "rope":
+            half = rng.randint(0, n // parts // 2)
+            angles = [round(rng.uniform(-1, 1), 4) for _ in range(rows * 2 * half)]
+            self.emit({"op": name, "in": [i], "heads": parts, "neox": rng.randint(0, 1), "angles": angles})
+        elif name == "attention":
+            first, d = [rng.randint(0, t) for t in range(rows)], n // parts
+            fits = [j for j, v in enumerate(self.values) if v.dim() == 2 and len(v) == rows and v.shape[1] % d == 0 and parts % (v.shape[1] // d) == 0]
+            k = rng.choice(fits)
+            v = rng.choice([j for j in fits if self.values[j].shape == self.values[k].shape])
+            self.emit({"op": name, "in": [i, k, v], "heads": parts, "kv_heads": self.values[k].shape[1] // d, "first": first, "number": 0.7})
+        else:
+            self.emit({"op": name, "in": [i, rng.choice(same)], "activation": rng.randrange(3)})
 
     def finish(self):
         """All values that nothing was made of become one number."""

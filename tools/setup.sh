@@ -3,9 +3,9 @@
 # says what it installs, and does nothing when all is there.
 #
 #   tools/setup.sh           what the program needs: a C compiler, CMake, pkg-config, PCRE2, utf8proc, jansson,
-#                            libcurl, OpenBLAS, LAPACKE
+#                            libcurl, libedit, libmicrohttpd, OpenBLAS, LAPACKE
 #   tools/setup.sh --tests   and what the tests need: cmocka, a C++ compiler for the header test
-#   tools/setup.sh --ci      and what the whole check needs: clang, clang-tidy, sanitizers, an AArch64 compiler, emulators
+#   tools/setup.sh --ci      and what the whole check needs: ccache, clang, clang-tidy, sanitizers, an AArch64 compiler, emulators, Open MPI, a browser
 set -eu
 
 level=build
@@ -48,6 +48,8 @@ look() {
     library libutf8proc libutf8proc-dev utf8proc
     library "jansson >= 2.12" libjansson-dev jansson
     library "libcurl >= 7.66" libcurl4-openssl-dev curl
+    library "libmicrohttpd >= 0.9.71" libmicrohttpd-dev libmicrohttpd
+    need "pkg-config --exists libedit || [ \"\$(uname)\" = Darwin ]" libedit-dev ""
     library openblas libopenblas-dev openblas
     need "pkg-config --exists lapacke || ls \"\$(pkg-config --variable=includedir openblas)/lapacke.h\"" liblapacke-dev ""
     if [ "$level" != build ]; then
@@ -57,6 +59,7 @@ look() {
     fi
     if [ "$level" = ci ]; then
         has git git ""
+        has ccache ccache ccache
         has clang clang llvm
         has clang-tidy clang-tidy ""
         has shellcheck shellcheck shellcheck
@@ -64,7 +67,10 @@ look() {
         has llvm-symbolizer llvm ""
         has aarch64-linux-gnu-gcc "gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ""
         has qemu-aarch64 qemu-user ""
+        has chromium chromium ""
         need "python3 -m pip --version" python3-pip python3
+        need "python3 -c 'import jsonschema'" python3-jsonschema ""
+        need "command -v mpirun && command -v mpicc" "libopenmpi-dev openmpi-bin" open-mpi
     fi
 }
 

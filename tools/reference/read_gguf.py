@@ -1,8 +1,8 @@
 """Hashes of a GGUF file's tensors as the gguf package reads them: the golden numbers of tests/model/test_convert.c.
 
     pip install gguf==0.19.0
-    trit convert models/story.gguf out.gguf --type tq2_0 --embed-type q8_0
-    python tools/reference/read_gguf.py out.gguf
+    trit convert tests/model/story-256.gguf out.gguf --type tq2_0 --embed-type q8_0
+    python3 tools/reference/read_gguf.py out.gguf
 
 FNV-1a (64 bits) over the little-endian floats of all tensors, in the order of their names.
 """
