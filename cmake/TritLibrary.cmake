@@ -1,5 +1,6 @@
-# libtrit: the sources of src/, compiled once and linked twice (static and shared).
+# libtrit: the sources of src/ but the server's, compiled once and linked twice (static and shared).
 file(GLOB_RECURSE TRIT_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*.c)
+list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/server/")
 
 # The store asks the hub through libcurl, or says that it cannot.
 if(TRIT_HUB_LIBS)
@@ -13,6 +14,13 @@ if(TRIT_BLAS_REQUIRES)
   list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/(device/cpu/blas|linalg/lapack)_none\\.c$")
 else()
   list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/(device/cpu/blas|linalg/lapack)\\.c$")
+endif()
+
+# Training is shared by the processes of an MPI job, or has one.
+if(TRIT_MPI)
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/train/parallel_none\\.c$")
+else()
+  list(FILTER TRIT_SOURCES EXCLUDE REGEX "/src/train/parallel\\.c$")
 endif()
 
 # Kernels for one instruction set stand in src/kernel/x86 and src/kernel/arm; a file's last name says what the compiler may

@@ -4,6 +4,15 @@ if(NOT TRIT_CLI_SOURCES)
   return()
 endif()
 
+# Lines are edited by libedit, or read as they come.
+if(TRIT_EDIT AND EDIT_FOUND)
+  list(FILTER TRIT_CLI_SOURCES EXCLUDE REGEX "/cli/editor_none\\.c$")
+  set(trit_edit PkgConfig::EDIT)
+else()
+  list(FILTER TRIT_CLI_SOURCES EXCLUDE REGEX "/cli/editor\\.c$")
+  set(trit_edit "")
+endif()
+
 # What the built-in model must answer, for `trit doctor`: NAME_golden.json beside NAME.gguf becomes a list of rows. Where there is
 # no such file the list is empty.
 string(REGEX REPLACE "\\.gguf$" "_golden.json" golden_json "${TRIT_BUILTIN}")
@@ -38,12 +47,28 @@ add_custom_target(trit_revision BYPRODUCTS ${PROJECT_BINARY_DIR}/cli/revision.h
   COMMAND ${CMAKE_COMMAND} -D OUT=${PROJECT_BINARY_DIR}/cli/revision.h -D SOURCE=${PROJECT_SOURCE_DIR}
           -P ${PROJECT_SOURCE_DIR}/cmake/TritRevision.cmake VERBATIM)
 
+# The server: HTTP through libmicrohttpd, or a word that this build has none.
+file(GLOB TRIT_SERVER_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/server/*.c)
+if(TRIT_SERVER AND MICROHTTPD_FOUND)
+  list(FILTER TRIT_SERVER_SOURCES EXCLUDE REGEX "/httpd_none\\.c$")
+  set(trit_http PkgConfig::MICROHTTPD)
+else()
+  list(FILTER TRIT_SERVER_SOURCES EXCLUDE REGEX "/httpd\\.c$")
+  set(trit_http "")
+  message(STATUS "Without libmicrohttpd: `trit serve` cannot serve")
+endif()
+# The page: the assembler copies the file into the program (src/server/page.c).
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/server/page.c PROPERTIES
+  COMPILE_DEFINITIONS TRIT_PAGE_FILE="${PROJECT_SOURCE_DIR}/src/server/page.html" OBJECT_DEPENDS ${PROJECT_SOURCE_DIR}/src/server/page.html)
+add_library(trit_server STATIC ${TRIT_SERVER_SOURCES})
+target_link_libraries(trit_server PUBLIC trit_static PRIVATE trit_flags ${trit_http})
+
 # All but main.c, for the program and for the fuzzers of its parsers.
 list(REMOVE_ITEM TRIT_CLI_SOURCES ${PROJECT_SOURCE_DIR}/cli/main.c)
 add_library(trit_cli STATIC ${TRIT_CLI_SOURCES})
 add_dependencies(trit_cli trit_revision)
 target_include_directories(trit_cli PRIVATE ${PROJECT_BINARY_DIR}/cli INTERFACE ${PROJECT_SOURCE_DIR}/cli)
-target_link_libraries(trit_cli PUBLIC trit_static PRIVATE trit_flags)
+target_link_libraries(trit_cli PUBLIC trit_server trit_static PRIVATE trit_flags ${trit_edit})
 
 add_executable(trit cli/main.c)
 target_link_libraries(trit PRIVATE trit_cli trit_flags)
