@@ -62,7 +62,7 @@ int main(void) {
         printf("\n");
     }
 
-    /* Within the storage that is there: half of it is free afterwards. */
+    /* Within the storage that is there, which stays as large as it was: no second tensor is needed meanwhile. */
     need(trit_tensor_cast_in_place(x, trit_dtype_f16, &err));
     printf("\nx is %s now, in its own place\n", trit_dtype_label(trit_tensor_dtype(x)));
     trit_tensor_free(x);

@@ -1,6 +1,7 @@
-/* Tensors in files that others read: NumPy's .npy (one) and .npz (several), and .safetensors (several). Elements are written as they are,
- * in rows, little-endian; .npy and .npz have no BF16. Files are written beside their place and renamed. Read are both orders of
- * dimensions and of bytes; compressed archives are not. */
+/* Tensors in files that others read: NumPy's .npy (one) and .npz (several), .safetensors and .gguf (several). Elements are written as they are,
+ * in rows, little-endian. .npy and .npz have no BF16; .gguf alone has quantized types, and neither U8 nor BOOL nor more than four
+ * dimensions. Files are written beside their place and renamed. Of .npy both orders of dimensions and of bytes are read; compressed archives
+ * are not. */
 #ifndef TRIT_ARRAYS_H
 #define TRIT_ARRAYS_H
 
@@ -15,14 +16,14 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_save(const char *path, const tr
 /* Errors: io, format, unsupported (a type that tensors lack), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_load(trit_tensor **out, trit_device *device, const char *path, trit_error *err);
 
-/* Several, by name, in a .npz or .safetensors file. Errors: arg (another ending, a name twice, a type that the format lacks), io, memory. */
+/* Several, by name, in a .npz, .safetensors or .gguf file. Errors: arg (another ending, a name twice, a type that the format lacks), io, memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensors_save(const char *path, uint32_t n, const char *const *names, const trit_tensor *const *tensors,
                                                        trit_error *err);
 
 /* What such a file held. The caller frees. Immutable. */
 typedef struct trit_tensors trit_tensors;
 
-/* Tensors of plain types; others are an error. Errors: arg (another ending), io, format, unsupported, memory. */
+/* Types that tensors lack are an error, as TL1's of models for other programs. Errors: arg (another ending), io, format, unsupported, memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensors_load(trit_tensors **out, trit_device *device, const char *path, trit_error *err);
 TRIT_API void trit_tensors_free(trit_tensors *set); /* NULL is fine */
 TRIT_API uint32_t trit_tensors_n(const trit_tensors *set);

@@ -1,8 +1,9 @@
 /* Changing the type of elements, beyond trit_tensor_cast: other roundings, counts of what was lost, without new memory, many tensors
- * at once, streams that fit no memory, and whole numbers with a scale. Plain types; the weight types of files are trit/convert.h's. */
+ * at once, streams that fit no memory, and whole numbers with a scale. Types are plain but where quantized ones are named. */
 #ifndef TRIT_CAST_H
 #define TRIT_CAST_H
 
+#include "trit/quant.h"
 #include "trit/tensor.h"
 
 #ifdef __cplusplus
@@ -28,12 +29,17 @@ typedef struct trit_cast_stats {
     uint64_t n_outside;  /* finite ones beyond the type's range: bounds or infinity now, or wrapped around between whole numbers */
     uint64_t n_nan;      /* among the inputs */
     uint64_t bytes_in, bytes_out;
-    double max_error;    /* the largest difference of a finite element that is finite still, both as F64 */
+    double max_error;    /* the largest difference of a finite element that is finite still, both as F64; to quantized types as F32, which is
+                          * what they are made of: then n_changed and max_error leave out what F64 loses on the way there */
 } trit_cast_stats;
 
-/* `opts` and `stats` may be NULL. Errors as of trit_tensor_cast. */
+/* `opts` and `stats` may be NULL. Of and to quantized types as well, to them with the usual rounding alone. Errors as of trit_tensor_cast. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_cast_with(trit_tensor **out, const trit_tensor *t, trit_dtype dtype, const trit_cast_opts *opts,
                                                            trit_cast_stats *stats, trit_error *err);
+/* Adds to *e how far `got` is from `want`, both as F64: say of a tensor and its cast to Q4_0 (trit_quant_mse and the others of trit/quant.h).
+ * Errors: arg (shapes that differ), memory. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_distance(trit_quant_error *e, const trit_tensor *want, const trit_tensor *got,
+                                                          trit_error *err);
 /* n tensors, outs[i] as *out above. On an error those that were made stay. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_cast_many(trit_tensor **outs, const trit_tensor *const *tensors, uint32_t n, trit_dtype dtype,
                                                            const trit_cast_opts *opts, trit_cast_stats *stats, trit_error *err);
@@ -55,7 +61,8 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_cast_stream(trit_device *device, trit_
                                                       trit_error *err);
 
 /* Whole numbers with a scale: value = (stored - zero) * scale, stored within [low, high] and rounded to the nearest. Scale and zero are
- * tensors that repeat to the values' shape: one element, or one for each row with size 1 in the other dimensions. */
+ * tensors that repeat to the values' shape: one element, or one for each row with size 1 in the other dimensions. Gradients end at the
+ * rounding: stored numbers and the scales that are found have none, and a scale's own goes through the way back alone. */
 typedef struct trit_levels {
     trit_dtype dtype;       /* of what is stored: I8, I16, I32 or U8 */
     int32_t low, high;

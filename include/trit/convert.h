@@ -3,8 +3,10 @@
 #define TRIT_CONVERT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "trit/lora.h"
 #include "trit/status.h"
 
 #ifdef __cplusplus
@@ -14,6 +16,14 @@ extern "C" {
 /* What a conversion says on its way: something known to be wrong in the input that is right in the output; what the output cannot
  * hold; what makes it unfit for use. */
 typedef enum trit_convert_word { trit_convert_mended, trit_convert_note, trit_convert_warning } trit_convert_word;
+
+/* A projection that adapters were added to, as the output has it. Texts live for the call. */
+typedef struct trit_merged {
+    const char *name, *type;   /* in the output */
+    uint64_t n_rows, n_cols;
+    double sqnr_db, max_error; /* of the output's values against weights + adapters: infinite, 0 where they are equal */
+    double lost;               /* the root of the squared errors, over that of what the adapters add. 1: nothing is won by the merge */
+} trit_merged;
 
 typedef struct trit_convert_opts {
     /* Types of the ternary projections, the embeddings and the head, by their names in any case ("tq2_0"); NULL: as in the input
@@ -29,6 +39,16 @@ typedef struct trit_convert_opts {
     void *user;
     const char *kernel_config; /* as in trit_model_opts */
     unsigned n_threads;        /* 0: TRIT_THREADS, else the physical cores. The output and the report are the same for any number */
+    /* [n_loras] adapters that are added to the weights. Floats and masters take the sum; trits the nearest trits with the scale that fits
+     * them best, which loses much: adapters are better kept beside ternary weights. Not in a quantization. */
+    const trit_lora_opts *loras;
+    size_t n_loras;
+    void (*on_merged)(void *user, const trit_merged *projection); /* in the order of the output; may be NULL */
+    /* [n_keep] the tokens of the output, rising ids of the input's (trit_tokenizer_choose): rows of embeddings and head, tokens, scores, merges
+     * and ids follow. A sequence of these tokens alone has the same logits for them. That texts become the same tokens needs a
+     * set that is closed, as trit_tokenizer_choose makes it: what a kept token is merged of is kept. NULL: all. Not in a quantization. */
+    const int32_t *keep;
+    size_t n_keep;
 } trit_convert_opts;
 
 typedef struct trit_convert_report {

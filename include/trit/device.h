@@ -30,9 +30,11 @@ typedef struct trit_device_info {
     uint64_t memory_bytes;  /* of the machine, 0 if unknown */
     char weights[16];       /* form that ternary weights of models larger than the caches take */
     char weights_why[96];   /* in words */
+    char chosen_why[96];    /* why this device: "asked for", "the only one here", or what each would cost */
 } trit_device_info;
 
-/* `name`: "cpu", "auto" or NULL (TRIT_DEVICE, else the best there is). `opts` may be NULL. The caller closes.
+/* `name`: "cpu", "auto" or NULL (TRIT_DEVICE, else "auto"). "auto" is the device whose measured limits promise the least time for a token
+ * (some 100 ms for each of several devices, once a machine; a device that is alone is not measured). `opts` may be NULL. The caller closes.
  * Errors: device (no such device here), arg (unknown tier or form), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_device_open(trit_device **out, const char *name, const trit_device_opts *opts,
                                                       trit_error *err);

@@ -51,6 +51,13 @@ TRIT_API trit_pooling trit_embedder_pooling(const trit_embedder *embedder); /* t
  * that is not finite), memory, device_error. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_embed(trit_embedder *embedder, float *out, const trit_ids *texts, size_t n, trit_error *err);
 
+/* The same in steps, for who has more to do meanwhile. begin: up to max_sequences texts, borrowed for the call, while nothing is at work; what is
+ * refused leaves nothing at work. step: runs the model once, and *over says whether all are done. take, then: out [dims] = the vector of
+ * text i; dims 0: as many as the embedder has. After an error of step, unless *over was set, the embedder is only to be freed. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_embed_begin(trit_embedder *embedder, const trit_ids *texts, size_t n, trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_embed_step(trit_embedder *embedder, bool *over, trit_error *err);
+TRIT_API TRIT_MUST_CHECK trit_status trit_embed_take(const trit_embedder *embedder, float *out, size_t i, uint32_t dims, trit_error *err);
+
 #ifdef __cplusplus
 }
 #endif

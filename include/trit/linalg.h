@@ -4,8 +4,9 @@
  * maps do (trit/maps.h). Errors of all: arg (shapes that do not fit, named), memory.
  *
  * Products of F32 and F64 are OpenBLAS's where the library was built with it (TRIT_BLAS): its bits differ between processors, and not with the
- * number of threads. Without it, and for other types, our own loops add products in the order of k. Halves are computed in F32 and rounded
- * once; whole numbers wrap around; of BOOL the product is `and` and the sum `or`. */
+ * number of threads. OpenBLAS has one number of threads for the whole process: products set it to 1, LAPACK's functions to the device's for as
+ * long as they run, whoever else uses it there. Without it, and for other types, our own loops add products in the order of k. Halves are
+ * computed in F32 and rounded once; whole numbers wrap around; of BOOL the product is `and` and the sum `or`. */
 #ifndef TRIT_LINALG_H
 #define TRIT_LINALG_H
 

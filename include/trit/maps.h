@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/* Arithmetic. Whole numbers wrap around. Bool: add is or, mul is and, neg, sub and sign are errors, the others count it as I8. */
+/* Arithmetic. Whole numbers wrap around. BOOL: add is or, mul is and; abs, minimum and maximum keep it; neg, sub and
+ * sign are errors; square, floor_div, mod and pow count it as I8. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_neg(trit_tensor **out, const trit_tensor *a, trit_error *err);
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_abs(trit_tensor **out, const trit_tensor *a, trit_error *err);
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_sign(trit_tensor **out, const trit_tensor *a, trit_error *err);

@@ -8,6 +8,7 @@
 
 #include "trit/chat.h"
 #include "trit/device.h"
+#include "trit/lora.h"
 #include "trit/memory.h"
 #include "trit/status.h"
 #include "trit/tokenizer.h"
@@ -33,6 +34,9 @@ typedef struct trit_model_opts {
     /* bitnet.cpp's description of the kernels that TL1 and TL2 files are laid out for; NULL: kernel_config.ini beside the model, and
      * for the published shapes none is needed. */
     const char *kernel_config;
+    const trit_lora_opts *loras; /* [n_loras] adapters that change the model, see trit/lora.h; borrowed for the call */
+    size_t n_loras;
+    bool merge_loras; /* they are added to the weights, also those that were trained beside them */
 } trit_model_opts;
 
 /* `ref`: a .gguf or .safetensors file, a .bin of llama2.c, a .pt for BitNet's CUDA kernels, a Hugging Face folder, "hf:org/name" or an
@@ -68,6 +72,9 @@ typedef struct trit_model_info {
 } trit_model_info;
 
 TRIT_API void trit_model_describe(const trit_model *model, trit_model_info *out);
+
+/* The model's adapters, in the order of the options; false beyond the last. */
+TRIT_API bool trit_model_lora_at(const trit_model *model, size_t i, trit_lora_info *out);
 
 /* What was concluded where the file leaves something open or is known to be wrong, a line each; NULL beyond the last. */
 TRIT_API const char *trit_model_note_at(const trit_model *model, size_t i);

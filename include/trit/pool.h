@@ -11,7 +11,10 @@
  * where rounding to pages (16 KiB) costs less than 1/32 and classes would only divide the room.
  *
  * Any thread may call anything but trit_pool_free; a block may be released by another thread than the one that took it. Memory that is
- * released stays with the pool until trit_pool_trim. */
+ * released stays with the pool until trit_pool_trim.
+ *
+ * After fork() the child has a copy of pool and blocks, copied page by page as either writes. It may go on with the copy if no other thread was in
+ * a call at that moment: a lock that was held stays held in the child. What such threads kept in their caches is theirs for good there. */
 #ifndef TRIT_POOL_H
 #define TRIT_POOL_H
 

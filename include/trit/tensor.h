@@ -13,6 +13,10 @@
  * Types follow NumPy 2: inputs of two types meet in the smallest type that holds both; whole numbers wrap around; quotients and
  * transcendental functions of whole numbers are F64. BF16 stands beside F16: the two meet in F32.
  *
+ * Quantized types, Q4_0 to PQ2_0 of trit/dtypes.def, have rows of whole blocks: the last dimension is a multiple of 32 to 256. Such tensors are
+ * made by a cast or by trit_tensor_from out of blocks, cast to plain types, copied, written into files, and seen through views that leave blocks
+ * whole. No function computes with them: cast to F32 first, it says.
+ *
  * Threads: a tensor may be read by several threads at once; who writes must be alone. Counting of owners is atomic. */
 #ifndef TRIT_TENSOR_H
 #define TRIT_TENSOR_H
@@ -45,6 +49,7 @@ TRIT_API uint32_t trit_tensor_n_dims(const trit_tensor *t);
 TRIT_API const int64_t *trit_tensor_shape(const trit_tensor *t);   /* [n_dims], slowest first */
 TRIT_API const int64_t *trit_tensor_strides(const trit_tensor *t); /* [n_dims] */
 TRIT_API int64_t trit_tensor_n_elements(const trit_tensor *t);     /* 1 for n_dims 0 */
+TRIT_API size_t trit_tensor_n_bytes(const trit_tensor *t); /* of all elements, where they follow each other */
 TRIT_API trit_device *trit_tensor_device(const trit_tensor *t);
 TRIT_API bool trit_tensor_is_contiguous(const trit_tensor *t); /* elements one after the other, the last dimension fastest */
 TRIT_API bool trit_tensor_shares(const trit_tensor *a, const trit_tensor *b); /* one storage */
@@ -60,7 +65,7 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_set(trit_tensor *t, const int64
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_text(trit_text *out, const trit_tensor *t, trit_error *err);
 
 /* Creation, of new tensors: new, full, zeros, ones, eye and borrow do not look at *out. A shape is [n_dims] sizes of 0 or more. Errors: arg
- * (a negative size, more than eight dimensions, a type without single elements, a size beyond the machine's), memory. */
+ * (a negative size, more than eight dimensions, a type that tensors lack, rows that are no whole blocks, a size beyond the machine's), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_new(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,
                                                      const int64_t *shape, trit_error *err); /* elements undefined */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_full(trit_tensor **out, trit_device *device, trit_dtype dtype, uint32_t n_dims,
@@ -130,7 +135,8 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_slice(trit_tensor **out, const 
                                                        trit_error *err);
 
 /* Copies: contiguous, of the same type; of another type (whole numbers from floats are cut; see trit/cast.h for other ways); into
- * another tensor, broadcast to its shape. */
+ * another tensor, broadcast to its shape. To quantized types by way of F32. Errors: unsupported (NVFP4 is only read), numeric (to
+ * quantized types NaN, infinities and what their blocks cannot hold). */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_copy(trit_tensor **out, const trit_tensor *t, trit_error *err);
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_cast(trit_tensor **out, const trit_tensor *t, trit_dtype dtype, trit_error *err);
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_assign(trit_tensor *to, const trit_tensor *from, trit_error *err);

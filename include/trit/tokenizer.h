@@ -48,6 +48,10 @@ TRIT_API bool trit_tokenizer_is_special(const trit_tokenizer *tokenizer, int32_t
 /* The token as the vocabulary spells it (borrowed, *n bytes), or NULL for an id outside it. */
 TRIT_API const char *trit_tokenizer_piece(const trit_tokenizer *tokenizer, int32_t id, size_t *n);
 
+/* What the token adds within a text (borrowed, *n bytes), behind another word: at its beginning some decoders drop a space. Special tokens are
+ * spelled out, and part of a character is no UTF-8. NULL for an id outside the vocabulary. */
+TRIT_API const char *trit_tokenizer_bytes(const trit_tokenizer *tokenizer, int32_t id, size_t *n);
+
 /* The id of a token as the vocabulary spells it, or -1. */
 TRIT_API int32_t trit_tokenizer_find(const trit_tokenizer *tokenizer, const char *piece, size_t n);
 
@@ -132,6 +136,66 @@ typedef struct trit_length_stats {
 
 /* Of lengths[0..n). Errors: arg (n is 0), memory. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_length_stats_of(trit_length_stats *out, const size_t *lengths, size_t n, trit_error *err);
+
+/* ---- Training a tokenizer ---------------------------------------------------------------------------------------------- */
+
+typedef enum trit_tokenizer_train_kind {
+    trit_tokenizer_train_bpe,  /* byte-level BPE, as GPT-2 and Llama 3 have it: nothing is unknown */
+    trit_tokenizer_train_spm,  /* BPE as SentencePiece has it, Llama 2's: visible spaces, rare characters as bytes */
+    trit_tokenizer_train_byte  /* the 256 bytes, nothing merged */
+} trit_tokenizer_train_kind;
+
+typedef struct trit_tokenizer_train_opts {
+    const char *const *paths;      /* [n_paths] text files, .jsonl files of records, or folders of such */
+    size_t n_paths;
+    const char *separator;         /* what stands between documents of a text file and is none of it; NULL: nothing does */
+    const char *format;            /* of all files: "text", "jsonl"; NULL, "auto": by their names */
+    const char *text_field, *prompt_field, *completion_field, *messages_field; /* of records; NULL: by these names. All their texts are read */
+    trit_tokenizer_train_kind kind;
+    uint32_t vocab_size;           /* tokens in all; fewer where the text has no more pairs. 0: 8192; byte: always what there is */
+    uint64_t min_frequency;        /* pairs that are seen less often do not merge; 0: 2 */
+    double coverage;               /* spm: share of the text whose characters become tokens of their own; 0: 0.9995 */
+    const char *pre;               /* bpe: which words there are, by the names in GGUF files; NULL: "gpt-2" */
+    const char *bos, *eos;         /* NULL: <|begin_of_text|>, <|end_of_text|>; spm: <s>, </s>. "": none */
+    const char *const *special;    /* [n_special] further special tokens, behind those */
+    size_t n_special;
+    const char *chat_template;     /* goes into tokenizer_config.json; NULL: none */
+    const char *dir;               /* folder that gets tokenizer.json and tokenizer_config.json, made where missing; NULL: none */
+    unsigned n_threads;            /* 0: 1; the same tokens with any number */
+    bool (*progress)(void *self, const char *doing, uint64_t done, uint64_t total); /* "reading" bytes, "merging"; false: stop. May be NULL */
+    void *self;
+} trit_tokenizer_train_opts;
+
+/* Learns a vocabulary from texts: the pair of neighbours that is seen most often becomes a token, again and again; of equally frequent
+ * pairs the one of smaller ids (arXiv:1508.07909). The caller closes *out. Errors: arg (vocab_size is too small, no text), io, format (binary
+ * data, broken records: names the file and the place), unsupported (no such pre-tokenizer), memory, cancelled. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tokenizer_train(trit_tokenizer **out, const trit_tokenizer_train_opts *opts, trit_error *err);
+
+/* ---- Choosing tokens --------------------------------------------------------------------------------------------------- */
+
+typedef struct trit_tokenizer_choose_opts {
+    const char *const *paths;  /* [n_paths] as a training of tokenizers has them, */
+    size_t n_paths;
+    const char *separator, *text_field; /* and these two as well */
+    const char *chat_template; /* by which records of messages are read; NULL: they are refused */
+    uint32_t n_tokens;         /* at most so many are chosen */
+    unsigned n_threads;        /* 0: 1; the same tokens with any number */
+    bool (*progress)(void *self, const char *doing, uint64_t done, uint64_t total); /* "tokenizing" bytes; false: stop. May be NULL */
+    void *self;
+} trit_tokenizer_choose_opts;
+
+/* How well the chosen ones do: tokens of the texts, and how many of those are chosen ones. */
+typedef struct trit_tokenizer_cover {
+    uint64_t n_tokens, n_covered;
+} trit_tokenizer_cover;
+
+/* Replaces `ids` by the tokens that texts need most, in rising order: those that no merge makes (special, user-defined, byte tokens), printable
+ * ASCII and the visible space always; then those that are seen most often, of equal ones the smaller id first, each with all that its merges go
+ * through, up to the first for which there is no room. A text whose tokens are all among them becomes the same tokens where there are no others.
+ * `cover` may be NULL. Errors: arg (n_tokens is less than what always stays, no files), unsupported (no vocabulary of byte-pair encoding), io,
+ * format (binary data, broken records: names the file and the place), memory, cancelled. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tokenizer_choose(trit_ids *ids, trit_tokenizer_cover *cover, const trit_tokenizer *tokenizer,
+                                                           const trit_tokenizer_choose_opts *opts, trit_error *err);
 
 #ifdef __cplusplus
 }

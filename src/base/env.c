@@ -2,9 +2,12 @@
 #include "base/env.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
+#include "base/os.h"
 #include "trit/trit.h"
 
 static const struct {
@@ -45,4 +48,26 @@ const char *trit_env_shown(const char *name) {
     for (size_t i = 0; value && i < n_variables; i++)
         if (variables[i].is_secret && strcmp(variables[i].name, name) == 0) return "(set, not shown)";
     return value;
+}
+
+bool trit_env_cache_folder(char *out, size_t size, bool to_write) {
+    const char *own = trit_env_get("TRIT_CACHE"), *caches = trit_env_get("XDG_CACHE_HOME"), *home = getenv("HOME");
+    trit_error unused;
+    int n = 0;
+    if (own) n = snprintf(out, size, "%s", own);
+    else if (caches) n = snprintf(out, size, "%s/trit", caches);
+    else if (home && *home) n = snprintf(out, size, "%s/.cache", home);
+    if (n <= 0 || (size_t)n >= size || (to_write && trit_os_make_dir(out, &unused) != trit_ok)) return false;
+    if (own || caches) return true;
+    n = snprintf(out, size, "%s/.cache/trit", home);
+    return n > 0 && (size_t)n < size && (!to_write || trit_os_make_dir(out, &unused) == trit_ok);
+}
+
+bool trit_env_state_folder(char *out, size_t size, bool to_write) {
+    const char *states = trit_env_get("XDG_STATE_HOME"), *home = getenv("HOME");
+    trit_error unused;
+    int n = 0;
+    if (states) n = snprintf(out, size, "%s/trit", states);
+    else if (home && *home) n = snprintf(out, size, "%s/.local/state/trit", home);
+    return n > 0 && (size_t)n < size && (!to_write || trit_fs_make_dirs(out, &unused) == trit_ok);
 }

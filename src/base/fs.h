@@ -41,6 +41,11 @@ bool trit_fs_read_link(const char *path, char *out, size_t size); /* false: no l
 TRIT_MUST_CHECK trit_status trit_fs_remove(const char *path, trit_error *err);
 
 TRIT_MUST_CHECK trit_status trit_fs_rename(const char *from, const char *to, trit_error *err); /* replaces `to` */
+/* To the disk: the files of a folder and their names. Errors: io. */
+TRIT_MUST_CHECK trit_status trit_fs_flush_dir(const char *folder, trit_error *err);
+/* The folder `from` takes the place of `to`, which may be a folder already and is removed then: at every moment one of them stands there whole
+ * (where the system can exchange two names; else there is a moment without either). Errors: io; then `to` is what it was. */
+TRIT_MUST_CHECK trit_status trit_fs_replace_dir(const char *from, const char *to, trit_error *err);
 bool trit_fs_touch(const char *path); /* creates an empty file, or sets the times of one to now */
 
 /* A file that grows at its end and can be read back. Zero-initialise; closing one that is not open does nothing. */
@@ -50,6 +55,8 @@ typedef struct trit_fs_grow {
 } trit_fs_grow;
 
 TRIT_MUST_CHECK trit_status trit_fs_grow_open(trit_fs_grow *f, const char *path, trit_error *err); /* creates it, or goes on at its end */
+/* Begins an empty one, which the user alone may read, in the place of a file or link that stands there. */
+TRIT_MUST_CHECK trit_status trit_fs_grow_begin(trit_fs_grow *f, const char *path, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_fs_grow_read(trit_fs_grow *f, uint64_t at, void *data, size_t n, const char *path, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_fs_grow_add(trit_fs_grow *f, const void *data, size_t n, const char *path, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_fs_grow_cut(trit_fs_grow *f, uint64_t n, const char *path, trit_error *err);

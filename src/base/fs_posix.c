@@ -1,6 +1,8 @@
 /* Linux and macOS behind fs.h. */
 #if defined(__APPLE__)
 #define _DARWIN_C_SOURCE
+#else
+#define _GNU_SOURCE /* syscall */
 #endif
 #include "base/fs.h"
 
@@ -12,6 +14,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -131,6 +136,67 @@ trit_status trit_fs_rename(const char *from, const char *to, trit_error *err) {
     return rename(from, to) == 0 ? trit_ok : fail(to, err);
 }
 
+static bool flush(const char *path) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    const bool done = fsync(fd) == 0;
+    const int reason = errno;
+    close(fd);
+    errno = reason;
+    return done;
+}
+
+trit_status trit_fs_flush_dir(const char *folder, trit_error *err) {
+    char path[max_path];
+    trit_fs_names names = {0};
+    trit_status status = trit_fs_list(&names, folder, err);
+    for (size_t i = 0; i < names.n && status == trit_ok; i++) {
+        const int n = snprintf(path, sizeof path, "%s/%s", folder, names.item[i]);
+        if (n < 0 || (size_t)n >= sizeof path || !flush(path)) status = fail(path, err);
+    }
+    trit_fs_names_fini(&names);
+    return status != trit_ok || flush(folder) ? status : fail(folder, err);
+}
+
+/* False: the system cannot. */
+static bool exchange(const char *a, const char *b) {
+#if defined(__linux__) && defined(SYS_renameat2)
+    const unsigned rename_exchange = 2;
+    return syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, rename_exchange) == 0;
+#elif defined(__APPLE__)
+    return renamex_np(a, b, RENAME_SWAP) == 0;
+#else
+    (void)a;
+    (void)b;
+    return false;
+#endif
+}
+
+/* `to` steps aside first, and comes back where that fails. */
+static bool exchange_slowly(const char *from, const char *to) {
+    char aside[max_path];
+    if (!trit_os_name_beside(aside, sizeof aside, to) || rename(to, aside) != 0) return false;
+    if (rename(from, to) == 0) return rename(aside, from) == 0;
+    const int reason = errno;
+    (void)rename(aside, to);
+    errno = reason;
+    return false;
+}
+
+static void flush_parent(const char *path) {
+    char parent[max_path];
+    const char *slash = strrchr(path, '/');
+    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1, slash ? path : ".");
+    (void)flush(parent); /* some file systems cannot; the names are right all the same */
+}
+
+trit_status trit_fs_replace_dir(const char *from, const char *to, trit_error *err) {
+    const bool is_there = trit_fs_look_here(to).kind != trit_fs_absent;
+    if (is_there ? !exchange(from, to) && !exchange_slowly(from, to) : rename(from, to) != 0) return fail(to, err);
+    flush_parent(to);
+    return is_there ? trit_fs_remove(from, err) : trit_ok;
+}
+
 bool trit_fs_touch(const char *path) {
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return false;
@@ -148,6 +214,14 @@ trit_status trit_fs_grow_open(trit_fs_grow *f, const char *path, trit_error *err
         return trit_error_set(err, trit_io, "%s: not a file", path);
     }
     *f = (trit_fs_grow){fd + 1, (uint64_t)st.st_size};
+    return trit_ok;
+}
+
+trit_status trit_fs_grow_begin(trit_fs_grow *f, const char *path, trit_error *err) {
+    (void)unlink(path); /* what cannot go stands in the way of the new one */
+    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return fail(path, err);
+    *f = (trit_fs_grow){.fd = fd + 1};
     return trit_ok;
 }
 

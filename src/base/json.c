@@ -73,13 +73,19 @@ static size_t next_chunk(void *buffer, size_t n, void *source) {
 trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const char *what, trit_error *err) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t error;
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
     trit_str rest = {data, n};
     /* No JSON text holds a bare NUL, but jansson takes one outside of strings for the end. */
     if (n && memchr(data, '\0', n)) return trit_error_set(err, trit_format, "%s: NUL byte in the text", what);
     pthread_once(&once, watch_allocations);
     reserve = (struct reserve){.p = malloc(reserve_bytes)};
     if (!reserve.p) return trit_error_memory(err, reserve_bytes, what);
-    json_t *v = json_load_callback(next_chunk, &rest, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    json_t *v = json_load_callback(next_chunk, &rest, flags, &error);
+    if (!v && json_error_code(&error) == json_error_numeric_overflow) {
+        /* Python writes integers of any size ("model_max_length": 1000000000000000019884624838656): then all are taken as reals. */
+        rest = (trit_str){data, n};
+        v = json_load_callback(next_chunk, &rest, flags | JSON_DECODE_INT_AS_REAL, &error);
+    }
     bool no_memory = reserve.touched;
     if (no_memory) json_decref(v);
     free(reserve.p);
@@ -219,4 +225,12 @@ bool trit_json_write_f64(trit_text *out, double x) {
         if (strtod(digits, NULL) == x) break;
     }
     return write_number(out, digits);
+}
+
+static int append_chunk(const char *s, size_t n, void *out) {
+    return trit_text_append(out, s, n) ? 0 : -1;
+}
+
+bool trit_json_write(trit_text *out, const trit_json *v) {
+    return json_dump_callback(inner(v), append_chunk, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0;
 }

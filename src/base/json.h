@@ -45,6 +45,7 @@ bool trit_json_next(const trit_json *object, void **iter, trit_str *key, const t
 /* Writing: appends s as a quoted JSON string (invalid UTF-8 becomes U+FFFD), and numbers in the shortest form that reads
  * back to the same float (non-finite ones as null). False when out of memory. */
 bool trit_json_write_str(trit_text *out, const char *s, size_t n);
+bool trit_json_write(trit_text *out, const trit_json *v); /* any value, on one line */
 bool trit_json_write_f32(trit_text *out, float x);
 bool trit_json_write_f64(trit_text *out, double x);
 

@@ -2,27 +2,28 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 static struct {
     trit_log_sink *sink;
     void *user;
-    trit_log_level level;
+    atomic_int level; /* a model that is loaded later may set it while others speak */
 } log_to;
 
 void trit_log_to(trit_log_sink *sink, void *user, trit_log_level level) {
     log_to.sink = sink;
     log_to.user = user;
-    log_to.level = level;
+    atomic_store(&log_to.level, (int)level);
 }
 
 void trit_log_set_level(trit_log_level level) {
-    log_to.level = level;
+    atomic_store(&log_to.level, (int)level);
 }
 
 bool trit_log_wants(trit_log_level level) {
-    return log_to.sink && level <= log_to.level;
+    return log_to.sink && (int)level <= atomic_load(&log_to.level);
 }
 
 void trit_logf(trit_log_level level, const char *fmt, ...) {

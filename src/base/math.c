@@ -19,26 +19,51 @@ static double power_of_two(int n) {
     return x;
 }
 
+/* 1.5 * 2^52: adding it to |x| < 2^51 leaves no fraction bits, and the nearest integer in the lowest ones. */
+static const double integer_shift = 6755399441055744.0;
+
 /* Nearest integer; |x| < 2^51. */
 static double nearest(double x) {
-    const double shift = 6755399441055744.0; /* 1.5 * 2^52: adding it leaves no fraction bits */
-    volatile double y = x + shift;           /* volatile: the two steps may not cancel */
-    return y - shift;
+    return (x + integer_shift) - integer_shift;
+}
+
+static const double log2_e = 1.44269504088896340736;
+
+/* e^x / 2^k for the integer k nearest to x / ln 2: between 0.707 and 1.415. */
+static inline double exp_fraction(double x, double k) {
+    static const double inverse_factorial[] = {1.0,           1.0,            1.0 / 2,         1.0 / 6,          1.0 / 24,
+                                               1.0 / 120,     1.0 / 720,      1.0 / 5040,      1.0 / 40320,      1.0 / 362880,
+                                               1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0};
+    double r = (x - k * ln2_hi) - k * ln2_lo; /* |r| <= ln2 / 2 = 0.347 */
+    double sum = inverse_factorial[13];
+    for (int i = 12; i >= 0; i--) sum = sum * r + inverse_factorial[i]; /* what is left out: 0.347^14 / 14! = 4e-18 */
+    return sum;
 }
 
 double trit_exp(double x) {
     if (x != x) return x;
     if (x > 709.78) return x > 709.79 ? HUGE_VAL : trit_exp(x - 1.0) * 2.718281828459045235;
     if (x < -745.0) return 0.0;
-    double k = nearest(x * 1.44269504088896340736);
-    double r = (x - k * ln2_hi) - k * ln2_lo; /* |r| <= ln2 / 2 = 0.347 */
-    static const double inverse_factorial[] = {1.0,           1.0,            1.0 / 2,         1.0 / 6,          1.0 / 24,
-                                               1.0 / 120,     1.0 / 720,      1.0 / 5040,      1.0 / 40320,      1.0 / 362880,
-                                               1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0};
-    double sum = inverse_factorial[13];
-    for (int i = 12; i >= 0; i--) sum = sum * r + inverse_factorial[i]; /* what is left out: 0.347^14 / 14! = 4e-18 */
+    double k = nearest(x * log2_e), fraction = exp_fraction(x, k);
     int n = (int)k;
-    return n < -1000 ? sum * power_of_two(n + 100) * power_of_two(-100) : sum * power_of_two(n - 1) * 2.0;
+    return n < -1000 ? fraction * power_of_two(n + 100) * power_of_two(-100) : fraction * power_of_two(n - 1) * 2.0;
+}
+
+/* e^x is a normal number for |x| <= this, so that 2^k is an addition to the exponent. */
+static const double exp_plain_max = 690.0;
+
+/* Without branches, so that compilers make vectors of it. What is not plain gets some number, and is done again. */
+void trit_exp_each(double *y, const double *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        double shifted = x[i] * log2_e + integer_shift, fraction = exp_fraction(x[i], shifted - integer_shift);
+        uint64_t bits, k;
+        memcpy(&bits, &fraction, sizeof bits);
+        memcpy(&k, &shifted, sizeof k);
+        bits += k << 52;
+        memcpy(&y[i], &bits, sizeof bits);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(x[i]) <= exp_plain_max)) y[i] = trit_exp(x[i]);
 }
 
 double trit_log(double x) {
@@ -89,8 +114,14 @@ double trit_log_sum_exp(const float *x, size_t n) {
     float max = x[0];
     for (size_t i = 1; i < n; i++)
         if (x[i] > max) max = x[i];
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += trit_exp((double)x[i] - (double)max);
+    enum { at_once = 256 };
+    double sum = 0, d[at_once], e[at_once];
+    for (size_t i = 0; i < n; i += at_once) {
+        const size_t m = n - i < at_once ? n - i : at_once;
+        for (size_t k = 0; k < m; k++) d[k] = (double)x[i + k] - (double)max;
+        trit_exp_each(e, d, m);
+        for (size_t k = 0; k < m; k++) sum += e[k];
+    }
     return (double)max + trit_log(sum);
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 double trit_exp(double x);                      /* 0 below -745, infinity above 709.79 */
+void trit_exp_each(double *y, const double *x, size_t n); /* y[i] = trit_exp(x[i]), the same bits, several times as fast; y is not x */
 double trit_log(double x);                      /* -infinity at 0, NaN below */
 double trit_pow(double base, double exponent);  /* exp(exponent log base), base > 0 */
 double trit_log_sum_exp(const float *x, size_t n); /* ln(exp x[0] + ... + exp x[n - 1]), n >= 1, summed in that order */

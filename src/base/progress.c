@@ -1,4 +1,4 @@
-/* The bar: "loading  [############............]  50%  3 s". */
+/* The bar: "loading  [##########..........]  50%  3 s". */
 #include "base/progress.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/env.h"
 #include "base/os.h"
 
-enum { bar_width = 30, redraw_ns = 100000000 };
+enum { bar_width = 20, redraw_ns = 100000000 };
 
 void trit_progress_init(trit_progress *p, const char *what, bool wanted) {
     const char *term = getenv("TERM");

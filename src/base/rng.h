@@ -21,4 +21,11 @@ static inline double trit_rng_unit(uint64_t seed, uint64_t counter) {
     return (double)(trit_rng_u64(seed, counter) >> 11) * 0x1p-53;
 }
 
+/* A seed for each name, so that what is drawn for one stays what it is whatever others there are. */
+static inline uint64_t trit_rng_named(uint64_t seed, const char *name) {
+    uint64_t h = trit_mix64(seed);
+    for (; *name; name++) h = trit_mix64(h ^ (uint8_t)*name);
+    return h;
+}
+
 #endif

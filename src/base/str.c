@@ -1,5 +1,7 @@
 #include "base/str.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -54,4 +56,38 @@ bool trit_parse_bytes(const char *s, uint64_t *out) {
     if (*end || !(n < 0x1p63)) return false;
     *out = (uint64_t)n;
     return true;
+}
+
+bool trit_parse_int(const char *s, int64_t *out) {
+    const char *digits = s + (*s == '-' || *s == '+');
+    if (!*digits || digits[strspn(digits, "0123456789")]) return false;
+    errno = 0;
+    long long value = strtoll(s, NULL, 10);
+    if (errno) return false;
+    *out = value;
+    return true;
+}
+
+bool trit_parse_real(const char *s, double *out) {
+    if (!*s || s[strspn(s, "0123456789+-.eE")]) return false;
+    char *end;
+    double value = strtod(s, &end);
+    if (*end || !isfinite(value)) return false;
+    *out = value;
+    return true;
+}
+
+bool trit_parse_numbered(const char *s, const char *prefix, uint64_t *out) {
+    const size_t n = strlen(prefix);
+    int64_t number;
+    if (strncmp(s, prefix, n) != 0 || s[n] < '0' || s[n] > '9' || !trit_parse_int(s + n, &number)) return false;
+    *out = (uint64_t)number;
+    return true;
+}
+
+bool trit_str_is_choice(const char *choices, const char *word) {
+    size_t n = strlen(word);
+    for (const char *p = choices; *p; p += strcspn(p, "|"), p += *p == '|')
+        if (strcspn(p, "|") == n && memcmp(p, word, n) == 0) return true;
+    return false;
 }

@@ -32,6 +32,14 @@ bool trit_glob(trit_str pattern, const char *name); /* *: any run of characters;
 /* "1500", "1.5G", "50 GB" without the blank, in any case: powers of 1000, below 2^63 bytes. False: no such text. */
 bool trit_parse_bytes(const char *s, uint64_t *out);
 
+/* Strict decimal numbers: the whole text or nothing. */
+bool trit_parse_int(const char *s, int64_t *out);
+bool trit_parse_real(const char *s, double *out);
+/* The number behind a prefix, digits alone: "step-12". False: no such text, or a number beyond 2^63. */
+bool trit_parse_numbered(const char *s, const char *prefix, uint64_t *out);
+
+bool trit_str_is_choice(const char *choices, const char *word); /* is it one of "f32|f16|q8"? */
+
 /* For printf("%.*s", TRIT_STR_ARG(s)); names longer than 200 bytes are cut. */
 #define TRIT_STR_ARG(s) (int)((s).n < 200 ? (s).n : 200), ((s).p ? (s).p : "")
 
