@@ -38,7 +38,7 @@ static int read_character(EditLine *line, wchar_t *out) {
     (void)line;
     for (;;) {
         char byte;
-        if (trit_interrupted()) return -1; /* before the read began, perhaps */
+        if (!trit_interrupt_wait(STDIN_FILENO)) return -1;
         const ssize_t n = read(STDIN_FILENO, &byte, 1);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return (int)n;
@@ -102,6 +102,7 @@ bool trit_editor_line(trit_editor *e, const char *prompt, trit_text *line) {
     HistEvent event;
     e->prompt = prompt;
     el_resize(e->line);
+    el_set(e->line, EL_PREP_TERM, 1); /* before the prompt is seen: a Ctrl-D that is typed at once must not be the line discipline's */
     const char *typed = el_gets(e->line, &n);
     if (!typed || n <= 0 || trit_interrupted()) return false;
     line->n = 0;

@@ -1,18 +1,36 @@
 #include "interrupt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t asked; /* 0, or the signal that asked */
+/* A byte for each signal: who waits for input sees it, whichever thread the signal came to and however little before the wait began. */
+static int bell[2] = {-1, -1};
 
 static void on_interrupt(int signal_number) {
     if (asked) _exit(130);
     asked = signal_number;
+    const int kept = errno;
+    const ssize_t unused = write(bell[1], "", 1);
+    (void)unused;
+    errno = kept;
+}
+
+static void open_bell(void) {
+    if (pipe(bell) < 0) return; /* then a wait ends with its input only */
+    for (int i = 0; i < 2; i++) {
+        (void)fcntl(bell[i], F_SETFL, O_NONBLOCK);
+        (void)fcntl(bell[i], F_SETFD, FD_CLOEXEC);
+    }
 }
 
 void trit_interrupt_init(void) {
     struct sigaction action;
+    open_bell();
     memset(&action, 0, sizeof action);
     sigemptyset(&action.sa_mask);
     action.sa_handler = SIG_IGN;
@@ -28,7 +46,21 @@ bool trit_interrupted(void) {
 }
 
 bool trit_interrupt_take(void) {
+    char rung;
     if (asked != SIGINT) return false;
+    while (read(bell[0], &rung, 1) > 0) {}
     asked = 0;
     return true;
+}
+
+bool trit_interrupt_wait(int input) {
+    while (!asked) {
+        fd_set readable;
+        FD_ZERO(&readable);
+        FD_SET(input, &readable);
+        if (bell[0] >= 0) FD_SET(bell[0], &readable);
+        const int n = select((input > bell[0] ? input : bell[0]) + 1, &readable, NULL, NULL, NULL);
+        if ((n > 0 && FD_ISSET(input, &readable)) || (n < 0 && errno != EINTR)) break;
+    }
+    return !asked;
 }

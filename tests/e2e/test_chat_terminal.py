@@ -47,8 +47,13 @@ class Chat:
     def end(self, code):
         while self.read(60):
             pass
-        status = os.waitpid(self.pid, 0)[1]
-        got = os.waitstatus_to_exitcode(status)
+        give_up = time.monotonic() + 10
+        while not (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+            if time.monotonic() > give_up:
+                os.kill(self.pid, signal.SIGKILL)
+                sys.exit(f"the program does not end: {self.seen!r}")
+            time.sleep(0.05)
+        got = os.waitstatus_to_exitcode(ended[1])
         os.close(self.fd)
         assert got == code, f"exit {got} instead of {code}: {self.seen!r}"
 
