@@ -5,9 +5,7 @@ import os
 import struct
 import tempfile
 
-import numpy as np
-
-from trit import CASES, Error, Random, Report, Tensor, check, device, lib
+from trit import CASES, Error, Random, Report, Tensor, check, device, lib, np
 
 TYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"]
 r, report = Random(4), Report()

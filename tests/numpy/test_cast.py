@@ -1,7 +1,5 @@
 """Changes of type, beside NumPy's: every half, every byte, and numbers at the bounds of every type."""
-import numpy as np
-
-from trit import NUMBER, Random, Report, call
+from trit import NUMBER, Random, Report, call, np
 
 TYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"]
 BITS = {"float32": "uint32", "float64": "uint64", "float16": "uint16"}

@@ -1,9 +1,7 @@
 """Roundings, counts, streams, casts in place, and whole numbers with a scale."""
 import ctypes
 
-import numpy as np
-
-from trit import CASES, Error, NUMBER, Random, Report, Tensor, call, check, lib
+from trit import CASES, Error, NUMBER, Random, Report, Tensor, call, check, lib, np
 
 r, report = Random(5), Report()
 np.seterr(all="ignore")

@@ -2,9 +2,7 @@
 import ctypes
 import string
 
-import numpy as np
-
-from trit import CASES, Error, Random, Report, Tensor, check
+from trit import CASES, Error, Random, Report, Tensor, check, np
 
 TYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"]
 

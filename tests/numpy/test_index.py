@@ -1,9 +1,7 @@
 """Creation and indexing, beside NumPy's."""
 import ctypes
 
-import numpy as np
-
-from trit import CASES, Error, NUMBER, Random, Report, Tensor, call, check, device, sizes
+from trit import CASES, Error, NUMBER, Random, Report, Tensor, call, check, device, sizes, np
 
 TYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"]
 r, report = Random(2), Report()

@@ -1,9 +1,7 @@
 """Factorizations beside NumPy's, and their residuals; an eighth of the usual number of cases."""
 import ctypes
 
-import numpy as np
-
-from trit import CASES, Error, Random, Report, Tensor, check
+from trit import CASES, Error, Random, Report, Tensor, check, np
 
 EPS = {"float32": 1.2e-7, "float64": 2.3e-16}
 FROBENIUS, NUCLEAR, ONE, INFINITY, TWO = range(5)

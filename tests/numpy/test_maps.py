@@ -2,9 +2,7 @@
 import ctypes
 import math
 
-import numpy as np
-
-from trit import CASES, NUMBER, Error, Random, Report, Tensor, call, check, device, lib, sizes
+from trit import CASES, NUMBER, Error, Random, Report, Tensor, call, check, device, lib, sizes, np
 
 FLOATS = ["float32", "float64", "float16"]
 TYPES = FLOATS + ["int8", "int16", "int32", "int64", "uint8", "bool"]

@@ -1,9 +1,7 @@
 """Products of matrices, beside NumPy's."""
 import ctypes
 
-import numpy as np
-
-from trit import CASES, Error, Random, Report, Tensor, call, check
+from trit import CASES, Error, Random, Report, Tensor, call, check, np
 
 TYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"]
 

@@ -1,9 +1,7 @@
 """Layers of transformers, beside what NumPy makes of their definitions in double."""
 import ctypes
 
-import numpy as np
-
-from trit import CASES, Random, Report, call
+from trit import CASES, Random, Report, call, np
 
 I64, F64 = ctypes.c_int64, ctypes.c_double
 

@@ -3,9 +3,7 @@ import ctypes
 import math
 import warnings
 
-import numpy as np
-
-from trit import CASES, Error, Random, Report, Tensor, call, check
+from trit import CASES, Error, Random, Report, Tensor, call, check, np
 from test_reduce import axes_of, c_axes
 
 TYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"]

@@ -3,9 +3,7 @@ import ctypes
 import math
 import warnings
 
-import numpy as np
-
-from trit import CASES, Error, Random, Report, call, sizes
+from trit import CASES, Error, Random, Report, call, sizes, np
 
 TYPES = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "bool"]
 FLOATS = TYPES[:3]
