@@ -394,7 +394,7 @@ static const trit_example examples[] = {
     {"trit batch prompts.txt answers.jsonl -n 100", "the built-in model completes each line"},
     {"trit batch -m model.gguf questions.csv answers.csv --field question", "a column of a table"},
     {"trit batch -m model.gguf chats.jsonl out.jsonl --chat-template chat.jinja", "a conversation ({\"messages\": [...]}) a line"},
-    {"trit batch starts.txt stories.jsonl --samples 20 --temp 1 --seed 1", "twenty different answers to each prompt"},
+    {"trit batch starts.txt stories.jsonl --samples 5 -n 50 --temp 1 --seed 1", "five different answers to each prompt"},
 };
 
 static const batch_opts defaults = {.parallel = 8, .samples = 1, .max_tokens = -1, .sampling = TRIT_SAMPLING_DEFAULTS};
