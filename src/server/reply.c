@@ -5,7 +5,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 
-enum { state_begin, state_thinking, state_text, state_arguments, state_member, state_tagged, state_after, state_between, state_ignore };
+enum { state_begin, state_thinking, state_text, state_arguments, state_values, state_member, state_tagged, state_after, state_between, state_ignore };
 
 void trit_reading_free(trit_reading *reading) {
     if (!reading) return;
@@ -119,7 +119,8 @@ static void put_value(trit_reply *r, trit_str value) {
 }
 
 static void begin_call(trit_reply *r, const trit_call_head *head) {
-    const trit_tool_kind kind = r->reading->family->kind;
+    static const int next[] = {[trit_tool_object] = state_member, [trit_tool_named] = state_arguments, [trit_tool_tagged] = state_tagged,
+                               [trit_tool_python] = state_values, [trit_tool_quoted] = state_values};
     if (!trit_grow((void **)&r->call, &r->capacity, r->n_calls + 1, sizeof *r->call)) {
         r->failed = true;
         return;
@@ -129,15 +130,23 @@ static void begin_call(trit_reply *r, const trit_call_head *head) {
     r->n_calls++;
     if (head->arguments.n) put_value(r, head->arguments);
     r->nesting = (trit_nesting){0};
-    r->state = kind == trit_tool_object ? state_member : kind == trit_tool_named ? state_arguments : state_tagged;
+    trit_values_init(&r->values, r->reading->family->quote);
+    r->kind = head->kind;
+    r->state = next[r->kind];
 }
 
-/* Is there a call at s? Where the family has no mark in front of an object, only the whole answer may be one. */
+/* Is there nothing but a bracket in front of a call? */
+static bool is_unmarked(const trit_tool_family *f) {
+    const char *mark = *f->begin ? f->begin : f->open;
+    return *mark == '{' || (*mark == '[' && !mark[1]);
+}
+
+/* Is there a call at s? Where the family has no mark in front of one, only the whole answer may be one. */
 static trit_match match_call(const trit_reply *r, trit_str s, bool at_start, bool last, trit_call_head *head) {
     const trit_tool_family *f = r->reading->family;
     size_t at = 0;
     if (!f || !s.n || r->n_calls == trit_reply_max_calls) return trit_match_no;
-    if (!at_start && !*f->begin && *f->open == '{') return trit_match_no;
+    if (!at_start && is_unmarked(f)) return trit_match_no;
     if (*f->begin) {
         const trit_match m = trit_match_mark(trit_str_from(f->begin), s, last, &at);
         if (m != trit_match_yes) return m;
@@ -171,7 +180,7 @@ static bool step_arguments(trit_reply *r) {
         put(r, &current(r)->arguments, s.p, i + 1);
         current(r)->has_arguments = true;
         r->at += i + 1;
-        r->state = r->reading->family->kind == trit_tool_object ? state_member : state_after;
+        r->state = r->kind == trit_tool_object ? state_member : state_after;
         return true;
     }
     put(r, &current(r)->arguments, s.p, s.n);
@@ -183,6 +192,19 @@ static bool step_arguments(trit_reply *r) {
 static bool leave(trit_reply *r, int state) {
     r->state = state;
     return true;
+}
+
+/* An answer may end inside of them: their object stays open, as where the model writes JSON. What goes wrong before is text. */
+static bool step_values(trit_reply *r, bool last) {
+    size_t used;
+    const trit_match m = trit_values_take(&r->values, rest(r), last, &current(r)->arguments, &used);
+    r->at += used;
+    current(r)->has_arguments = true;
+    if (m == trit_match_no && !last) trit_values_end(&r->values, &current(r)->arguments);
+    r->failed = r->failed || r->values.failed;
+    if (m == trit_match_partial) return false;
+    if (m == trit_match_no && last) return leave(r, state_ignore);
+    return leave(r, m == trit_match_yes ? state_after : state_between);
 }
 
 /* Between the members of a call's object, its name being known. */
@@ -288,7 +310,7 @@ static bool step_tagged(trit_reply *r, bool last) {
 /* Behind the arguments: the call's own end, which some models leave out. */
 static bool step_after(trit_reply *r, bool last) {
     const trit_tool_family *f = r->reading->family;
-    const trit_str s = rest(r), close = trit_str_from(f->kind == trit_tool_object ? f->close + 1 : f->close);
+    const trit_str s = rest(r), close = trit_str_from(f->close + (r->kind == trit_tool_object && *f->close));
     const size_t at = trit_blanks(s);
     size_t used = 0;
     if (at == s.n && !last) return false;
@@ -327,6 +349,7 @@ static bool step(trit_reply *r, bool last) {
     case state_begin: return step_begin(r, last);
     case state_thinking: return step_thinking(r, last);
     case state_arguments: return step_arguments(r);
+    case state_values: return step_values(r, last);
     case state_member: return step_member(r, last);
     case state_tagged: return step_tagged(r, last);
     case state_after: return step_after(r, last);

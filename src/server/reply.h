@@ -4,6 +4,7 @@
 #define TRIT_SERVER_REPLY_H
 
 #include "server/reply_scan.h"
+#include "server/reply_values.h"
 #include "server/server.h"
 #include "server/tools.h"
 #include "trit/memory.h"
@@ -42,7 +43,9 @@ typedef struct trit_reply {
     trit_text reasoning, content; /* what was not sent yet */
     trit_reply_call *call;        /* [n_calls] */
     size_t n_calls, capacity;
-    trit_nesting nesting;         /* inside arguments */
+    trit_tool_kind kind;          /* of the latest call */
+    trit_nesting nesting;         /* inside its arguments, where they are JSON */
+    trit_values values;           /* where they are not */
     size_t n_name, n_value;       /* of a tagged argument: bytes in which its end was looked for, and is not */
 } trit_reply;
 

@@ -130,6 +130,19 @@ static trit_match match_object(const trit_tools *tools, trit_str s, bool last, t
     }
 }
 
+/* "()" or "(name=": a call whose arguments have no names is none. */
+static trit_match match_keywords(trit_str s, bool last) {
+    if (*s.p != '(') return trit_match_no;
+    size_t at = 1 + trit_blanks(trit_behind(s, 1));
+    if (at < s.n && s.p[at] == ')') return trit_match_yes;
+    const size_t n = name_length(trit_behind(s, at));
+    if (!n && at < s.n) return trit_match_no;
+    at += n;
+    at += trit_blanks(trit_behind(s, at));
+    if (at == s.n) return no_end(last);
+    return s.p[at] == '=' ? trit_match_yes : trit_match_no;
+}
+
 static trit_match match_named(const trit_tool_family *family, const trit_tools *tools, trit_str s, bool last, trit_call_head *head) {
     const size_t n = name_length(s);
     size_t used, at = n;
@@ -144,17 +157,21 @@ static trit_match match_named(const trit_tool_family *family, const trit_tools *
     at += trit_blanks(trit_behind(s, at));
     if (at == s.n) return no_end(last);
     head->used = at;
+    if (family->kind == trit_tool_python) return match_keywords(trit_behind(s, at), last);
     return s.p[at] == '{' ? trit_match_yes : trit_match_no;
 }
 
 static trit_match match_head(const trit_tool_family *family, const trit_tools *tools, trit_str s, bool last, trit_call_head *head) {
-    const bool is_object = family->kind == trit_tool_object;
+    const bool is_python = family->kind == trit_tool_python;
+    bool is_object = family->kind == trit_tool_object;
     const trit_str lead = {family->open, is_object ? strcspn(family->open, "{") : strlen(family->open)};
     size_t at = 0;
     trit_match m = trit_match_mark(lead, s, last, &at);
     if (m != trit_match_yes) return m;
-    if (is_object) at += trit_blanks(trit_behind(s, at));
+    if (is_object || is_python) at += trit_blanks(trit_behind(s, at));
     if (at == s.n) return no_end(last);
+    if (is_python) is_object = s.p[at] == '{';
+    head->kind = is_object ? trit_tool_object : family->kind;
     if (is_object && s.p[at++] != '{') return trit_match_no;
     m = is_object ? match_object(tools, trit_behind(s, at), last, head) : match_named(family, tools, trit_behind(s, at), last, head);
     head->used += at;

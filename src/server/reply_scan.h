@@ -34,6 +34,7 @@ bool trit_is_arguments(trit_str member);
 typedef struct trit_call_head {
     size_t used;
     const trit_tool *tool;
+    trit_tool_kind kind; /* an object also where the family has a language of its own */
     trit_str arguments; /* of an object where they stand before its name */
 } trit_call_head;
 

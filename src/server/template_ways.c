@@ -55,8 +55,8 @@ bool trit_ways_use(const trit_template_ways *ways, trit_str spelling) {
     static const trit_tool_family no_calls;
     const trit_tool_family *f = ways->family ? ways->family : &no_calls;
     const trit_think_marks *m = ways->marks;
-    const char *const marks[] = {f->begin, f->open,    f->middle,    f->close,           f->between,          f->end,
-                                 f->key,   f->key_end, f->value_end, m ? m->open : NULL, m ? m->close : NULL};
+    const char *const marks[] = {f->begin, f->open,    f->middle,    f->close, f->between,         f->end,
+                                 f->key,   f->key_end, f->value_end, f->quote, m ? m->open : NULL, m ? m->close : NULL};
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (holds(marks[i], spelling)) return true;
     return false;

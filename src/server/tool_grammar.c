@@ -149,15 +149,20 @@ static bool is_required(const trit_tool *tool, trit_str name) {
     return false;
 }
 
-/* The value of a tagged argument: texts stand there as they are, everything else as JSON. */
-static void put_tagged_value(writer *w, size_t tool, size_t i, const trit_json *schema) {
+/* The value of an argument that stands alone: texts are there as they are, but Python's; everything else is JSON. */
+static void put_value(writer *w, size_t tool, size_t i, const trit_json *schema) {
     const trit_json *list = trit_json_get(schema, "enum"), *defs = trit_json_get(w->tools->tool[tool].parameters, "$defs");
-    const bool is_text = trit_str_is(trit_json_as_str(trit_json_get(schema, "type")), "string");
+    const trit_str type = trit_json_as_str(trit_json_get(schema, "type"));
+    const bool is_python = w->family->kind == trit_tool_python, is_text = !is_python && trit_str_is(type, "string");
     trit_text json = {0};
     trit_grammar *trial = NULL;
     char name[64];
     if (is_text && !trit_json_length(list)) {
         put(w, "plain ");
+        return;
+    }
+    if (is_python && trit_str_is(type, "boolean") && trit_json_length(schema) == 1) {
+        put(w, "( \"True\" | \"False\" ) ");
         return;
     }
     put(w, is_text ? "( " : "");
@@ -193,10 +198,58 @@ static void put_tagged(writer *w, size_t tool) {
         put_mark(w, f->key);
         put_literal(w, key, false);
         put_mark(w, f->key_end);
-        put_tagged_value(w, tool, i, schema);
+        put_value(w, tool, i, schema);
         put_mark(w, f->value_end);
         put(w, is_required(&w->tools->tool[tool], key) ? ") " : ")? ");
     }
+}
+
+/* NAME=VALUE, with a mark round texts where the family has one. */
+static void put_key(writer *w, size_t tool, size_t i, trit_str key, const trit_json *schema) {
+    const char *quote = trit_str_is(trit_json_as_str(trit_json_get(schema, "type")), "string") ? w->family->quote : NULL;
+    put_literal(w, key, false);
+    put(w, w->family->quote ? "\":\" " : "\"=\" ");
+    if (quote) put_mark(w, quote);
+    put_value(w, tool, i, schema);
+    if (quote) put_mark(w, quote);
+}
+
+/* The arguments of call-T between their brackets, where some may be left out but commas stand between the others:
+ *
+ *   arguments-T ::= "(" ( key-T-0 keys-T-1 | key-T-1 keys-T-2 ) ")"        up to the first one that is required; of none also ""
+ *   key-T-0 ::= "a" "=" ...
+ *   keys-T-1 ::= ( ", " key-T-1 )? keys-T-2                                without ? where it is required */
+static void put_keywords(writer *w, size_t tool) {
+    const trit_json *properties = trit_json_get(w->tools->tool[tool].parameters, "properties"), *schema;
+    const size_t n = trit_json_length(properties);
+    trit_str key;
+    bool must = false; /* one that is required was met */
+    size_t i = 0;
+    put_number(w, "arguments-", tool, w->family->quote ? " ::= \"{\" ( " : " ::= \"(\" ( ");
+    for (void *iter = NULL; !must && trit_json_next(properties, &iter, &key, &schema); i++) {
+        if (i) put(w, "| ");
+        put_number(w, "key-", tool, "-");
+        put_number(w, "", i, " ");
+        put_number(w, "keys-", tool, "-");
+        put_number(w, "", i + 1, " ");
+        must = is_required(&w->tools->tool[tool], key);
+    }
+    put(w, must ? ") " : n ? "| \"\" ) " : "\"\" ) ");
+    put(w, w->family->quote ? "\"}\"\n" : "\")\"\n");
+    i = 0;
+    for (void *iter = NULL; trit_json_next(properties, &iter, &key, &schema); i++) {
+        put_number(w, "key-", tool, "-");
+        put_number(w, "", i, " ::= ");
+        put_key(w, tool, i, key, schema);
+        put_number(w, "\nkeys-", tool, "-");
+        put_number(w, "", i, w->family->quote ? " ::= ( \",\" key-" : " ::= ( \", \" key-");
+        put_number(w, "", tool, "-");
+        put_number(w, "", i, is_required(&w->tools->tool[tool], key) ? " ) keys-" : " )? keys-");
+        put_number(w, "", tool, "-");
+        put_number(w, "", i + 1, "\n");
+    }
+    put_number(w, "keys-", tool, "-");
+    put_number(w, "", n, " ::= \"\"\n");
 }
 
 /* ---- The answer ---- */
@@ -204,6 +257,7 @@ static void put_tagged(writer *w, size_t tool) {
 static void put_calls(writer *w) {
     const trit_tool_family *f = w->family;
     const trit_tools *t = w->tools;
+    const bool has_keywords = f->kind == trit_tool_python || f->kind == trit_tool_quoted;
     put(w, "calls ::= ");
     put_mark(w, f->begin);
     put(w, "call ");
@@ -223,10 +277,12 @@ static void put_calls(writer *w) {
         put_mark(w, f->open);
         put_literal(w, t->tool[i].name, false);
         put_mark(w, f->middle);
-        if (f->kind == trit_tool_tagged) put_tagged(w, i);
+        if (has_keywords) put_number(w, "arguments-", i, " ");
+        else if (f->kind == trit_tool_tagged) put_tagged(w, i);
         else put_parameters(w, i);
         put_mark(w, f->close);
         put(w, "\n");
+        if (has_keywords) put_keywords(w, i);
     }
 }
 
@@ -242,13 +298,16 @@ static void put_thoughts(writer *w, const trit_think_marks *marks, bool thinks) 
 static void put_root(writer *w, const trit_think_marks *marks, bool thinks) {
     const trit_tool_family *f = w->family;
     const char *trigger = *f->begin ? f->begin : f->open;
+    const bool is_bracket = *trigger == '[' && !trigger[1];
     put(w, "root ::= ");
     if (marks) put(w, thinks ? "thoughts " : "thoughts? ");
     if (w->tools->required) put(w, "calls\n");
     else if (*trigger == '{') put(w, "( calls | [^{ \\t\\r\\n] .* | \"\" )\n");
+    else if (is_bracket) put(w, "( calls | [^\\[ \\t\\r\\n] .* | \"\" )\n");
     else put(w, "free calls?\n");
-    if (!w->tools->required && *trigger != '{') put_without(w, "free", trigger);
+    if (!w->tools->required && *trigger != '{' && !is_bracket) put_without(w, "free", trigger);
     if (f->kind == trit_tool_tagged) put_without(w, "plain", f->value_end);
+    if (f->kind == trit_tool_quoted) put_without(w, "plain", f->quote);
     if (marks) put_thoughts(w, marks, thinks);
 }
 

@@ -9,12 +9,15 @@
 
 static const trit_tool_family families[] = {
 #define TRIT_TOOL_FAMILY(name, kind, sign, begin, open, middle, close, between, end) \
-    {#name, trit_tool_##kind, sign, begin, open, middle, close, between, end, NULL, NULL, NULL},
+    {#name, trit_tool_##kind, sign, begin, open, middle, close, between, end, NULL, NULL, NULL, NULL},
 #define TRIT_TOOL_FAMILY_TAGGED(name, sign, begin, open, middle, close, between, end, key, key_end, value_end) \
-    {#name, trit_tool_tagged, sign, begin, open, middle, close, between, end, key, key_end, value_end},
+    {#name, trit_tool_tagged, sign, begin, open, middle, close, between, end, key, key_end, value_end, NULL},
+#define TRIT_TOOL_FAMILY_QUOTED(name, sign, begin, open, middle, close, between, end, quote) \
+    {#name, trit_tool_quoted, sign, begin, open, middle, close, between, end, NULL, NULL, NULL, quote},
 #include "server/tool_families.def"
 #undef TRIT_TOOL_FAMILY
 #undef TRIT_TOOL_FAMILY_TAGGED
+#undef TRIT_TOOL_FAMILY_QUOTED
 };
 
 enum { n_families = sizeof families / sizeof families[0] };
@@ -152,19 +155,37 @@ static bool put_value(trit_text *out, const trit_json *v) {
     return text.p ? trit_text_append(out, text.p, text.n) : trit_json_write(out, v);
 }
 
+static bool put_tagged(trit_text *out, const trit_tool_family *f, trit_str key, const trit_json *value) {
+    return put_mark(out, f->key, "") && trit_text_append(out, key.p, key.n) && put_mark(out, f->key_end, "") && put_value(out, value) &&
+           put_mark(out, f->value_end, "");
+}
+
+/* As reply_values.c reads it; what is inside an object or a list is JSON, which it reads, too. */
+static bool put_keyword(trit_text *out, const trit_tool_family *f, bool is_first, trit_str key, const trit_json *value) {
+    const bool is_python = f->kind == trit_tool_python, is_bool = trit_json_kind_of(value) == trit_json_bool;
+    const trit_str text = trit_json_as_str(value);
+    if (!is_first && !put_mark(out, is_python ? ", " : ",", "")) return false;
+    if (!trit_text_append(out, key.p, key.n) || !trit_text_append(out, is_python ? "=" : ":", 1)) return false;
+    if (text.p && !is_python) return put_mark(out, f->quote, "") && trit_text_append(out, text.p, text.n) && put_mark(out, f->quote, "");
+    if (is_python && is_bool) return put_mark(out, trit_json_as_bool(value, false) ? "True" : "False", "");
+    if (is_python && trit_json_kind_of(value) == trit_json_null) return put_mark(out, "None", "");
+    return trit_json_write(out, value);
+}
+
 static bool put_arguments(trit_text *out, const trit_tool_family *f, const trit_json *arguments) {
     const trit_str text = trit_json_as_str(arguments);
+    const bool is_tagged = f->kind == trit_tool_tagged, is_python = f->kind == trit_tool_python;
     const trit_json *value;
     trit_json *parsed = NULL;
     trit_str key;
-    bool ok = true;
-    if (f->kind != trit_tool_tagged) return arguments ? put_value(out, arguments) : trit_text_append(out, "{}", 2);
+    bool ok = true, is_first = true;
+    if (!is_tagged && !is_python && f->kind != trit_tool_quoted) return arguments ? put_value(out, arguments) : trit_text_append(out, "{}", 2);
     if (text.p && trit_json_parse(&parsed, text.p, text.n, "arguments", NULL) != trit_ok) parsed = NULL;
-    for (void *iter = NULL; ok && trit_json_next(parsed ? parsed : arguments, &iter, &key, &value);)
-        ok = put_mark(out, f->key, "") && trit_text_append(out, key.p, key.n) && put_mark(out, f->key_end, "") && put_value(out, value) &&
-             put_mark(out, f->value_end, "");
+    if (!is_tagged) ok = trit_text_append(out, is_python ? "(" : "{", 1);
+    for (void *iter = NULL; ok && trit_json_next(parsed ? parsed : arguments, &iter, &key, &value); is_first = false)
+        ok = is_tagged ? put_tagged(out, f, key, value) : put_keyword(out, f, is_first, key, value);
     trit_json_free(parsed);
-    return ok;
+    return ok && (is_tagged || trit_text_append(out, is_python ? ")" : "}", 1));
 }
 
 bool trit_tool_calls_write(trit_text *out, const trit_tool_family *f, const trit_json *calls) {

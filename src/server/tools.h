@@ -10,7 +10,7 @@
 #include "server/refusal.h"
 #include "trit/grammar.h"
 
-typedef enum trit_tool_kind { trit_tool_object, trit_tool_named, trit_tool_tagged } trit_tool_kind;
+typedef enum trit_tool_kind { trit_tool_object, trit_tool_named, trit_tool_tagged, trit_tool_python, trit_tool_quoted } trit_tool_kind;
 
 /* A row of tool_families.def. */
 typedef struct trit_tool_family {
@@ -18,6 +18,7 @@ typedef struct trit_tool_family {
     trit_tool_kind kind;
     const char *sign, *begin, *open, *middle, *close, *between, *end;
     const char *key, *key_end, *value_end; /* tagged */
+    const char *quote;                     /* quoted: before and behind a text; else NULL */
 } trit_tool_family;
 
 /* The family of a chat template; of one that knows no tools: calls as plain JSON. */

@@ -123,6 +123,35 @@ static const struct {
     {"qwen_coder", NULL, false, "<tool_call>\n<function=stop>\nSo it is.", "R:|T:So it is.|stop:{}"},
     {"hermes", NULL, false, "<tool_call>\n{\"name\": \"stop\", \"arguments\": {}}\n</tool_", "R:|T:|stop:{}"},
     {"hermes", NULL, false, "<tool_call>{\"name\": \"stop\"}</tool_call>\n<tool_call>\n{\"na", "R:|T:|stop:{}"},
+    {"lfm2", NULL, false, "I ask.<|tool_call_start|>[get_weather(city=\"Paris\", days=3)]<|tool_call_end|>Asked.",
+     "R:|T:I ask.Asked.|get_weather:{\"city\": \"Paris\", \"days\": 3}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[ stop( ) ,stop(why = 'it\\'s \\\"x\\\" \\u00e9\\x41\\n\\d')]<|tool_call_end|>",
+     "R:|T:|stop:{}|stop:{\"why\": \"it's \\\"x\\\" \\u00e9A\\n\\\\d\"}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(why='it's, well 'so'', a=\"\", b='')]<|tool_call_end|>",
+     "R:|T:|stop:{\"why\": \"it's, well 'so'\", \"a\": \"\", \"b\": \"\"}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(a=True, b=False, c=None, d=true, e=[1, (2.5, -3e+2), ], f={'k': {}, \"l\": [], 3: null})]<|tool_call_end|>",
+     "R:|T:|stop:{\"a\": true, \"b\": false, \"c\": null, \"d\": true, \"e\": [1, [2.5, -3e+2]], \"f\": {\"k\": {}, \"l\": [], \"3\": null}}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(a=1_000, b=.5, c=+1., d=007, e=celsius, f=New York , g=1_, h=)]<|tool_call_end|>",
+     "R:|T:|stop:{\"a\": 1000, \"b\": 0.5, \"c\": 1.0, \"d\": \"007\", \"e\": \"celsius\", \"f\": \"New York\", \"g\": \"1_\", \"h\": null}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(why=\"\"\"a \"b\"\n'c'\"\"\")]<|tool_call_end|>", "R:|T:|stop:{\"why\": \"a \\\"b\\\"\\n'c'\"}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[{\"name\": \"stop\", \"arguments\": {\"why\": 1}}, stop()]<|tool_call_end|>",
+     "R:|T:|stop:{\"why\": 1}|stop:{}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(\"Paris\")]<|tool_call_end|>", "R:|T:<|tool_call_start|>[stop(\"Paris\")]<|tool_call_end|>"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[fly(to=1)]<|tool_call_end|>", "R:|T:<|tool_call_start|>[fly(to=1)]<|tool_call_end|>"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(why=[1, {2}, x)] So.", "R:|T:2}, x)] So.|stop:{\"why\": [1, {}]}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(why='half a va", "R:|T:|stop:{\"why\": \"half a va"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(why=['a', 12", "R:|T:|stop:{\"why\": [\"a\", 12"},
+    {"lfm2", NULL, false, "[stop()]", "R:|T:[stop()]"},
+    {"pythonic", NULL, false, "\n[stop(), get_weather(city='Rome')]\n", "R:|T:|stop:{}|get_weather:{\"city\": \"Rome\"}"},
+    {"pythonic", NULL, false, "[1, 2]", "R:|T:[1, 2]"},
+    {"pythonic", NULL, false, "[stop]", "R:|T:[stop]"},
+    {"pythonic", NULL, false, "So: [stop()]", "R:|T:So: [stop()]"},
+    {"gemma4", NULL, false, "<|tool_call>call:stop{}<tool_call|><|tool_call>call:get_weather{city:<|\"|>a \"b\" \\n, <|}\n<|\"|>,days:3}<tool_call|>",
+     "R:|T:|stop:{}|get_weather:{\"city\": \"a \\\"b\\\" \\\\n, <|}\\n\", \"days\": 3}"},
+    {"gemma4", NULL, false, "a<|tool_call>call:stop{why:[<|\"|>x<|\"|>,true,{k:1.5,<|\"|>l<|\"|>:null}],b:\"c\\n\"}<tool_call|>",
+     "R:|T:a|stop:{\"why\": [\"x\", true, {\"k\": 1.5, \"l\": null}], \"b\": \"c\\n\"}"},
+    {"gemma4", NULL, false, "<|tool_call>call:stop{why:<|\"|>cu", "R:|T:|stop:{\"why\": \"cu"},
+    {"gemma4", NULL, false, "<|tool_call>call:stop(why=1)", "R:|T:<|tool_call>call:stop(why=1)"},
     {"functionary", NULL, false, "a <function=stop>{}</function><function=stop>{\"why\": 1}</function>", "R:|T:a|stop:{}|stop:{\"why\": 1}"},
 };
 
@@ -141,15 +170,13 @@ static void texts(void **state) {
 }
 
 /* The time of a long value grows with its length, not with its square. */
-static void long_values(void **state) {
-    (void)state;
+static void check_long_value(const char *family, const char *head, const char *tail) {
     enum { n_value = 100000 };
-    static const char head[] = "<tool_call>\n<function=stop>\n<parameter=why>\n", tail[] = "\n</parameter>\n</function>\n</tool_call>";
-    trit_reading *reading = new_reading("qwen_coder", NULL, false);
+    trit_reading *reading = new_reading(family, NULL, false);
     trit_text text = {0};
-    assert_true(trit_text_append(&text, head, sizeof head - 1));
+    assert_true(trit_text_append(&text, head, strlen(head)));
     for (size_t i = 0; i < n_value / 10; i++) assert_true(trit_text_append(&text, "0123 </p>\n", 10));
-    assert_true(trit_text_append(&text, tail, sizeof tail - 1));
+    assert_true(trit_text_append(&text, tail, strlen(tail)));
     const clock_t start = clock();
     char *got = take_apart(reading, text.data, text.n, 4, 4);
     assert_true(clock() - start < 2 * CLOCKS_PER_SEC);
@@ -157,6 +184,13 @@ static void long_values(void **state) {
     free(got);
     trit_text_fini(&text);
     free_reading(reading);
+}
+
+static void long_values(void **state) {
+    (void)state;
+    check_long_value("qwen_coder", "<tool_call>\n<function=stop>\n<parameter=why>\n", "\n</parameter>\n</function>\n</tool_call>");
+    check_long_value("lfm2", "<|tool_call_start|>[stop(why='", "')]<|tool_call_end|>");
+    check_long_value("gemma4", "<|tool_call>call:stop{why:<|\"|>", "<|\"|>}<tool_call|>");
 }
 
 static void reasoning_kept_or_left_out(void **state) {
@@ -204,7 +238,7 @@ static const struct {
     {"Qwen-Qwen3-0.6B", 2}, {"npm-qwen3", 2}, {"Qwen-QwQ-32B", 2}, {"Bielik-11B-v3.0-Instruct", 2}, {"MiMo-VL", 2}, {"Reka-Edge", 2},
     {"NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use", 2}, {"NousResearch-Hermes-3-Llama-3.1-8B-tool_use", 2}, {"ibm-granite-granite-4.0", 2},
     {"ibm-granite-granite-4.1", 2}, {"meta-llama-Llama-3.1-8B-Instruct", 1}, {"meta-llama-Llama-3.2-3B-Instruct", 1}, {"npm-llama3_2", 1},
-    {"meta-llama-Llama-3.3-70B-Instruct", 1},
+    {"meta-llama-Llama-3.3-70B-Instruct", 1}, {"LFM2.5-8B-A1B", 2}, {"google-gemma-4-31B-it", 2}, {"google-gemma-4-31B-it-interleaved", 2},
 };
 
 static const char *const call_arguments[] = {"{\"city\": \"Paris\", \"days\": 3}", "{\"why\": \"B\"}"};
@@ -274,6 +308,36 @@ static void calls_of_templates_come_back(void **state) {
     }
 }
 
+/* So do those that are written where a template cannot, as every family writes them. */
+static void calls_of_messages_come_back(void **state) {
+    (void)state;
+    static const char json[] = "[{\"function\": {\"name\": \"get_weather\", \"arguments\": {\"city\": \"Pa\\\"ris\\\" it's \\\\ \\u00e9\\nx\", \"days\": 3, "
+                               "\"deep\": {\"a\": [true, null, \"s\"]}, \"e\": false}}}, {\"function\": {\"name\": \"stop\", \"arguments\": \"{}\"}}]";
+    trit_json *calls;
+    trit_error err = {0};
+    assert_ok(trit_json_parse(&calls, json, sizeof json - 1, "calls", &err));
+    json_t *wanted = json_loads(json, 0, NULL);
+    for (size_t i = 0; trit_tool_family_at(i); i++) {
+        const trit_tool_family *f = trit_tool_family_at(i);
+        trit_reading *reading = new_reading(f->name, NULL, false);
+        trit_text text = {0};
+        reading->tools.parallel = true;
+        assert_true(trit_tool_calls_write(&text, f, calls));
+        char *got = take_apart(reading, text.data, text.n, text.n, text.n), *at = strstr(got, "|get_weather:");
+        if (!at) fail_msg("%s: %s", f->name, got);
+        json_t *mine = json_loadb(at + 13, strlen(at + 13), JSON_DISABLE_EOF_CHECK, NULL);
+        if (!json_equal(mine, json_object_get(json_object_get(json_array_get(wanted, 0), "function"), "arguments"))) fail_msg("%s: %s", f->name, got);
+        if (strcmp(f->name, "gigachat") != 0 && !strstr(at, "|stop:{}")) fail_msg("%s: %s", f->name, got);
+        json_decref(mine);
+        pieces_add_up(reading, text.data);
+        free(got);
+        trit_text_fini(&text);
+        free_reading(reading);
+    }
+    json_decref(wanted);
+    trit_json_free(calls);
+}
+
 /* What templates can say of tools is found by trying them. */
 static void ways_of_templates(void **state) {
     (void)state;
@@ -285,7 +349,10 @@ static void ways_of_templates(void **state) {
         {"meta-llama-Llama-3.1-8B-Instruct", "llama3", false, false, false, false},
         {"mistralai-Mistral-Nemo-Instruct-2407", "mistral", false, false, false, false},
         {"meetkai-functionary-medium-v3.2", "json", false, false, false, true},
-        {"google-gemma-4-31B-it", "json", false, false, false, false},
+        {"google-gemma-4-31B-it", "gemma4", false, false, false, false},
+        {"LFM2-8B-A1B", "lfm2", false, true, false, false},
+        {"LFM2.5-Instruct", "lfm2", false, true, false, false},
+        {"LFM2.5-8B-A1B", "lfm2", false, false, false, false},
         {"deepseek-ai-DeepSeek-V3.1", "deepseek_plain", true, false, false, false},
         {"ibm-granite-granite-3.3-2B-Instruct", "granite", false, true, false, false},
         {"bitnet-b1.58-2B-4T.hf", "json", true, true, false, false},
@@ -328,6 +395,7 @@ int main(void) {
         cmocka_unit_test(reasoning_kept_or_left_out),
         cmocka_unit_test(one_call_where_no_more_are_wanted),
         cmocka_unit_test(calls_of_templates_come_back),
+        cmocka_unit_test(calls_of_messages_come_back),
         cmocka_unit_test(ways_of_templates),
         cmocka_unit_test(marks_that_are_special_tokens),
     };

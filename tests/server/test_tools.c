@@ -20,7 +20,13 @@ static const char coder[] = "{% for t in tools or [] %}{{ t.function.name }}{% e
 static const char llama[] = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}{{ m.content }}{{ m.tool_calls }}{% endfor %}"
                             "{# \"parameters\": </think> #}";
 static const char nothing[] = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]";
-static const char *const all[] = {hermes, coder, llama};
+static const char python[] = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}{{ m.content }}{{ m.tool_calls }}{% endfor %}"
+                             "{# List of tools: #}";
+static const char listed[] = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}{{ m.content }}{{ m.tool_calls }}{% endfor %}"
+                             "{# (params_name1=params_value1) #}";
+static const char gemma[] = "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}{{ m.content }}{{ m.tool_calls }}{% endfor %}"
+                            "{# <|tool_call>call: #}";
+static const char *const all[] = {hermes, coder, llama, python, listed, gemma};
 
 static json_t *ask(const serving *s, const char *body) {
     answer a = post(s, "/v1/chat/completions", body);
@@ -130,6 +136,18 @@ static void strict_among_others(void **state) {
          "<tool_call>\n<function=get_weather>\n<parameter=city>\n\"Rome\"\n</parameter>\n<parameter=days>\n2\n</parameter>\n</function>\n</tool_call>",
          true},
         {coder, "<tool_call>\n<function=get_weather>\n<parameter=days>\n2\n</parameter>\n</function>\n</tool_call>", false},
+        {python, "So: <|tool_call_start|>[get_weather(city=\"Rome\", days=2), stop()]<|tool_call_end|>", true},
+        {python, "<|tool_call_start|>[get_weather(city=\"Oslo\", days=2)]<|tool_call_end|>", false},
+        {python, "<|tool_call_start|>[get_weather(city=\"Rome\")]<|tool_call_end|>", false},
+        {python, "<|tool_call_start|>[get_weather(days=2)]<|tool_call_end|>", false},
+        {python, "[stop()]", true},
+        {listed, "Hello", true},
+        {listed, "[get_weather(city=\"Rome\", days=2)]", true},
+        {listed, "[get_weather(city=\"Rome\", days=0)]", false},
+        {listed, "[1]", false},
+        {gemma, "<|tool_call>call:get_weather{city:\"Rome\",days:2}<tool_call|>", true},
+        {gemma, "<|tool_call>call:get_weather{city:\"Rome\",days:2,}<tool_call|>", false},
+        {gemma, "<|tool_call>call:stop{}<tool_call|>", true},
         {llama, "Hello", true},
         {llama, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Rome\", \"days\": 2}}", true},
         {llama, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Rome\", \"days\": 0}}", false},
@@ -144,6 +162,46 @@ static void strict_among_others(void **state) {
         trit_grammar *grammar;
         assert_true(trit_tools_grammar(&grammar, &tools, trit_tool_family_of(answers[i].sign), NULL, false, &r));
         assert_non_null(grammar);
+        const trit_status status = trit_grammar_check(grammar, answers[i].text, strlen(answers[i].text), NULL);
+        if ((status == trit_ok) != answers[i].fits) fail_msg("%s", answers[i].text);
+        trit_grammar_free(grammar);
+    }
+    trit_tools_fini(&tools);
+    trit_json_free(body);
+}
+
+/* Arguments of which some may be left out have commas between the others. */
+static void keywords_that_may_be_left_out(void **state) {
+    (void)state;
+    static const char asked[] =
+        "{\"tool_choice\": \"required\", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"parameters\": {\"type\": \"object\", "
+        "\"properties\": {\"a\": {\"type\": \"boolean\"}, \"b\": {\"type\": \"string\"}, \"c\": {\"type\": \"integer\"}}, \"required\": [\"b\"]}}}, "
+        "{\"type\": \"function\", \"function\": {\"name\": \"g\", \"parameters\": {\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"null\"}, "
+        "\"b\": {\"type\": \"string\", \"enum\": [\"x\"]}}}}}]}";
+    static const struct {
+        const char *sign, *text;
+        bool fits;
+    } answers[] = {
+        {listed, "[f(a=True, b=\"x\", c=1)]", true}, {listed, "[f(b=\"x\")]", true},
+        {listed, "[f(b=\"x\", c=1), g()]", true}, {listed, "[f(a=False, b=\"\")]", true},
+        {listed, "[f(a=True)]", false}, {listed, "[f(, b=\"x\")]", false},
+        {listed, "[f(b=\"x\" c=1)]", false}, {listed, "[f(b=\"x\", )]", false},
+        {listed, "[g(b=\"x\")]", true}, {listed, "[g(a=null)]", true},
+        {listed, "[g(a=null, b=\"x\")]", true}, {listed, "[g(b=\"y\")]", false},
+        {gemma, "<|tool_call>call:f{a:true,b:<|\"|>x \"<|y|>\n<|\"|>,c:1}<tool_call|>", true},
+        {gemma, "<|tool_call>call:f{b:<|\"|><|\"|>}<tool_call|>", true}, {gemma, "<|tool_call>call:f{b:x}<tool_call|>", false},
+        {gemma, "<|tool_call>call:g{b:<|\"|>x<|\"|>}<tool_call|>", true}, {gemma, "<|tool_call>call:g{b:<|\"|>y<|\"|>}<tool_call|>", false},
+        {gemma, "<|tool_call>call:g{}<tool_call|><|tool_call>call:g{a:null}<tool_call|>", true},
+    };
+    trit_json *body;
+    trit_tools tools;
+    trit_refusal r;
+    trit_error err = {0};
+    assert_ok(trit_json_parse(&body, asked, sizeof asked - 1, "tools", &err));
+    assert_true(trit_tools_read(&tools, body, &r));
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        trit_grammar *grammar;
+        if (!trit_tools_grammar(&grammar, &tools, trit_tool_family_of(answers[i].sign), NULL, false, &r)) fail_msg("%s", r.message);
         const trit_status status = trit_grammar_check(grammar, answers[i].text, strlen(answers[i].text), NULL);
         if ((status == trit_ok) != answers[i].fits) fail_msg("%s", answers[i].text);
         trit_grammar_free(grammar);
@@ -225,6 +283,7 @@ int main(void) {
         cmocka_unit_test(required_calls),
         cmocka_unit_test(named_and_single),
         cmocka_unit_test(strict_among_others),
+        cmocka_unit_test(keywords_that_may_be_left_out),
         cmocka_unit_test(strict_and_none),
         cmocka_unit_test(special_tokens),
         cmocka_unit_test(told_in_words),
