@@ -15,6 +15,17 @@ enum { matmul_rows = 6 };
 
 #define SUM(y, a, b) ((y) + (a) * (b))
 
+/* A pointer to the elements of a that the compiler takes for another one, so that it reads an element once for each vector of b. */
+#ifdef READS_AGAIN
+static inline const void *again(const void *a) {
+    __asm__("" : "+r"(a));
+    return a;
+}
+#define AGAIN(a) again(a)
+#else
+#define AGAIN(a) (a)
+#endif
+
 #define T float
 #define U float
 #define NAME(x) x##_f32

@@ -10,7 +10,7 @@ enum { NAME(lanes) = VECTOR_BYTES / (int)sizeof(T), NAME(wide) = 2 * NAME(lanes)
 
 /* n_rows (a constant) by two vectors of the result, which stay in registers: the compiler must unroll for that. a and y at the first
  * row, b and y at the first column. */
-ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *y, int n_rows) {
+ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *y, int n_rows, int64_t a_row) {
     NAME(vec) left[matmul_rows], right[matmul_rows];
 #pragma GCC unroll 6
     for (int i = 0; i < n_rows; i++) {
@@ -20,13 +20,13 @@ ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *
 #pragma GCC unroll 6
     for (int i = 0; i < n_rows; i++) /* what comes next, as a rule; else it is outside y, and no pointer into it */
         __builtin_prefetch((const void *)((uintptr_t)y + (uintptr_t)((i + n_rows) * p->y_row) * sizeof *y), 1);
-    for (int64_t l = 0; l < p->k; l++, a += p->a_col, b += p->b_row) {
+    const T *same = sizeof(T) < 4 ? a : AGAIN(a);
+    for (int64_t l = 0; l < p->k; l++, a += p->a_col, same += p->a_col, b += p->b_row) {
         const NAME(vec) b0 = *(const NAME(vec_at) *)b, b1 = *(const NAME(vec_at) *)(b + NAME(lanes));
 #pragma GCC unroll 6
         for (int i = 0; i < n_rows; i++) {
-            const T x = a[i * p->a_row];
-            left[i] = MULADD(left[i], x, b0);
-            right[i] = MULADD(right[i], x, b1);
+            left[i] = MULADD(left[i], a[i * a_row], b0);
+            right[i] = MULADD(right[i], same[i * a_row], b1);
         }
     }
 #pragma GCC unroll 6
@@ -53,9 +53,9 @@ static void NAME(matmul)(const trit_matmul *p) {
     int64_t j = 0;
     for (; j + NAME(wide) <= p->n; j += NAME(wide)) {
         int64_t i = 0;
-        for (; i + matmul_rows <= p->m; i += matmul_rows) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, matmul_rows);
-        for (; i + 2 <= p->m; i += 2) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 2);
-        if (i < p->m) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 1);
+        for (; i + matmul_rows <= p->m; i += matmul_rows) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, matmul_rows, p->a_row);
+        for (; i + 2 <= p->m; i += 2) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 2, p->a_row);
+        if (i < p->m) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 1, p->a_row);
     }
     for (int64_t i = 0; i < p->m && j < p->n; i++) NAME(rest)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, p->n - j);
 }

@@ -13,9 +13,10 @@ static inline __m512i probe_fold(__m512i wide, __m512i sums) {
     return _mm512_add_epi32(wide, _mm512_madd_epi16(sums, _mm512_set1_epi16(1)));
 }
 
-enum { PROBE_WIDTH = 64, PROBE_CHAINS = 1, PROBE_STEPS = 40, PROBE_FLOAT_CHAINS = 4 };
+enum { PROBE_WIDTH = 64, PROBE_CHAINS = 1, PROBE_STEPS = 40, PROBE_FLOAT_CHAINS = 12 };
 #define PROBE_INT8 trit_probe_int8_avx512
 #include "kernel/probe_int8_template.h"
 
+#define PROBE_FACTOR "+v"
 #define PROBE(slot) trit_probe_##slot##_avx512
 #include "kernel/probe_template.h"
