@@ -23,6 +23,7 @@ says() {
 # start_server arguments...: `trit serve` beside the script and ended with it; its process is $server, its address $url, what it says in
 # `served` and `err`. Fails where this build cannot serve.
 start_server() {
+    rm -f served err # of a server before: the new ones are opened beside this script
     "$TRIT_PROGRAM" serve --port 0 --json "$@" >served 2>err & # not `t`: signals are for the program itself
     server=$!
     trap 'kill "$server" 2>/dev/null || true' EXIT
