@@ -55,7 +55,7 @@ static void read_tools(const trit_json *body) {
     for (size_t i = 0; ok && (family = trit_tool_family_at(i)); i++) {
         trit_grammar *grammar;
         trit_text calls = {0};
-        if (!trit_tools_grammar(&grammar, &tools, family, i % 2 ? trit_think_marks_of("</think>") : NULL, i % 4 == 3, &r)) require_refusal(&r);
+        if (!trit_tools_grammar(&grammar, &tools, family, i % 2 ? trit_think_marks_of("</think>") : NULL, i % 4 == 3, NULL, &r)) require_refusal(&r);
         else trit_grammar_free(grammar);
         (void)trit_tool_calls_write(&calls, family, trit_json_get(body, "tools"));
         trit_text_fini(&calls);

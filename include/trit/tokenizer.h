@@ -44,6 +44,8 @@ TRIT_API int32_t trit_tokenizer_eos(const trit_tokenizer *tokenizer);
 TRIT_API bool trit_tokenizer_adds_bos(const trit_tokenizer *tokenizer);
 TRIT_API bool trit_tokenizer_is_eog(const trit_tokenizer *tokenizer, int32_t id); /* does generation end at this token? */
 TRIT_API bool trit_tokenizer_is_special(const trit_tokenizer *tokenizer, int32_t id);
+/* Is it special, or another that stands for its spelling alone, wherever a text has that? */
+TRIT_API bool trit_tokenizer_is_added(const trit_tokenizer *tokenizer, int32_t id);
 
 /* The token as the vocabulary spells it (borrowed, *n bytes), or NULL for an id outside it. */
 TRIT_API const char *trit_tokenizer_piece(const trit_tokenizer *tokenizer, int32_t id, size_t *n);

@@ -155,6 +155,11 @@ typedef struct trit_token_tree {
 TRIT_MUST_CHECK trit_status trit_token_tree_new(trit_token_tree **out, const struct trit_tokenizer *tokenizer, trit_error *err);
 void trit_token_tree_free(trit_token_tree *tree); /* NULL is fine */
 
+/* A token that a grammar names stands in it, and in the tree, as bytes that no text has: 0xFF, which UTF-8 does not know, and its number. The tree has
+ * those of special and added tokens, but not of those that end an answer. */
+enum { trit_token_name_bytes = 7, trit_token_name_max = 0xFFFFFF };
+void trit_token_name(int32_t id, char out[trit_token_name_bytes]);
+
 /* ---- Following an answer ---- */
 
 /* One answer's place in its grammar. One thread at a time; nothing is allocated after it is made. */

@@ -183,6 +183,16 @@ static bool is_rule(const reader *r) {
     return ahead.in.at > r->in.at && trit_take(&ahead.in, "::=");
 }
 
+/* Behind "<". */
+static uint32_t read_token(reader *r) {
+    uint32_t id = 0;
+    char name[trit_token_name_bytes];
+    if (!trit_take(&r->in, "[") || !trit_take_number(&r->in, &id) || !trit_take(&r->in, "]>")) return fail(r, "a token is named by its number, <[123]>");
+    if (id > trit_token_name_max) return fail(r, "a token above 16777215");
+    trit_token_name((int32_t)id, name);
+    return trit_expr_put_text(r->tree, name, sizeof name);
+}
+
 /* One item; 0: there is none, or it is broken. */
 static uint32_t read_item(reader *r) {
     static const trit_char_range no_range = {0, 0};
@@ -190,7 +200,8 @@ static uint32_t read_item(reader *r) {
     if (trit_take(&r->in, "[")) return read_class(r);
     if (trit_take(&r->in, "(")) return read_group(r);
     if (trit_take(&r->in, ".")) return trit_expr_put_chars(r->tree, &no_range, 0, true);
-    if (trit_peek(&r->in) == '<' || trit_peek(&r->in) == '!') return fail(r, "tokens in place of texts (<...>) are not supported");
+    if (trit_take(&r->in, "<")) return read_token(r);
+    if (trit_peek(&r->in) == '!') return fail(r, "any token but one (!<...>) is not supported");
     if (!is_name(trit_peek(&r->in)) || is_rule(r)) return 0;
     return trit_expr_put_use(r->tree, read_name(r));
 }

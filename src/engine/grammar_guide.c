@@ -244,13 +244,32 @@ bool trit_guide_mask(trit_guide *g, float *logits, uint32_t n_vocab, uint32_t ro
     return m->any || g->may_end;
 }
 
+/* As trit_guide_move, but the place stays where the text cannot stand. */
+static bool try_move(trit_guide *g, const char *s, size_t n) {
+    bool ok = true;
+    g->path[1] = g->path[0];
+    g->n_path = 2;
+    for (size_t i = 0; i < n && ok; i++) {
+        g->states.work_done = 0;
+        const uint32_t next = step(g, (uint8_t)s[i]);
+        ok = next >= trit_state_first;
+        if (ok) g->path[1] = next;
+    }
+    if (ok) g->path[0] = g->path[1];
+    g->n_path = 1;
+    return ok;
+}
+
+/* A token that could stand as its text and by its name stands as its text. */
 bool trit_guide_take(trit_guide *g, int32_t token) {
-    size_t at;
+    char name[trit_token_name_bytes];
     for (uint32_t i = 0; i < g->tokens->n_eog; i++)
         if (g->tokens->eog[i] == (uint32_t)token) return g->may_end;
     if ((uint32_t)token >= g->tokens->n_vocab || !(g->current->bits[token / 64] >> token % 64 & 1)) return false;
     trit_str text = trit_tokenizer_token_text(g->tokens->tokenizer, token);
-    return trit_guide_move(g, text.p, text.n, &at);
+    if (text.n && try_move(g, text.p, text.n)) return true;
+    trit_token_name(token, name);
+    return try_move(g, name, sizeof name);
 }
 
 trit_status trit_grammar_check(const trit_grammar *grammar, const char *text, size_t n, trit_error *err) {

@@ -34,12 +34,12 @@ static inline bool trit_take_hex(trit_reading *in, int n_digits, uint32_t *out) 
     return true;
 }
 
-/* Decimal digits; false: there are none. Above trit_grammar_max_repeat it is any number that is. */
+/* Decimal digits; false: there are none. Above what limits there are it is any number that is. */
 static inline bool trit_take_number(trit_reading *in, uint32_t *out) {
     const size_t from = in->at;
     *out = 0;
     for (int c; (c = trit_peek(in)) >= '0' && c <= '9'; in->at++)
-        if (*out <= trit_grammar_max_repeat) *out = *out * 10 + (uint32_t)(c - '0');
+        if (*out < UINT32_MAX / 16) *out = *out * 10 + (uint32_t)(c - '0');
     return in->at > from;
 }
 

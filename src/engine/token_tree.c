@@ -1,4 +1,5 @@
 /* The texts of a vocabulary as trees, laid out in the order in which they are walked: a node's descendants stand right behind it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,13 @@
 #include "base/utf8.h"
 #include "engine/grammar.h"
 #include "text/text.h"
+
+void trit_token_name(int32_t id, char out[trit_token_name_bytes]) {
+    char digits[16];
+    snprintf(digits, sizeof digits, "%06X", (unsigned)id & trit_token_name_max);
+    out[0] = '\xFF';
+    memcpy(out + 1, digits, trit_token_name_bytes - 1);
+}
 
 typedef struct entry {
     trit_str text;
@@ -38,19 +46,33 @@ static int by_text(const void *a, const void *b) {
     return x->text.n == y->text.n ? (x->id > y->id) - (x->id < y->id) : x->text.n < y->text.n ? -1 : 1;
 }
 
-/* The texts that an answer may be made of, sorted, and the tokens that end it. */
-static trit_status list(trit_token_tree *t, entry *entries, size_t *n_bytes, trit_error *err) {
+static bool has_name(const trit_token_tree *t, int32_t id) {
+    return id <= trit_token_name_max && trit_tokenizer_is_added(t->tokenizer, id) && !trit_tokenizer_is_eog(t->tokenizer, id);
+}
+
+static void add(trit_token_tree *t, entry *entries, trit_str text, int32_t id, size_t *n_bytes) {
+    entry *e = &entries[t->n_tokens++];
+    if (text.n > t->depth) t->depth = (uint32_t)text.n;
+    *e = (entry){.text = text, .id = id};
+    look_at_chars(e);
+    *n_bytes += text.n;
+}
+
+/* The texts that an answer may be made of and the names of tokens, sorted, and the tokens that end it. A byte that begins names is in no text of a
+ * grammar, and so its token is in none either. */
+static trit_status list(trit_token_tree *t, entry *entries, char (*name)[trit_token_name_bytes], size_t *n_bytes, trit_error *err) {
     for (uint32_t i = 0; i < t->n_vocab; i++) {
         int32_t id = (int32_t)i;
         trit_str text = trit_tokenizer_token_text(t->tokenizer, id);
         bool ends = trit_tokenizer_is_eog(t->tokenizer, id);
         if (ends) t->eog[t->n_eog++] = i;
-        if (ends || !text.n) continue;
+        if (has_name(t, id)) {
+            trit_token_name(id, *name);
+            add(t, entries, (trit_str){*name++, trit_token_name_bytes}, id, n_bytes);
+        }
+        if (ends || !text.n || memchr(text.p, 0xFF, text.n)) continue;
         if (text.n > INT16_MAX) return trit_error_set(err, trit_unsupported, "token %d: grammars take no texts of %zu bytes", (int)id, text.n);
-        if (text.n > t->depth) t->depth = (uint32_t)text.n;
-        entries[t->n_tokens] = (entry){.text = text, .id = id};
-        look_at_chars(&entries[t->n_tokens++]);
-        *n_bytes += text.n;
+        add(t, entries, text, id, n_bytes);
     }
     qsort(entries, t->n_tokens, sizeof *entries, by_text);
     return trit_ok;
@@ -122,11 +144,14 @@ static void build(trit_token_tree *t, const entry *entries, uint32_t *open) {
 }
 
 static trit_status make(trit_token_tree *t, trit_error *err) {
-    size_t n_bytes = 0;
-    entry *entries = trit_alloc(t->n_vocab, sizeof *entries);
+    size_t n_bytes = 0, n_names = 0;
+    for (uint32_t i = 0; i < t->n_vocab; i++) n_names += has_name(t, (int32_t)i);
+    entry *entries = trit_alloc(t->n_vocab + n_names, sizeof *entries);
+    char(*name)[trit_token_name_bytes] = trit_alloc(n_names, sizeof *name);
     uint32_t *open = NULL;
     t->eog = trit_alloc(t->n_vocab, sizeof *t->eog);
-    trit_status status = entries && t->eog ? list(t, entries, &n_bytes, err) : trit_error_memory(err, t->n_vocab * sizeof *entries, "the tree of tokens");
+    const bool has_memory = entries && name && t->eog;
+    trit_status status = has_memory ? list(t, entries, name, &n_bytes, err) : trit_error_memory(err, t->n_vocab * sizeof *entries, "the tree of tokens");
     if (status == trit_ok) {
         open = trit_alloc(t->depth + (size_t)1, sizeof *open);
         t->token = trit_alloc(t->n_tokens, sizeof *t->token);
@@ -137,6 +162,7 @@ static trit_status make(trit_token_tree *t, trit_error *err) {
     trit_token_tree_node *fitting = status == trit_ok ? trit_realloc(t->node, t->n_nodes + (size_t)1, sizeof *t->node) : NULL;
     if (fitting) t->node = fitting;
     trit_free(entries);
+    trit_free(name);
     trit_free(open);
     return status;
 }

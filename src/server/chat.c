@@ -106,7 +106,8 @@ static bool settle_reading(const trit_served *s, const trit_text *prompt, trit_a
     reading->reasoning = s->server->opts.reasoning;
     reading->thinks = reading->marks && trit_thinks_at_end(reading->marks, (trit_str){prompt->data, prompt->n});
     reading->shows_special = s->marks_are_special;
-    if (reading->family) return trit_tools_grammar(&ask->grammar, &reading->tools, reading->family, reading->marks, reading->thinks, r);
+    if (reading->family)
+        return trit_tools_grammar(&ask->grammar, &reading->tools, reading->family, reading->marks, reading->thinks, s->tokenizer, r);
     if (reading->marks) return true;
     trit_reading_free(reading);
     ask->reading = NULL;

@@ -18,7 +18,8 @@ static const char any_object[] = "{\"type\": \"object\"}", no_members[] = "{\"ty
 typedef struct writer {
     const trit_tools *tools;
     const trit_tool_family *family;
-    trit_text text; /* of the grammar */
+    const trit_tokenizer *tokenizer; /* NULL: marks are texts */
+    trit_text text;                  /* of the grammar */
     trit_grammar_value *value; /* [n_values]; their texts are owned */
     size_t n_values, capacity;
     bool failed;
@@ -52,8 +53,31 @@ static void put_literal(writer *w, trit_str s, bool is_mark) {
     put(w, "\" ");
 }
 
+/* The longest token that s begins with and that is one by its spelling; 0 bytes: there is none. */
+static size_t token_at(const writer *w, trit_str s, int32_t *id) {
+    for (size_t n = w->tokenizer ? s.n : 0; n; n--) {
+        *id = trit_tokenizer_find(w->tokenizer, s.p, n);
+        if (*id >= 0 && trit_tokenizer_is_added(w->tokenizer, *id) && !trit_tokenizer_is_eog(w->tokenizer, *id)) return n;
+    }
+    return 0;
+}
+
 static void put_mark(writer *w, const char *mark) {
-    if (*mark) put_literal(w, trit_str_from(mark), true);
+    trit_str s = trit_str_from(mark);
+    size_t plain = 0; /* bytes before the next token */
+    while (plain < s.n) {
+        int32_t id = 0;
+        const size_t n = token_at(w, (trit_str){s.p + plain, s.n - plain}, &id);
+        if (!n) {
+            plain++;
+            continue;
+        }
+        if (plain) put_literal(w, (trit_str){s.p, plain}, true);
+        put_number(w, "<[", (size_t)id, "]> ");
+        s = (trit_str){s.p + plain + n, s.n - plain - n};
+        plain = 0;
+    }
+    if (s.n) put_literal(w, s, true);
 }
 
 /* ---- Texts that do not hold a mark ---- */
@@ -318,8 +342,8 @@ static bool is_wanted(const trit_tools *tools) {
 }
 
 bool trit_tools_grammar(trit_grammar **out, const trit_tools *tools, const trit_tool_family *family, const trit_think_marks *marks, bool thinks,
-                        trit_refusal *r) {
-    writer w = {.tools = tools, .family = family};
+                        const trit_tokenizer *tokenizer, trit_refusal *r) {
+    writer w = {.tools = tools, .family = family, .tokenizer = tokenizer};
     trit_error err = {0};
     trit_status status = trit_ok;
     *out = NULL;

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "server/refusal.h"
 #include "trit/grammar.h"
+#include "trit/tokenizer.h"
 
 typedef enum trit_tool_kind { trit_tool_object, trit_tool_named, trit_tool_tagged, trit_tool_python, trit_tool_quoted } trit_tool_kind;
 
@@ -55,9 +56,10 @@ void trit_tools_fini(trit_tools *tools);
 
 const trit_tool *trit_tools_find(const trit_tools *tools, trit_str name); /* NULL: it is none of them */
 
-/* What an answer may be so that its calls are what was asked for; *out NULL: anything. `marks` may be NULL; `thinks`: the prompt ends inside them. */
+/* What an answer may be so that its calls are what was asked for; *out NULL: anything. `marks` may be NULL; `thinks`: the prompt ends inside them. Marks
+ * that are tokens of the tokenizer are those tokens, and not their letters; NULL: all marks are texts. */
 bool trit_tools_grammar(trit_grammar **out, const trit_tools *tools, const trit_tool_family *family, const trit_think_marks *marks, bool thinks,
-                        trit_refusal *r);
+                        const trit_tokenizer *tokenizer, trit_refusal *r);
 
 /* Appends calls as the family writes them, as far as `calls` are OpenAI's tool_calls. False: out of memory. */
 bool trit_tool_calls_write(trit_text *out, const trit_tool_family *family, const trit_json *calls);

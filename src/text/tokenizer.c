@@ -114,6 +114,10 @@ bool trit_tokenizer_is_special(const trit_tokenizer *tokenizer, int32_t id) {
     return trit_token_has(tokenizer, id, trit_token_special);
 }
 
+bool trit_tokenizer_is_added(const trit_tokenizer *tokenizer, int32_t id) {
+    return trit_token_has(tokenizer, id, trit_token_present) && trit_token_has(tokenizer, id, trit_token_special | trit_token_literal);
+}
+
 const char *trit_tokenizer_piece(const trit_tokenizer *tokenizer, int32_t id, size_t *n) {
     if (!trit_token_has(tokenizer, id, trit_token_present)) return NULL;
     trit_str piece = trit_pieces_at(&tokenizer->pieces, id);

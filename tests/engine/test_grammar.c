@@ -106,7 +106,9 @@ static void refusals(void **state) {
         {"root ::= (\"x\"", "a parenthesis without its end"},
         {"root ::= \"x\" )", "begins nothing"},
         {"root = \"x\"", "\"::=\" is wanted"},
-        {"root ::= <think>", "are not supported"},
+        {"root ::= <think>", "a token is named by its number"},
+        {"root ::= <[16777216]>", "a token above 16777215"},
+        {"root ::= !<[1]>", "is not supported"},
         {"root ::= \"a\"???????????", "line 1: more than 10 repetitions behind one item"},
         {"root ::= (((((\"x\"{9999}){9999}){9999}){9999}){9999}){9999}", "no text shorter than a gigabyte"},
     };
@@ -230,6 +232,53 @@ static void masks(void **state) {
     trit_tokenizer_close(t);
 }
 
+/* A token that is named may stand where it is named and nowhere else; one that was added stands for its spelling, too. */
+static void named_tokens(void **state) {
+    (void)state;
+    enum { begin = 256, he = 259, added = 276 };
+    static const struct {
+        const char *grammar;
+        int32_t way[4], allowed, refused; /* behind `way`; -1: nothing */
+    } cases[] = {
+        {"root ::= \"he\" <[256]> \"the\"", {-1}, he, begin},
+        {"root ::= \"he\" <[256]> \"the\"", {he, -1}, begin, 't'},
+        {"root ::= \"he\" <[256]> \"the\"", {he, begin, -1}, 't', begin},
+        {"root ::= (<[256]> | <[276]>)+", {begin, added, begin, -1}, added, '<'},
+        {"root ::= <[276]> \"a\"", {-1}, added, '<'},
+        {"root ::= <[276]> \"a\"", {added, -1}, 'a', added},
+        {"root ::= \"<mark>a\"", {-1}, added, begin},
+        {"root ::= \"<mark>a\"", {added, -1}, 'a', added},
+        {"root ::= \"<mark>\" \"a\" | <[276]> \"b\"", {added, -1}, 'a', 'b'},
+        {"root ::= .{9}", {-1}, added, begin},
+    };
+    trit_error err;
+    static tiny_vocab vocab;
+    trit_tokenizer *t;
+    trit_token_tree *tree;
+    tiny_byte_level(&vocab);
+    tiny_add(&vocab, "<mark>", trit_token_user_defined, 0);
+    assert_string_equal(vocab.spelled[added], "<mark>");
+    assert_ok(trit_tokenizer_from_vocab(&t, &vocab.desc, &err));
+    assert_ok(trit_token_tree_new(&tree, t, &err));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        trit_grammar *g = compile(cases[i].grammar);
+        trit_guide *guide;
+        float logits[tiny_max] = {0};
+        assert_ok(trit_guide_new(&guide, g, tree, &err));
+        for (int k = 0; cases[i].way[k] >= 0; k++) {
+            assert_true(trit_guide_mask(guide, logits, tiny_max, 1000, false));
+            assert_true(trit_guide_take(guide, cases[i].way[k]));
+            memset(logits, 0, sizeof logits);
+        }
+        assert_true(trit_guide_mask(guide, logits, tiny_max, 1000, false));
+        if (logits[cases[i].allowed] != 0 || logits[cases[i].refused] == 0) fail_msg("case %zu", i);
+        trit_guide_free(guide);
+        trit_grammar_free(g);
+    }
+    trit_token_tree_free(tree);
+    trit_tokenizer_close(t);
+}
+
 /* A random choice among what the mask leaves, with so few tokens that the text must hurry: it is whole in the end. */
 static void room_suffices(void **state) {
     (void)state;
@@ -291,7 +340,7 @@ static void too_many_readings_are_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts), cmocka_unit_test(refusals), cmocka_unit_test(large_texts_are_refused), cmocka_unit_test(nothing_explodes),
-        cmocka_unit_test(masks), cmocka_unit_test(room_suffices), cmocka_unit_test(too_many_readings_are_an_error),
+        cmocka_unit_test(masks), cmocka_unit_test(named_tokens), cmocka_unit_test(room_suffices), cmocka_unit_test(too_many_readings_are_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

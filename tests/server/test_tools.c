@@ -160,7 +160,7 @@ static void strict_among_others(void **state) {
     assert_true(trit_tools_read(&tools, body, &r));
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         trit_grammar *grammar;
-        assert_true(trit_tools_grammar(&grammar, &tools, trit_tool_family_of(answers[i].sign), NULL, false, &r));
+        assert_true(trit_tools_grammar(&grammar, &tools, trit_tool_family_of(answers[i].sign), NULL, false, NULL, &r));
         assert_non_null(grammar);
         const trit_status status = trit_grammar_check(grammar, answers[i].text, strlen(answers[i].text), NULL);
         if ((status == trit_ok) != answers[i].fits) fail_msg("%s", answers[i].text);
@@ -201,7 +201,7 @@ static void keywords_that_may_be_left_out(void **state) {
     assert_true(trit_tools_read(&tools, body, &r));
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         trit_grammar *grammar;
-        if (!trit_tools_grammar(&grammar, &tools, trit_tool_family_of(answers[i].sign), NULL, false, &r)) fail_msg("%s", r.message);
+        if (!trit_tools_grammar(&grammar, &tools, trit_tool_family_of(answers[i].sign), NULL, false, NULL, &r)) fail_msg("%s", r.message);
         const trit_status status = trit_grammar_check(grammar, answers[i].text, strlen(answers[i].text), NULL);
         if ((status == trit_ok) != answers[i].fits) fail_msg("%s", answers[i].text);
         trit_grammar_free(grammar);
@@ -246,6 +246,50 @@ static void special_tokens(void **state) {
     stop_serving(&s);
 }
 
+/* Printable characters, and the marks of LFM2's calls as special tokens. */
+static void write_tokenizer(const char *path) {
+    json_t *vocab = json_object(), *added = json_array();
+    static const char *const marks[] = {"<|tool_call_start|>", "<|tool_call_end|>"};
+    int n = 0;
+    json_object_set_new(vocab, "\n", json_integer(n++));
+    for (char c[2] = " "; *c < 127; ++*c) json_object_set_new(vocab, c, json_integer(n++));
+    for (size_t i = 0; i < 2; i++) {
+        json_array_append_new(added, json_pack("{s:i, s:s, s:b}", "id", n, "content", marks[i], "special", 1));
+        json_object_set_new(vocab, marks[i], json_integer(n++));
+    }
+    json_t *v = json_pack("{s:o, s:{s:s}, s:{s:s, s:{s:s}, s:s}, s:{s:s, s:s, s:o}}", "added_tokens", added, "decoder", "type", "Fuse", "pre_tokenizer",
+                          "type", "Split", "pattern", "Regex", ".|\n", "behavior", "Isolated", "model", "type", "WordLevel", "unk_token", "?", "vocab", vocab);
+    assert_non_null(v);
+    json_object_set_new(json_object_get(v, "pre_tokenizer"), "invert", json_false());
+    assert_int_equal(json_dump_file(v, path, 0), 0);
+    json_decref(v);
+}
+
+/* Where the family's marks are tokens, a call that is required has these and not their letters; so has one that is strict. */
+static void marks_that_are_tokens(void **state) {
+    (void)state;
+    static const char *const ways[] = {"\"tool_choice\": \"required\"", "\"logit_bias\": {\"96\": 100}"};
+    static const char path[] = "marks.tokenizer.json";
+    serving s;
+    write_tokenizer(path);
+    serve_with(&s, path, python, (trit_server_opts){0});
+    for (size_t i = 0; i < 2; i++) {
+        char body[1200];
+        snprintf(body, sizeof body, "{" ASKED ", \"parallel_tool_calls\": false, \"logprobs\": true, \"tools\": [" WEATHER("\"strict\": true, ") "], %s}",
+                 ways[i]);
+        json_t *v = ask(&s, body), *notes = at(v, "choices.0.logprobs.content");
+        const size_t n = json_array_size(notes);
+        assert_int_equal(json_array_size(at(v, "choices.0.message.tool_calls")), 1);
+        check_call(at(v, "choices.0.message.tool_calls.0"));
+        assert_true(n > 10);
+        assert_string_equal(text_at(json_array_get(notes, 0), "token"), "<|tool_call_start|>");
+        assert_string_equal(text_at(json_array_get(notes, n - 1), "token"), "<|tool_call_end|>");
+        json_decref(v);
+    }
+    stop_serving(&s);
+    (void)remove(path);
+}
+
 static char *prompt_of(const serving *s, const char *body) {
     answer a = post(s, "/apply-template", body);
     json_t *v = json_of(&a, 200);
@@ -286,6 +330,7 @@ int main(void) {
         cmocka_unit_test(keywords_that_may_be_left_out),
         cmocka_unit_test(strict_and_none),
         cmocka_unit_test(special_tokens),
+        cmocka_unit_test(marks_that_are_tokens),
         cmocka_unit_test(told_in_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
