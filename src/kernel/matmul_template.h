@@ -3,6 +3,7 @@
 #ifndef TRIT_KERNEL_MATMUL_TEMPLATE_H
 #define TRIT_KERNEL_MATMUL_TEMPLATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 

@@ -8,37 +8,46 @@ typedef T NAME(vec) __attribute__((vector_size(VECTOR_BYTES)));
 typedef T NAME(vec_at) __attribute__((vector_size(VECTOR_BYTES), aligned(1), may_alias)); /* in memory */
 enum { NAME(lanes) = VECTOR_BYTES / (int)sizeof(T), NAME(wide) = 2 * NAME(lanes) };
 
-/* n_rows (a constant) by two vectors of the result, which stay in registers: the compiler must unroll for that. a and y at the first
+/* n_rows by one or two vectors of the result (constants), which stay in registers: the compiler must unroll for that. a and y at the first
  * row, b and y at the first column. */
-ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *y, int n_rows, int64_t a_row) {
+ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *y, int n_rows, bool is_wide, int64_t a_row) {
     NAME(vec) left[matmul_rows], right[matmul_rows];
 #pragma GCC unroll 6
     for (int i = 0; i < n_rows; i++) {
         left[i] = *(const NAME(vec_at) *)(y + i * p->y_row);
-        right[i] = *(const NAME(vec_at) *)(y + i * p->y_row + NAME(lanes));
+        if (is_wide) right[i] = *(const NAME(vec_at) *)(y + i * p->y_row + NAME(lanes));
     }
 #pragma GCC unroll 6
     for (int i = 0; i < n_rows; i++) /* what comes next, as a rule; else it is outside y, and no pointer into it */
         __builtin_prefetch((const void *)((uintptr_t)y + (uintptr_t)((i + n_rows) * p->y_row) * sizeof *y), 1);
     const T *same = sizeof(T) < 4 ? a : AGAIN(a);
     for (int64_t l = 0; l < p->k; l++, a += p->a_col, same += p->a_col, b += p->b_row) {
-        const NAME(vec) b0 = *(const NAME(vec_at) *)b, b1 = *(const NAME(vec_at) *)(b + NAME(lanes));
+        const NAME(vec) b0 = *(const NAME(vec_at) *)b, b1 = *(const NAME(vec_at) *)(b + (is_wide ? NAME(lanes) : 0));
 #pragma GCC unroll 6
         for (int i = 0; i < n_rows; i++) {
             left[i] = MULADD(left[i], a[i * a_row], b0);
-            right[i] = MULADD(right[i], same[i * a_row], b1);
+            if (is_wide) right[i] = MULADD(right[i], same[i * a_row], b1);
         }
     }
 #pragma GCC unroll 6
     for (int i = 0; i < n_rows; i++) {
         *(NAME(vec_at) *)(y + i * p->y_row) = left[i];
-        *(NAME(vec_at) *)(y + i * p->y_row + NAME(lanes)) = right[i];
+        if (is_wide) *(NAME(vec_at) *)(y + i * p->y_row + NAME(lanes)) = right[i];
     }
 }
 
-/* One row of fewer columns than two vectors. */
+/* All rows of one or two vectors of columns, b and y at the first. */
+ALWAYS_INLINE void NAME(columns)(const trit_matmul *p, const T *b, T *y, bool is_wide) {
+    const T *a = p->a;
+    int64_t i = 0;
+    for (; i + matmul_rows <= p->m; i += matmul_rows) NAME(block)(p, a + i * p->a_row, b, y + i * p->y_row, matmul_rows, is_wide, p->a_row);
+    for (; i + 2 <= p->m; i += 2) NAME(block)(p, a + i * p->a_row, b, y + i * p->y_row, 2, is_wide, p->a_row);
+    if (i < p->m) NAME(block)(p, a + i * p->a_row, b, y + i * p->y_row, 1, is_wide, p->a_row);
+}
+
+/* One row of fewer columns than a vector. */
 static void NAME(rest)(const trit_matmul *p, const T *a, const T *b, T *y, int64_t n) {
-    T sum[NAME(wide)];
+    T sum[NAME(lanes)];
     memcpy(sum, y, (size_t)n * sizeof *y);
     for (int64_t l = 0; l < p->k; l++) {
         const T left = a[l * p->a_col], *right = b + l * p->b_row;
@@ -51,11 +60,10 @@ static void NAME(matmul)(const trit_matmul *p) {
     const T *a = p->a, *b = p->b;
     T *y = p->y;
     int64_t j = 0;
-    for (; j + NAME(wide) <= p->n; j += NAME(wide)) {
-        int64_t i = 0;
-        for (; i + matmul_rows <= p->m; i += matmul_rows) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, matmul_rows, p->a_row);
-        for (; i + 2 <= p->m; i += 2) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 2, p->a_row);
-        if (i < p->m) NAME(block)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, 1, p->a_row);
+    for (; j + NAME(wide) <= p->n; j += NAME(wide)) NAME(columns)(p, b + j, y + j, true);
+    if (j + NAME(lanes) <= p->n) {
+        NAME(columns)(p, b + j, y + j, false);
+        j += NAME(lanes);
     }
     for (int64_t i = 0; i < p->m && j < p->n; i++) NAME(rest)(p, a + i * p->a_row, b + j, y + i * p->y_row + j, p->n - j);
 }

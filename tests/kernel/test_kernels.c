@@ -737,7 +737,7 @@ static void fill_elements(trit_dtype type, void *p, size_t n) {
 static void check_matmul(const pair *p) {
     static const trit_dtype types[] = {trit_dtype_f32, trit_dtype_f64,  trit_dtype_i8, trit_dtype_i16,
                                        trit_dtype_i32, trit_dtype_i64, trit_dtype_u8, trit_dtype_bool};
-    static const int64_t sizes[][3] = {{1, 1, 1}, {6, 32, 5}, {7, 67, 3}, {13, 130, 9}, {5, 0, 4}, {2, 40, 0}, {19, 15, 21}};
+    static const int64_t sizes[][3] = {{1, 1, 1}, {6, 32, 5}, {7, 67, 3}, {13, 130, 9}, {5, 0, 4}, {2, 40, 0}, {19, 15, 21}, {9, 59, 7}, {11, 200, 5}};
     for (size_t t = 0; t < sizeof types / sizeof types[0]; t++)
         for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
             for (int turned = 0; turned < 2; turned++) {
