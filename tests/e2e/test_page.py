@@ -273,12 +273,15 @@ def faults():
     b.take_events("Log.entryAdded")  # the browser's own line about the refusal
 
 
-def answered_by_hand(pieces):
-    """The next answer is these deltas."""
+def answered_by_hand(pieces, ask=None):
+    """The next answer is these deltas. Returns what was asked."""
     stream = "".join("data: " + json.dumps({"choices": [{"index": 0, "delta": p}]}) + "\n\n" for p in pieces) + "data: [DONE]\n\n"
     b.call("Fetch.enable", patterns=[{"urlPattern": "*/v1/chat/completions"}])
-    b.click("#new")
-    send("What is a trit?")
+    if ask:
+        ask()
+    else:
+        b.click("#new")
+        send("What is a trit?")
     end = time.monotonic() + 30
     while not (paused := b.take_events("Fetch.requestPaused")):
         assert time.monotonic() < end, "nothing was asked"
@@ -286,6 +289,7 @@ def answered_by_hand(pieces):
            responseHeaders=[{"name": "Content-Type", "value": "text/event-stream"}], body=base64.b64encode(stream.encode()).decode())
     b.call("Fetch.disable")
     wait_end()
+    return json.loads(paused[0]["request"]["postData"])
 
 
 def forms():
@@ -299,6 +303,49 @@ def forms():
     assert b.js("document.querySelectorAll('.assistant code').length") == 4 and b.js("document.querySelectorAll('#talk img').length") == 0
     b.click(".assistant .thought summary")
     assert b.js("document.querySelector('.assistant .thought').open") is True
+
+
+def call_piece(index, arguments, **more):
+    return {"tool_calls": [{"index": index, **({"id": more["id"], "type": "function"} if more else {}),
+                            "function": {**({"name": more["name"]} if more else {}), "arguments": arguments}}]}
+
+
+def calls():
+    """Calls of functions can be read, and answered by hand; what they hold becomes no part of the page either."""
+    b.js("at('settings').open = true; at('functions').value = '[{\"name\": '; at('functions').onchange()")
+    b.click("#new")
+    send("Weather?")
+    assert b.wait("at('error').textContent").startswith("Functions to call: ")
+    assert messages() == [["user", "Weather?"]]
+    declared = {"name": "get_weather", "parameters": {"type": "object"}}
+    b.js(f"at('functions').value = {json.dumps(json.dumps(declared))}")
+    asked = answered_by_hand([{"reasoning_content": "I ask."}, call_piece(0, "", id="a1", name="get_weather"), call_piece(0, '{"city": "<b>Pa'),
+                              call_piece(0, 'ris</b>", "days": [1, 2]}'), call_piece(1, '{"city', id="b2", name="get_weather")])
+    assert asked["tools"] == [{"type": "function", "function": declared}]
+    texts = "[...document.querySelectorAll('.assistant .call')].map(c => c.innerText.split(/\\s*\\n\\s*/))"
+    assert b.js(texts) == [["Calls get_weather", "city", "<b>Paris</b>", "days", "[1,2]"], ["Calls get_weather", '{"city']], b.js(texts)
+    assert b.js("document.querySelectorAll('#talk .call b').length") == 0
+    assert b.js("at('said').textContent") == "\nCall of get_weather\nCall of get_weather"
+    assert b.js("document.querySelector('.assistant .thought').open") is False
+    names = [n["name"]["value"] for n in b.call("Accessibility.getFullAXTree")["nodes"] if not n["ignored"] and n.get("name", {}).get("value")]
+    assert names.count("Call of get_weather") == 2 and "Result of get_weather" in names and "Give results" in names, names
+    b.js("document.querySelector('.assistant textarea').focus()")
+    b.type("Sunny")
+
+    def give():
+        b.js("[...document.querySelectorAll('.assistant button')].find(e => e.textContent === 'Give results').focus()")
+        b.key("Enter")
+    asked = answered_by_hand([{"content": "It is sunny."}], give)
+    assert [m["role"] for m in asked["messages"]] == ["user", "assistant", "tool", "tool"], asked
+    assert asked["messages"][1]["tool_calls"][0] == {"id": "a1", "type": "function",
+                                                     "function": {"name": "get_weather", "arguments": '{"city": "<b>Paris</b>", "days": [1, 2]}'}}
+    assert asked["messages"][2] == {"role": "tool", "content": "Sunny", "tool_call_id": "a1"} and asked["messages"][3]["tool_call_id"] == "b2"
+    assert [m[0] for m in messages()] == ["user", "assistant", "tool", "tool", "assistant"] and messages()[2][1] == "Sunny"
+    assert b.js("document.querySelectorAll('#talk textarea').length") == 0
+    kept = messages()
+    b.open(talking.url + "/?calls")
+    assert messages() == kept and b.js("document.querySelectorAll('.call dt').length") == 2, "calls are not kept"
+    b.js("at('functions').value = ''; at('functions').onchange()")
 
 
 def named():
@@ -406,9 +453,10 @@ def talk_with_models():
     history(talking.url)
     faults()
     forms()
+    calls()
     named()
     looks()
-    broken = [e["entry"]["text"] for e in b.take_events("Log.entryAdded")] + b.take_events("Runtime.exceptionThrown")
+    broken = [e["entry"]["text"] for e in b.take_events("Log.entryAdded") if e["entry"]["level"] != "verbose"] + b.take_events("Runtime.exceptionThrown")
     assert not broken, broken
     without_template(plain.url)
 
