@@ -30,7 +30,7 @@ expect 0 convert folder b.gguf --type tq2_0 -q
 if [ -s out ] || [ -s err ]; then fail "--quiet says something"; fi
 same "$model" b.gguf
 
-# Floats of fewer bits: the loss is told.
+# Integers of few bits: a scale rounded to half is a loss, and told.
 expect 0 convert a.gguf c.gguf --type q4_0 --embed-type q8_0 --json
 says '"lossless": false' out
 expect 0 convert a.gguf c.gguf --embed-type q8_0

@@ -174,12 +174,34 @@ static void compare_adapted(trit_convert_difference *d, const trit_convert_tenso
     *d = merged;
 }
 
+/* Types of integers take trits for what they are: their own search for a scale would spread the levels over all of the range, and -1, 0 and
+ * 1 then lie between levels. */
+static bool takes_trits(const packing *p) {
+    const trit_quant_format *to = p->to;
+    if (!to->put || to->put_high - to->put_low < 2) return false;
+    return p->x->n_groups == 1 || p->x->group % trit_dtype_info(to->dtype)->block == 0;
+}
+
+/* scratch[n_cols] */
+static void put_trits(const packing *p, uint64_t r, float *scratch, uint8_t *dst) {
+    const ternary *x = p->x;
+    const float *scales = x->scales + r * x->n_groups;
+    const int up = p->to->put_offset ? 1 : 0; /* -1, 0, 1 are levels 0, 1, 2 above an offset of -scale */
+    int16_t *level = (int16_t *)scratch;
+    float *offset = scratch + (x->n_cols + 1) / 2;
+    for (uint64_t c = 0; c < x->n_cols; c++) level[c] = (int16_t)(x->trits[r * x->n_cols + c] + up);
+    for (uint64_t g = 0; g < x->n_groups; g++) offset[g] = -scales[g];
+    p->to->put(&(trit_quant_levels){level, scales, up ? offset : NULL, x->group}, x->n_cols, dst);
+}
+
 static trit_status pack_row(void *ctx, uint64_t r, float *row, trit_convert_difference *d) {
     const packing *p = ctx;
     const ternary *x = p->x;
     float *back = row + x->n_cols;
+    uint8_t *dst = p->dst + r * (p->out.n_bytes / x->n_rows);
     floats_of(x, r, row);
-    if (p->to->pack) p->to->pack(row, x->n_cols, p->dst + r * (p->out.n_bytes / x->n_rows));
+    if (takes_trits(p)) put_trits(p, r, back, dst);
+    else if (p->to->pack) p->to->pack(row, x->n_cols, dst);
     p->to->unpack(&p->out, r, back);
     if (x->t->linear.adapted) compare_adapted(d, x->t, r, row, back);
     else trit_convert_compare(d, row, back, x->n_cols);
