@@ -70,10 +70,10 @@ static size_t next_chunk(void *buffer, size_t n, void *source) {
     return n;
 }
 
-trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const char *what, trit_error *err) {
+static trit_status parse(trit_json **out, const char *data, size_t n, size_t more_flags, const char *what, trit_error *err) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t error;
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL | more_flags;
     trit_str rest = {data, n};
     /* No JSON text holds a bare NUL, but jansson takes one outside of strings for the end. */
     if (n && memchr(data, '\0', n)) return trit_error_set(err, trit_format, "%s: NUL byte in the text", what);
@@ -94,6 +94,14 @@ trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const c
     if (!v) return trit_error_set(err, trit_format, "%s: line %d, column %d: %s", what, error.line, error.column, error.text);
     *out = (trit_json *)v;
     return trit_ok;
+}
+
+trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const char *what, trit_error *err) {
+    return parse(out, data, n, JSON_REJECT_DUPLICATES, what, err);
+}
+
+trit_status trit_json_parse_last(trit_json **out, const char *data, size_t n, const char *what, trit_error *err) {
+    return parse(out, data, n, 0, what, err);
 }
 
 void trit_json_free(trit_json *document) {

@@ -1,5 +1,5 @@
 /* JSON, the one place that knows jansson. Documents from files are hostile: depth is limited, duplicate keys are refused,
- * text must be UTF-8, NUL characters in strings are kept. */
+ * text must be UTF-8, NUL characters in strings are kept, and in keys refused: one that is cut at its NUL could pass for another. */
 #ifndef TRIT_BASE_JSON_H
 #define TRIT_BASE_JSON_H
 
@@ -15,6 +15,9 @@ typedef struct trit_json trit_json; /* any JSON value; borrowed from its documen
 
 /* Parses data[0..n). `what` names the document in errors. The caller frees the document. Errors: format, memory. */
 TRIT_MUST_CHECK trit_status trit_json_parse(trit_json **out, const char *data, size_t n, const char *what, trit_error *err);
+/* The same where an object may have a key twice: the last one counts, as most readers have it. For what programs send, and not for files, where
+ * two parts of one name are a mistake or worse. */
+TRIT_MUST_CHECK trit_status trit_json_parse_last(trit_json **out, const char *data, size_t n, const char *what, trit_error *err);
 void trit_json_free(trit_json *document);
 
 typedef enum trit_json_kind {

@@ -245,7 +245,7 @@ void trit_ask_fini(trit_ask *a) {
 bool trit_body_read(trit_json **out, const trit_text *body, trit_refusal *r) {
     trit_error err = {0};
     if (!body->n) return trit_refuse(r, trit_refusal_invalid_json, NULL, "the body is empty; a JSON object is wanted");
-    if (trit_json_parse(out, body->data, body->n, "the body", &err) != trit_ok) {
+    if (trit_json_parse_last(out, body->data, body->n, "the body", &err) != trit_ok) {
         if (err.status == trit_memory) return trit_refuse_memory(r);
         return trit_refuse(r, trit_refusal_invalid_json, NULL, "%s", err.message);
     }

@@ -153,15 +153,24 @@ static void test_writing_numbers(void **state) {
     }
 }
 
-/* The suite's y_ files must parse and its n_ files must not; i_ files may do either but must not crash. We refuse keys
- * that are not C strings or that come twice on purpose, so the three y_ files about them are refused. */
-static bool refused_key(const char *name) {
-    return strstr(name, "duplicated_key") || strstr(name, "escaped_null_in_key");
+static void test_last_of_equal_keys(void **state) {
+    (void)state;
+    static const char text[] = "{\"a\": 1, \"b\": {\"c\": 1, \"c\": 2}, \"a\": 3}", nul[] = "{\"a\\u0000b\": 1}";
+    trit_error err = {0};
+    trit_json *doc = NULL;
+    assert_int_equal(trit_json_parse(&doc, text, sizeof text - 1, "d", &err), trit_format);
+    assert_ok(trit_json_parse_last(&doc, text, sizeof text - 1, "d", &err));
+    assert_int_equal(trit_json_length(doc), 2);
+    assert_int_equal(trit_json_as_int(trit_json_get(doc, "a"), 0), 3);
+    assert_int_equal(trit_json_as_int(trit_json_get(trit_json_get(doc, "b"), "c"), 0), 2);
+    trit_json_free(doc);
+    assert_int_equal(trit_json_parse_last(&doc, nul, sizeof nul - 1, "d", &err), trit_format);
+    assert_non_null(strstr(err.message, "NUL byte in object key"));
 }
 
-static void test_parsing_suite(void **state) {
-    (void)state;
-    require_shared("data/json/parsing");
+/* The suite's y_ files must parse and its n_ files must not; i_ files may do either but must not crash. We refuse keys that are not C strings
+ * on purpose and, but for trit_json_parse_last, those that come twice, so the three y_ files about them are refused. */
+static void check_parsing_suite(trit_status (*parse_by)(trit_json **, const char *, size_t, const char *, trit_error *), bool takes_duplicates) {
     char folder[1024], path[1400];
     snprintf(folder, sizeof folder, "%s", test_shared("data/json/parsing"));
     DIR *dir = opendir(folder);
@@ -174,16 +183,24 @@ static void test_parsing_suite(void **state) {
         char *data = test_read(path, &n);
         trit_json *doc = NULL;
         trit_error err = {0};
-        trit_status status = trit_json_parse(&doc, data, n, entry->d_name, &err);
+        trit_status status = parse_by(&doc, data, n, entry->d_name, &err);
         trit_json_free(doc);
         free(data);
-        bool refused = entry->d_name[0] == 'n' || refused_key(entry->d_name);
+        bool refused = entry->d_name[0] == 'n' || strstr(entry->d_name, "escaped_null_in_key");
+        refused = refused || (!takes_duplicates && strstr(entry->d_name, "duplicated_key"));
         if (entry->d_name[0] == 'y' && !refused && status != trit_ok) fail_msg("%s", err.message);
         if (refused && status != trit_format) fail_msg("%s is accepted", entry->d_name);
         n_files++;
     }
     closedir(dir);
     assert_true(n_files > 300);
+}
+
+static void test_parsing_suite(void **state) {
+    (void)state;
+    require_shared("data/json/parsing");
+    check_parsing_suite(trit_json_parse, false);
+    check_parsing_suite(trit_json_parse_last, true);
 }
 
 int main(void) {
@@ -195,6 +212,7 @@ int main(void) {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_writing_strings),
         cmocka_unit_test(test_writing_numbers),
+        cmocka_unit_test(test_last_of_equal_keys),
         cmocka_unit_test(test_parsing_suite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,8 @@ static void chat(void **state) {
     (void)state;
     uint32_t n_prompt;
     char *wanted = expected("<s>[system] Be kind.\n[user] Tell a story\n[assistant]", 12, &n_prompt);
-    static const char body[] = "{\"messages\": [{\"role\": \"developer\", \"content\": \"Be kind.\"}, {\"role\": \"user\", \"content\": [{\"type\": \"text\", "
+    static const char body[] = "{\"temperature\": \"hot\", \"messages\": [{\"role\": \"system\", "
+                               "\"role\": \"developer\", \"content\": \"Be kind.\"}, {\"role\": \"user\", \"content\": [{\"type\": \"text\", "
                                "\"text\": \"Tell a \"}, {\"type\": \"text\", \"text\": \"story\"}]}], \"temperature\": 0, \"max_completion_tokens\": 12}";
     answer a = post(&s, "/v1/chat/completions", body);
     json_t *v = json_of(&a, 200);
@@ -123,6 +124,8 @@ static const struct {
     {"/v1/completions", "", 400, "invalid_json", NULL},
     {"/v1/completions", "{", 400, "invalid_json", NULL},
     {"/v1/completions", "[]", 400, "invalid_json", NULL},
+    {"/v1/completions", "{\"prompt\": \"a\", \"model\\u0000\": \"b\"}", 400, "invalid_json", NULL},
+    {"/v1/completions", "{\"prompt\": \"a\", \"n\": 1, \"n\": 0}", 400, "invalid_value", "n"}, /* the last one counts */
     {"/v1/completions", "{}", 400, "missing_required_parameter", "prompt"},
     {"/v1/completions", "{\"prompt\": 1}", 400, "invalid_value", "prompt"},
     {"/v1/completions", "{\"prompt\": []}", 400, "invalid_value", "prompt"},
