@@ -64,6 +64,27 @@ for kv in f32 f16 q8; do
 done
 run --session a.session --kv q8 -n 0 "The cat"
 
+# With adapters, too; without them, with another scale or with one more, it is another session.
+adapter=$TRIT_SOURCE/tests/e2e/adapter
+talk 0 "$long\nWhat did the dog do?\n" --chat-template chat.jinja --lora "$adapter:4"
+cp out adapted
+cmp -s adapted whole && fail "the adapter says nothing"
+rm -f a.session
+talk 0 "$long\n" --chat-template chat.jinja --lora "$adapter:4" --session a.session
+cp out parts
+cp a.session before
+talk 0 'What did the dog do?\n' --chat-template chat.jinja --lora "$adapter:4" --session a.session --json
+[ "$(number cached_tokens)" -ge 32 ] || fail "little was kept with an adapter"
+refused 3 'other adapters'
+refused 3 'other adapters' --lora "$adapter:0.5"
+refused 3 'other adapters' --lora "$adapter:4" --lora "$adapter"
+cp before a.session
+talk 0 'What did the dog do?\n' --chat-template chat.jinja --lora "$adapter:4" --session a.session
+cat out >>parts
+cmp adapted parts || fail "other words in two processes with an adapter"
+rm a.session
+run --kv q8 --session a.session -n 0 "The cat"
+
 # Templates that want the roles in turn: what -n 0 had computed is answered, or goes on, in chat too.
 printf '{%% for m in messages %%}{%% if (m.role == "user") != (loop.index0 %% 2 == 0) %%}{{ raise_exception("not in turn") }}{%% endif %%}' >turns.jinja
 printf '{{ m.role }}: {{ m.content }}\n{%% endfor %%}assistant:' >>turns.jinja

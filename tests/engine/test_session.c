@@ -19,15 +19,21 @@ static const char path[] = "a.session";
 
 typedef struct trace {
     int32_t tokens[n_answer];
-    float logits[max_logits][n_vocab];
+    float logits[max_logits][n_vocab]; /* of a larger vocabulary the first, and the others in `sum` */
+    uint64_t sum;
     uint32_t n_tokens, n_logits, n_cached;
 } trace;
 
 static void keep_logits(void *user, uint32_t pos, const float *logits, uint32_t n) {
     trace *t = user;
     (void)pos;
-    assert_true(t->n_logits < max_logits && n == n_vocab);
-    memcpy(t->logits[t->n_logits++], logits, n * sizeof *logits);
+    assert_true(t->n_logits < max_logits && n >= n_vocab);
+    memcpy(t->logits[t->n_logits++], logits, n_vocab * sizeof *logits);
+    for (uint32_t i = n_vocab; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &logits[i], sizeof bits);
+        t->sum = (t->sum ^ bits) * 0x100000001B3u;
+    }
 }
 
 static trit_engine *new_engine(const trit_model *m, trit_engine_opts o) {
@@ -61,6 +67,7 @@ static void complete(trit_engine *engine, const int32_t *prompt, size_t n, trace
 static void assert_same(const trace *a, const trace *b) {
     assert_int_equal(a->n_logits, b->n_logits);
     assert_memory_equal(a->tokens, b->tokens, sizeof a->tokens);
+    assert_true(a->sum == b->sum);
     assert_memory_equal(a->logits, b->logits, a->n_logits * sizeof a->logits[0]);
 }
 
@@ -202,6 +209,44 @@ static void what_does_not_fit_is_refused(void **state) {
     assert_ok(trit_model_open(&other, story, NULL, &err));
     refuse(new_engine(other, (trit_engine_opts){0}), trit_format, "other adapters (--lora)");
     trit_model_close(other);
+}
+
+/* With adapters: a conversation of two parts in one engine, and the second part in another one, whose model was opened anew. */
+static void adapters_give_the_same_bits(void **state) {
+    (void)state;
+    const char *const adapter = test_source("tests/e2e/adapter"), *const story = test_source("tests/model/story-256.gguf");
+    const trit_lora_opts pair[] = {{.path = adapter}, {.path = adapter, .scale = 0.5}}, turned[] = {pair[1], pair[0]};
+    const trit_model_opts with = {.loras = pair, .n_loras = 2}, other_order = {.loras = turned, .n_loras = 2};
+    trit_error err;
+    trit_model *m;
+    static trace plain;
+    int32_t prompt[130];
+    make_prompt(prompt, 130, 8);
+    assert_ok(trit_model_open(&m, story, NULL, &err));
+    trit_engine *engine = new_engine(m, (trit_engine_opts){0});
+    complete(engine, prompt, 130, &plain);
+    trit_engine_free(engine);
+    trit_model_close(m);
+    assert_ok(trit_model_open(&m, story, &with, &err));
+    engine = new_engine(m, (trit_engine_opts){0});
+    complete(engine, prompt, 70, &first);
+    assert_ok(trit_engine_save(engine, path, NULL, 0, NULL, &err));
+    complete(engine, prompt, 130, &first);
+    trit_engine_free(engine);
+    trit_model_close(m);
+    assert_int_equal(first.n_cached, 64);
+    assert_memory_not_equal(first.logits, plain.logits, sizeof first.logits[0]); /* the adapters matter */
+    assert_ok(trit_model_open(&m, story, &with, &err));
+    engine = new_engine(m, (trit_engine_opts){.chunk = 7, .max_sequences = 2});
+    assert_ok(trit_engine_restore(engine, path, NULL, NULL, &err));
+    complete(engine, prompt, 130, &again);
+    assert_int_equal(again.n_cached, 64);
+    assert_same(&first, &again);
+    trit_engine_free(engine);
+    trit_model_close(m);
+    assert_ok(trit_model_open(&m, story, &other_order, &err)); /* sums of floats are another one in another order */
+    refuse(new_engine(m, (trit_engine_opts){0}), trit_format, "other adapters (--lora)");
+    trit_model_close(m);
 }
 
 /* A session of one page of a model that is small enough for every byte to be tried. */
@@ -361,6 +406,7 @@ int main(void) {
         cmocka_unit_test(restored_pages_give_the_same_bits),
         cmocka_unit_test(what_was_used_last_goes_first),
         cmocka_unit_test(a_running_sequence_is_saved_too),
+        cmocka_unit_test(adapters_give_the_same_bits),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(every_byte_counts),
         cmocka_unit_test(a_part_left_behind_does_no_harm),
