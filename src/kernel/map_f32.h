@@ -1,7 +1,8 @@
 /* Functions of floats that are no single instruction, a part of map_type.h: without branches, so that loops over them become vector
- * code, and from additions, multiplications, divisions and roots alone, so that they have the same bits on every machine. All but exp are
- * computed in double and rounded once. The polynomials are minimax, by Remez' exchange; their errors, which stand beside them, are
- * far below half a unit of a float: results are within 0.521 units in the last place (measured by tests/kernel/test_map_f32.c). */
+ * code, and from additions, multiplications, divisions and roots alone, so that they have the same bits on every machine. Most are computed
+ * in double and rounded once, within 0.521 units in the last place; exp, log, tanh, sin, cos and pow are wanted so often that they are computed in
+ * float where that costs at most 1.6 units: what each is within stands beside it (measured by tests/kernel/test_map_f32.c). The polynomials
+ * are minimax, by Remez' exchange; their errors, which stand beside them, are far below half a unit of a float. */
 
 static inline uint64_t bits_of(double x) {
     uint64_t bits;
@@ -101,9 +102,22 @@ static inline float cosh_f32(float a) {
     return (float)(0.5 * (e + 1 / e));
 }
 
+/* In float: (e^2x - 1) / (e^2x + 1), x = |a| = k ln 2 / 2 + r; both divided by 2^(k + 1) they are n = (1/2 - 2^-(k + 1)) + r + r^2 P(r) and n + 2^-k. An
+ * error of n counts the less the nearer the quotient is to 1, and k times half of the float next to ln 2, whose last 3 bits are 0, is exact where that
+ * matters. Near 0 roundings of n and its neighbour would add up; there, with k = 0, the quotient is x + (r^2 P(r) - x n) / (n + 1).
+ * P: minimax, r + r^2 P(r) within 2^-27. Within 1.51 units in the last place. */
 static inline float tanh_f32(float a) {
-    const double e = expm1_any(2 * magnitude(a));
-    return (float)with_sign(e / (2 + e), a);
+    const uint32_t bits = trit_bits_from_f32(fabsf(a)), far = trit_bits_from_f32(10.0f); /* 1 from 9.02 on */
+    const uint32_t near = trit_mask(!(fabsf(a) > 0.26f)); /* NaN, too, which stays */
+    const float x = trit_f32_from_bits(bits < far ? bits : far), sum = x * (2 * trit_exp_log2e) + trit_exp_shift;
+    const float shifted = trit_f32_from_bits((near & trit_bits_from_f32(trit_exp_shift)) | (~near & trit_bits_from_f32(sum)));
+    const float r = x - (shifted - trit_exp_shift) * 0x1.62e43p-2f, z = r * r;
+    const float p = ((0x1.99d806p-7f * r + 0x1.6ff9bp-5f) * z + (0x1.1110e6p-3f * r + 0x1.555144p-2f)) * z + (0x1.555558p-1f * r + 0x1.000002p+0f);
+    const uint32_t power = trit_bits_from_f32(shifted) << 23; /* k, where an exponent stands */
+    const float part = trit_f32_from_bits(trit_bits_from_f32(1.0f) - power), half = trit_f32_from_bits(trit_bits_from_f32(0.5f) - power);
+    const float more = z * p, n = ((0.5f - half) + r) + more, known = trit_f32_from_bits(near & bits);
+    const float rest = trit_f32_from_bits((near & trit_bits_from_f32(more)) | (~near & trit_bits_from_f32(n)));
+    return copysignf(known + (rest - known * n) / (n + part), a);
 }
 
 /* ---- logarithms: x = 2^k m, m in [sqrt(1/2), sqrt(2)) ---- */
@@ -142,8 +156,24 @@ static inline double log_any(double x) {
     return log_special(log_near(log_exponent(split), log_mantissa(split) - 1), x);
 }
 
+/* In float, of normal numbers: log(1 + f) = f - (h - s (h + z L(z))), h = f^2 / 2, s = f / (2 + f), z = s^2, so that what is rounded is small beside f,
+ * which is exact. Within 2^-30 but for rounding. Within 0.82 units in the last place. */
+static inline float log_normal_f32(float a) {
+    const uint32_t split = trit_bits_from_f32(a) - trit_bits_from_f32((float)sqrt_half);
+    const float k = (float)((int32_t)split >> 23);
+    const float f = trit_f32_from_bits((split & 0x7fffff) + trit_bits_from_f32((float)sqrt_half)) - 1.0f;
+    const float s = f / (2.0f + f), z = s * s, h = 0.5f * f * f;
+    const float p = 0x1.31e0dap-2f * (z * z) + (0x1.995ed4p-2f * z + 0x1.55557ap-1f);
+    return (f - (h - (s * (h + z * p) + k * trit_exp_ln2_lo))) + k * trit_exp_ln2_hi;
+}
+
+static inline bool is_normal_positive(float a) {
+    return trit_bits_from_f32(a) - 0x00800000u < 0x7f000000u;
+}
+
 static inline float log_f32(float a) {
-    return (float)log_any(a);
+    const float y = log_normal_f32(a), odd = (float)log_any(a);
+    return is_normal_positive(a) ? y : odd;
 }
 
 static inline float log2_f32(float a) {
@@ -166,15 +196,52 @@ static inline float log1p_f32(float a) {
     return (float)with_sign(magnitude(log1p_any(a)), a);
 }
 
-/* |a|^b by logarithms. Odd whole exponents keep a's sign; others of negative numbers have no power. */
+/* b log2(a) of a normal a, as log_near with coefficients by 1 / ln 2. */
+static inline double power_exponent(float a, float scale, float b) {
+    const uint32_t split = trit_bits_from_f32(a) - trit_bits_from_f32((float)sqrt_half);
+    const float k = (float)((int32_t)split >> 23) - scale;
+    const double f = trit_f32_from_bits((split & 0x7fffff) + trit_bits_from_f32((float)sqrt_half)) - 1.0f, s = f / (2 + f), z = s * s;
+    double p = 0x1.5c6259a95c945p-2;
+    p = p * z + 0x1.a5965720ed4b2p-2;
+    p = p * z + 0x1.2777675481d31p-1;
+    p = p * z + 0x1.ec709d450f95cp-1;
+    return (double)b * ((double)k + s * (0x1.71547652b82fep+1 + z * p));
+}
+
+/* 2^x within 2^-28, |x| < 1000. */
+static inline float power_of_2(double x) {
+    const double shifted = x + whole_shift, r = x - (shifted - whole_shift);
+    double p = 0x1.470bb77a46f52p-13;
+    p = p * r + 0x1.5f72ab5408bedp-10;
+    p = p * r + 0x1.3b270d9c9d74fp-7;
+    p = p * r + 0x1.c6ae726c4070ep-5;
+    p = p * r + 0x1.ebfbe2c625c2ap-3;
+    p = p * r + 0x1.62e431179312ep-1;
+    return (float)from_bits(bits_of(1 + r * p) + (bits_of(shifted) << 52));
+}
+
+/* |a|^b by logarithms, of a normal positive a and |b| <= 7, which keeps the exponent within 1000. Within 0.55 units in the last place. */
+static const float power_near = 7;
+
+static inline float pow_near_f32(float a, float b) {
+    return power_of_2(power_exponent(a, 0, b));
+}
+
+/* The same of all: odd whole exponents keep a's sign; others of negative numbers have no power. */
 static inline float pow_f32(float a, float b) {
-    const double x = a, y = b, base = magnitude(x), half = 0.5 * y;
-    double power = exp_any(y * log_any(base));
-    power = ((y == 0) | (x == 1) | ((base == 1) & (magnitude(y) == (double)INFINITY))) ? 1 : power;
+    const float base = fabsf(a), far = INFINITY;
+    const bool is_small = base < 0x1p-126f;
+    const double x = a, y = b, half = 0.5 * y;
+    const double exponent = power_exponent(is_small ? base * 0x1p24f : base, is_small ? 24.0f : 0.0f, b);
+    const double of_0 = b < 0 ? (double)INFINITY : -(double)INFINITY;
+    double t = base == 0 ? of_0 : base == far ? -of_0 : exponent;
+    t = (base != base) | (b != b) ? (double)NAN : t;
+    float power = power_of_2(clamp(t, -exp_far, exp_far));
+    power = ((b == 0) | (a == 1) | ((base == 1) & (fabsf(b) == far))) ? 1 : power;
     const bool is_whole = (y + whole_shift) - whole_shift == y, is_even = (half + whole_shift) - whole_shift == half;
-    const double with_odd = with_sign(power, x);
+    const float with_odd = copysignf(power, a);
     power = (is_whole & !is_even) ? with_odd : power;
-    return (float)(((x < 0) & (base < (double)INFINITY) & !is_whole & (y == y)) ? (double)NAN : power);
+    return ((x < 0) & (base < far) & !is_whole & (y == y)) ? NAN : power;
 }
 
 /* ---- angles ---- */
@@ -206,14 +273,26 @@ static inline double quarter_sine(const angle *a, uint64_t quarter) {
     return from_bits(bits_of(y) ^ (quarter & 2) << 62);
 }
 
+/* Sine and cosine as above, r in double, the polynomials in float; within 2^-27 and 2^-32 up to |r| = 0.84, since k is chosen in float. Within
+ * 1.6 units in the last place. */
+static inline float sine_f32(float a, uint32_t quarter) {
+    const float shifted = a * 0x1.45f306p-1f + trit_exp_shift, k = shifted - trit_exp_shift;
+    const double exact = ((double)a - (double)k * 0x1.921fb544p+0) - (double)k * 0x1.0b4611a626331p-34;
+    const float r = (float)exact, z = r * r;
+    const float w = z * z, s = (0x1.110474p-7f - 0x1.985998p-13f * z) * w - 0x1.55553ep-3f * z; /* +0 of r = -0 */
+    const float c = (0x1.555546p-5f - 0x1.6c09a8p-10f * z) + 0x1.9930e4p-16f * w;
+    const float sine = r + r * s, cosine = 1.0f - (0.5f * z - w * c);
+    quarter += trit_bits_from_f32(shifted);
+    const float y = (quarter & 1) ? cosine : sine;
+    return trit_f32_from_bits(trit_bits_from_f32(y) ^ (quarter & 2) << 30);
+}
+
 static inline float sin_f32(float a) {
-    const angle x = angle_of(a);
-    return (float)quarter_sine(&x, x.quarter);
+    return sine_f32(a, 0);
 }
 
 static inline float cos_f32(float a) {
-    const angle x = angle_of(a);
-    return (float)quarter_sine(&x, x.quarter + 1);
+    return sine_f32(a, 1);
 }
 
 static inline float tan_f32(float a) {

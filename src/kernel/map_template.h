@@ -64,18 +64,57 @@ static float any_angle(trit_map map, float a) {
     return is_far ? (float)tan((double)a) : tan_f32(a);
 }
 
-static bool has_far_angle(trit_map map, const float *a, size_t n) {
-    if (map != trit_map_sin && map != trit_map_cos && map != trit_map_tan) return false;
+static bool has_far_angle(const float *a, size_t n) {
     int found = 0;
     for (size_t i = 0; i < n; i++) found |= fabsf(a[i]) > angle_far;
     return found;
 }
 
+/* What a loop looks at before it computes: a first-level cache holds it. */
+enum { looked_at = 1024 };
+
+static bool are_normal_positive(const float *a, size_t n) {
+    int found = 0;
+    for (size_t i = 0; i < n; i++) found |= !is_normal_positive(a[i]);
+    return !found;
+}
+
+static bool are_power_near(const float *a, size_t n) {
+    int found = 0;
+    for (size_t i = 0; i < n; i++) found |= !(fabsf(a[i]) <= power_near);
+    return !found;
+}
+
+/* Logarithms and powers of numbers as most are need no cases; where the others are among them, a loop that has the cases gives these the same bits. */
 static void map1_float(trit_map map, float *y, const float *a, size_t n) {
-    if (!has_far_angle(map, a, n))
+    const bool is_angle = map == trit_map_sin || map == trit_map_cos || map == trit_map_tan;
+    if (!is_angle && map != trit_map_log) {
         map1_f32(map, y, a, n);
-    else
-        for (size_t i = 0; i < n; i++) y[i] = any_angle(map, a[i]);
+        return;
+    }
+    for (size_t at = 0; at < n; at += looked_at) {
+        const size_t m = n - at < looked_at ? n - at : looked_at;
+        if (map == trit_map_log && are_normal_positive(a + at, m))
+            apply1_f32(y + at, a + at, m, log_normal_f32);
+        else if (!is_angle || !has_far_angle(a + at, m))
+            map1_f32(map, y + at, a + at, m);
+        else
+            for (size_t i = at; i < at + m; i++) y[i] = any_angle(map, a[i]);
+    }
+}
+
+static void map2_float(trit_map map, float *y, const float *a, const float *b, size_t n) {
+    if (map != trit_map_pow) {
+        map2_f32(map, y, a, b, n);
+        return;
+    }
+    for (size_t at = 0; at < n; at += looked_at) {
+        const size_t m = n - at < looked_at ? n - at : looked_at;
+        if (are_normal_positive(a + at, m) && are_power_near(b + at, m))
+            apply2_f32(y + at, a + at, b + at, m, pow_near_f32);
+        else
+            map2_f32(map, y + at, a + at, b + at, m);
+    }
 }
 
 void MAP1(trit_map map, trit_dtype type, void *y, const void *a, size_t n) {
@@ -92,7 +131,7 @@ void MAP1(trit_map map, trit_dtype type, void *y, const void *a, size_t n) {
 
 void MAP2(trit_map map, trit_dtype type, void *y, const void *a, const void *b, size_t n) {
     switch (type) {
-    case trit_dtype_f32: map2_f32(map, y, a, b, n); break;
+    case trit_dtype_f32: map2_float(map, y, a, b, n); break;
     case trit_dtype_f64: map2_f64(map, y, a, b, n); break;
     case trit_dtype_i8: map2_i8(map, y, a, b, n); break;
     case trit_dtype_i16: map2_i16(map, y, a, b, n); break;
