@@ -2,9 +2,10 @@
 """Tokens a second of training beside PyTorch: the same BitNet, the same batch, in turns.
 
 Usage: bench_train.py --trit PROGRAM --text FILE [--threads 2] [--dim 320] [--ff 960] [--layers 6] [--heads 5] [--rows 16] [--seq 256] [--rounds 3]
-                      [--steps 3] [--ways fp32,compiled,bf16]
+                      [--steps 3] [--ways fp32,bf16,compiled,compiled-bf16]
 
-PyTorch's model spells quantization z + (q(z) - z).detach(), has fused attention, norms and AdamW; `compiled` is torch.compile of it, bf16 its autocast.
+PyTorch's model spells quantization z + (q(z) - z).detach(), has fused attention, norms and AdamW; `compiled` is torch.compile of it, bf16 its autocast,
+`compiled-bf16` both.
 Each round runs every side for a few steps after one that warms up, in a process of its own; printed are the best and the median step of all
 rounds, by the clock and by processor time, the multiply-adds that a second of processor time does, and what the ratios are.
 Needs PyTorch and NumPy; `trit train` takes the vocabulary of tests/model/story-256.gguf."""
@@ -85,12 +86,12 @@ def torch_steps(a, way):
     torch.set_num_threads(a.threads)
     m = model(a, torch)
     optim = torch.optim.AdamW(m.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-    forward = torch.compile(m) if way == "compiled" else m
+    forward = torch.compile(m) if way.startswith("compiled") else m
     out = []
     for _ in range(a.steps + 1):
         wall, cpu = time.time(), time.process_time()
         token, target = torch.randint(0, VOCAB, (a.rows, a.seq)), torch.randint(0, VOCAB, (a.rows, a.seq))
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=way == "bf16"):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=way.endswith("bf16")):
             loss = forward(token, target)
         optim.zero_grad()
         loss.backward()
@@ -136,7 +137,7 @@ def main():
     p.add_argument("--trit")
     p.add_argument("--text")
     p.add_argument("--torch", help=argparse.SUPPRESS)
-    p.add_argument("--ways", default="fp32,compiled,bf16")
+    p.add_argument("--ways", default="fp32,bf16,compiled,compiled-bf16")
     for key, default in dict(threads=2, dim=320, ff=960, layers=6, heads=5, rows=16, seq=256, rounds=3, steps=3).items():
         p.add_argument("--" + key, type=int, default=default)
     a = p.parse_args()

@@ -20,9 +20,10 @@ typedef struct probe_tile {
     probe_bytes w[2], x[2];
 } probe_tile;
 
-static inline void probe_step(probe_sums sums[4], probe_tile *t) {
+static inline __attribute__((always_inline)) void probe_step(probe_sums sums[4], probe_tile *t) {
     /* The compiler is told that the codes change, or it would multiply once for all steps. */
     __asm__("" : "+" PROBE_REGISTER(t->w[0]), "+" PROBE_REGISTER(t->w[1]));
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) sums[i] = probe_dot(sums[i], t->w[i / 2], t->x[i % 2]);
 }
 
@@ -30,10 +31,13 @@ enum { probe_round = 4 * PROBE_CHAINS }; /* steps of one turn of the loop */
 
 static inline probe_wide probe_steps(probe_wide wide, probe_tile *t, uint32_t n) {
     probe_sums sums[4 * PROBE_CHAINS];
+#pragma GCC unroll 12
     for (int i = 0; i < 4 * PROBE_CHAINS; i++) sums[i] = probe_zero();
     for (uint32_t i = 0; i < n / probe_round; i++)
+#pragma GCC unroll 12
         for (int k = 0; k < probe_round; k++) probe_step(sums + 4 * (k % PROBE_CHAINS), t);
     for (uint32_t i = 0; i < n % probe_round; i++) probe_step(sums, t);
+#pragma GCC unroll 12
     for (int i = 0; i < 4 * PROBE_CHAINS; i++) wide = probe_fold(wide, sums[i]);
     return wide;
 }
