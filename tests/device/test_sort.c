@@ -1,4 +1,4 @@
-/* device/cpu/sort_long: long rows against qsort, of every way that keys take: by digits, by parts of parts, by bytes; some elements and all. */
+/* device/cpu/sort and sort_long: rows against qsort, of every way that keys take: by digits, by runs, by parts of parts, by bytes; some elements and all. */
 #include <math.h>
 
 #include "device/cpu/sort.h"
@@ -76,35 +76,46 @@ static int tear_down(void **state) {
     return 0;
 }
 
+/* Fills the first n elements of the row, and `want` in any order. */
+static void fill_row(trit_dtype dtype, fill f, size_t n, uint32_t *seed) {
+    for (size_t i = 0; i < n; i++) {
+        uint64_t random = 0;
+        for (int k = 0; k < 4; k++) random = random << 16 | test_lcg(seed);
+        put(row, dtype, i, bits_of(f, dtype, random, i));
+        want[i] = get(row, dtype, i);
+    }
+}
+
+static void expect_wanted(trit_dtype dtype, size_t n, int64_t stride) {
+    for (size_t i = 0; i < n; i++) {
+        const double got = get(sorted, dtype, i * (size_t)stride);
+        if (isnan(got) ? !isnan(want[i]) : got != want[i] || !signbit(got) != !signbit(want[i]))
+            fail_msg("%s, stride %d, %s: element %zu of %zu is %g instead of %g", trit_dtype_label(dtype), (int)stride, direction < 0 ? "down" : "up", i,
+                     n, got, want[i]);
+    }
+}
+
 static void expect_sorted(cpu_device *cpu, trit_dtype dtype, int64_t stride) {
     cpu_order o;
     const trit_view x = view_of(row, dtype, n_row, 1), y = view_of(sorted, dtype, n_row, stride);
     trit_cpu_order_init(&o, cpu, dtype, direction < 0);
-    assert_true(trit_cpu_sort_is_long(n_row));
+    assert_true(trit_cpu_sort_is_long(&o, n_row));
     assert_true(trit_cpu_sort_long(&o, cpu, &x, &y, n_row));
-    for (size_t i = 0; i < n_row; i++) {
-        const double got = get(sorted, dtype, i * (size_t)stride);
-        if (isnan(got) ? !isnan(want[i]) : got != want[i] || !signbit(got) != !signbit(want[i]))
-            fail_msg("%s, stride %d, %s: element %zu is %g instead of %g", trit_dtype_label(dtype), (int)stride, direction < 0 ? "down" : "up", i, got,
-                     want[i]);
-    }
+    expect_wanted(dtype, n_row, stride);
 }
+
+static const trit_dtype dtypes[] = {trit_dtype_f32, trit_dtype_f64, trit_dtype_f16, trit_dtype_u8};
+enum { n_dtypes = sizeof dtypes / sizeof dtypes[0] };
 
 static void as_qsort(void **state) {
     (void)state;
-    static const trit_dtype dtypes[] = {trit_dtype_f32, trit_dtype_f64, trit_dtype_f16, trit_dtype_u8};
     trit_device *one, *three;
     uint32_t seed = 5;
     assert_ok(trit_device_open(&one, "cpu", &(trit_device_opts){.n_threads = 1}, &err));
     assert_ok(trit_device_open(&three, "cpu", &(trit_device_opts){.n_threads = 3}, &err));
-    for (size_t d = 0; d < sizeof dtypes / sizeof dtypes[0]; d++)
+    for (size_t d = 0; d < n_dtypes; d++)
         for (fill f = 0; f < n_fills; f++) {
-            for (size_t i = 0; i < n_row; i++) {
-                uint64_t random = 0;
-                for (int k = 0; k < 4; k++) random = random << 16 | test_lcg(&seed);
-                put(row, dtypes[d], i, bits_of(f, dtypes[d], random, i));
-                want[i] = get(row, dtypes[d], i);
-            }
+            fill_row(dtypes[d], f, n_row, &seed);
             for (direction = 1; direction >= -1; direction -= 2) {
                 qsort(want, n_row, sizeof *want, by_order);
                 expect_sorted((cpu_device *)one, dtypes[d], 1);
@@ -114,6 +125,34 @@ static void as_qsort(void **state) {
         }
     trit_device_close(one);
     trit_device_close(three);
+}
+
+static void short_rows(void **state) {
+    (void)state;
+    static const size_t sizes[] = {1, 2, few_elements - 1, few_elements, 300, 4095, 4096, 70001};
+    trit_device *one;
+    uint32_t seed = 6;
+    assert_ok(trit_device_open(&one, "cpu", &(trit_device_opts){.n_threads = 1}, &err));
+    for (size_t d = 0; d < n_dtypes; d++)
+        for (fill f = 0; f < n_fills; f++)
+            for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+                const size_t n = sizes[s];
+                fill_row(dtypes[d], f, n, &seed);
+                for (direction = 1; direction >= -1; direction -= 2) {
+                    cpu_order o;
+                    size_t n_bytes;
+                    const trit_view x = view_of(row, dtypes[d], (int64_t)n, 1), y = view_of(sorted, dtypes[d], (int64_t)n, 1);
+                    trit_cpu_order_init(&o, (cpu_device *)one, dtypes[d], direction < 0);
+                    assert_true(trit_cpu_sort_bytes(&o, n, false, &n_bytes));
+                    void *const memory = malloc(n_bytes); /* exactly, so that a sanitizer sees more */
+                    assert_non_null(memory);
+                    trit_cpu_sort_values(&o, &x, &y, n, memory);
+                    free(memory);
+                    qsort(want, n, sizeof *want, by_order);
+                    expect_wanted(dtypes[d], n, 1);
+                }
+            }
+    trit_device_close(one);
 }
 
 /* One value that is the whole row asks for no more memory of many threads than of one: a second copy. */
@@ -135,6 +174,6 @@ static void memory_of_one_value(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_qsort), cmocka_unit_test(memory_of_one_value)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_qsort), cmocka_unit_test(short_rows), cmocka_unit_test(memory_of_one_value)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

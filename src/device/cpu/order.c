@@ -108,7 +108,7 @@ trit_status trit_cpu_call_order(cpu_device *cpu, const trit_call *call, trit_err
     trit_cpu_rows_init(&w.out, &call->out, 1u << call->attrs.axis);
     w.n = (size_t)trit_view_n_elements(&w.in.along);
     w.k = (size_t)trit_view_n_elements(&w.out.along);
-    if (call->kind == trit_op_sort && trit_cpu_sort_is_long(w.n)) return sort_long_rows(cpu, &w, err);
+    if (call->kind == trit_op_sort && trit_cpu_sort_is_long(&w.order, w.n)) return sort_long_rows(cpu, &w, err);
     w.is_few = w.k <= w.n / 8;
     size_t n_bytes = 0;
     const bool fits = w.is_few ? trit_mul_size(w.k, sizeof(cpu_keyed), &n_bytes)

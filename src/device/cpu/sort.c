@@ -5,14 +5,6 @@
 
 #include "base/alloc.h"
 
-#define E uint32_t
-#define KEY(e) ((uint64_t)(e))
-#define NAME(x) x##_u32
-#include "device/cpu/radix_type.h"
-#undef E
-#undef KEY
-#undef NAME
-
 #define E uint64_t
 #define KEY(e) (e)
 #define NAME(x) x##_u64
@@ -142,12 +134,10 @@ void trit_cpu_keys_write(const cpu_order *o, const void *keys, size_t at, void *
 /* The row's keys, sorted; zeros keep their signs. */
 static void *sorted_keys(const cpu_order *o, const trit_view *x, size_t n, void *memory) {
     cpu_key_reader r;
-    uint32_t *narrow = memory;
-    uint64_t *wide = memory;
     size_t at = 0;
     trit_cpu_keys_open(&r, o, x, 0, n);
     for (size_t m; (m = trit_cpu_keys_next(&r)) > 0; at += m) trit_cpu_keys_read(o, memory, at, r.block, m);
-    return o->n_bytes <= 4 ? (void *)radix_u32(narrow, narrow + n, n, 0, o->n_bytes) : (void *)radix_u64(wide, wide + n, n, 0, 8);
+    return trit_cpu_sort_keys(o, memory, (char *)memory + n * (o->n_bytes <= 4 ? sizeof(uint32_t) : sizeof(uint64_t)), n);
 }
 
 void trit_cpu_sort_values(const cpu_order *o, const trit_view *x, const trit_view *y, size_t n, void *memory) {

@@ -39,8 +39,10 @@ void trit_cpu_keys_write(const cpu_order *o, const void *keys, size_t at, void *
 bool trit_cpu_sort_bytes(const cpu_order *o, size_t n, bool is_places, size_t *out);
 /* y, of the order's type, = x sorted; n their elements. `memory` is as large as sort_bytes says. */
 void trit_cpu_sort_values(const cpu_order *o, const trit_view *x, const trit_view *y, size_t n, void *memory);
-/* sort_long.c: the same of a row that is worth dividing among the team, and stands apart from y. False: no memory. */
-bool trit_cpu_sort_is_long(size_t n);
+/* sort_long.c: the keys of n elements in order; `spare` has as much room. Returns where they are: in one of the two. */
+void *trit_cpu_sort_keys(const cpu_order *o, void *keys, void *spare, size_t n);
+/* The same as sort_values of a row that is worth dividing among the team, and stands apart from y. False: no memory. */
+bool trit_cpu_sort_is_long(const cpu_order *o, size_t n);
 bool trit_cpu_sort_long(const cpu_order *o, cpu_device *cpu, const trit_view *x, const trit_view *y, size_t n);
 /* y[0..k) = where in x the elements stand that come first, equal ones in the order of x; k <= n. */
 void trit_cpu_sort_places(const cpu_order *o, const trit_view *x, size_t n, const trit_view *y, size_t k, void *memory);

@@ -1,4 +1,4 @@
-/* One long row, sorted by the whole team.
+/* One long row, sorted by the whole team; and the keys of a short one.
  *
  * The row is read three times, by chunks: for the lowest and the highest key, to count the keys of each part, and to spread them. They are spread
  * into the result where that has room for keys, so that little memory is new: giving new pages costs the system more than sorting does. */
@@ -8,7 +8,19 @@
 #include "base/alloc.h"
 #include "device/cpu/sort.h"
 
-enum { cached_elements = 1 << 16, long_row = 1 << 17, most_digits = 11 };
+enum { cached_bytes = 1 << 19, most_digits = 11 };
+
+/* The most bits of a digit: 11, or 8 in short parts, where more counters would cost more than a pass. */
+static unsigned digit_of(size_t n) {
+    return n < (1 << 12) ? 8 : most_digits;
+}
+
+/* The bits of numbers up to x. */
+static unsigned bits_below(uint64_t x) {
+    unsigned bits = 0;
+    while (bits < 64 && x >> bits) bits++;
+    return bits;
+}
 
 #define E uint32_t
 #define KEY(e) ((uint64_t)(e))
@@ -97,16 +109,17 @@ static void spread_chunks(void *arg, int64_t first, int64_t last) {
     for_keys(arg, first, last, spread_keys);
 }
 
-/* Parts of some thousand keys, at most 2^most_digits of them. */
+/* Parts of some thousand keys. More than 2^10 of them have no longer all their ends in the first-level cache and their pages in the processor's tables,
+ * so parts are larger then, as long as caches hold them. */
 static void choose_parts(long_row_work *w) {
     uint64_t low = UINT64_MAX, high = 0;
     for (size_t c = 0; c < w->n_chunks; c++) {
         low = w->low[c] < low ? w->low[c] : low;
         high = w->high[c] > high ? w->high[c] : high;
     }
-    unsigned digits = 4, bits = 0;
-    while (digits < most_digits && w->n >> (digits + 10)) digits++;
-    while (bits < 64 && (high - low) >> bits) bits++;
+    unsigned digits = 4;
+    const unsigned bits = bits_below(high - low);
+    while (digits < most_digits && w->n >> (digits + (digits < 10 ? 12 : 16))) digits++;
     w->lowest = low;
     w->shift = bits > digits ? bits - digits : 0;
     w->n_parts = (size_t)((high - low) >> w->shift) + 1;
@@ -186,8 +199,12 @@ static bool spread_and_finish(cpu_device *cpu, long_row_work *w) {
     return done;
 }
 
-bool trit_cpu_sort_is_long(size_t n) {
-    return n >= long_row;
+void *trit_cpu_sort_keys(const cpu_order *o, void *keys, void *spare, size_t n) {
+    return o->n_bytes <= 4 ? (void *)sort_u32(keys, spare, n) : sort_u64(keys, spare, n);
+}
+
+bool trit_cpu_sort_is_long(const cpu_order *o, size_t n) {
+    return n > cached_bytes / (o->n_bytes <= 4 ? sizeof(uint32_t) : sizeof(uint64_t));
 }
 
 bool trit_cpu_sort_long(const cpu_order *o, cpu_device *cpu, const trit_view *x, const trit_view *y, size_t n) {
