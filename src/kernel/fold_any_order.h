@@ -5,11 +5,19 @@ typedef INTO LOOP(enter_fn)(T x);
 typedef INTO LOOP(meet_fn)(INTO a, INTO b);
 
 ALWAYS_INLINE void LOOP(run)(INTO *y, const T *x, size_t n, INTO nothing, LOOP(enter_fn) *enter, LOOP(meet_fn) *meet) {
-    enum { lanes = 32 }; /* more than the compiler would take apart into single variables, which it then fails to put into vectors */
+    /* More than the compiler would take apart into single variables, which it then fails to put into vectors. */
+    enum { lanes = 32, wide_lanes = 64, wide_from = 512 };
     INTO lane[lanes], value = nothing;
     size_t i = 0;
     if (n >= lanes) {
         for (size_t l = 0; l < lanes; l++) lane[l] = nothing;
+        if (sizeof(INTO) == sizeof(float) && n >= wide_from) { /* twice as many vectors, since each waits for what it met before */
+            INTO wide[wide_lanes];
+            for (size_t l = 0; l < wide_lanes; l++) wide[l] = nothing;
+            for (; i + wide_lanes <= n; i += wide_lanes)
+                for (size_t l = 0; l < wide_lanes; l++) wide[l] = meet(wide[l], enter(x[i + l]));
+            for (size_t l = 0; l < lanes; l++) lane[l] = meet(wide[l], wide[l + lanes]);
+        }
         for (; i + lanes <= n; i += lanes)
             for (size_t l = 0; l < lanes; l++) lane[l] = meet(lane[l], enter(x[i + l]));
         for (size_t half = lanes / 2; half > 0; half /= 2)
