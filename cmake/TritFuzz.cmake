@@ -15,7 +15,11 @@ foreach(source IN LISTS TRIT_FUZZ_SOURCES)
   if(TRIT_TESTS)
     add_executable(test_${target} ${source} ${PROJECT_SOURCE_DIR}/fuzz/driver.c)
     target_link_libraries(test_${target} PRIVATE trit_cli trit_flags)
-    trit_add_test(fuzz/${name} test_${target} ${PROJECT_SOURCE_DIR}/fuzz/corpus/${name})
+    set(mutations 4000)
+    if(name STREQUAL "server_http") # each one is a connection
+      set(mutations 400)
+    endif()
+    trit_add_test(fuzz/${name} test_${target} ${PROJECT_SOURCE_DIR}/fuzz/corpus/${name} ${mutations})
   endif()
 endforeach()
 # Our own code is what the fuzzer must see the branches of.

@@ -34,6 +34,7 @@ enum {
     n_threads = 4,
     header_bytes = 64 << 10, /* of a request; more: 431 by the library */
     read_bytes = 16 << 10,
+    unseen_ns = 1000000000, /* in which the library has read what there was to read */
     spare_files = 64 /* beside the connections: models, logs, the library's own */
 };
 
@@ -331,11 +332,14 @@ static void on_connection(void *self, struct MHD_Connection *c, void **socket_co
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) trit_free(k);
 }
 
+/* The library does not always see the end of a client who said so while it was answered. */
 void trit_httpd_tick(trit_httpd *h) {
     const uint64_t now = trit_os_clock_ns(), limit = (uint64_t)h->opts.receive_s * 1000000000u;
     pthread_mutex_lock(&h->lock);
-    for (client *k = h->clients; k; k = k->next)
-        if (k->since_ns && now > k->since_ns + limit) (void)shutdown(k->fd, SHUT_RDWR);
+    for (client *k = h->clients; k; k = k->next) {
+        const uint64_t waited = k->since_ns && now > k->since_ns ? now - k->since_ns : 0;
+        if (waited > limit || (waited > unseen_ns && has_ended(k->fd))) (void)shutdown(k->fd, SHUT_RDWR);
+    }
     pthread_mutex_unlock(&h->lock);
 }
 

@@ -43,7 +43,7 @@ typedef struct trit_httpd_opts {
 TRIT_MUST_CHECK trit_status trit_httpd_start(trit_httpd **out, const trit_httpd_opts *opts, trit_error *err);
 uint16_t trit_httpd_port(const trit_httpd *h);
 void trit_httpd_refuse_new(trit_httpd *h); /* no further connections */
-void trit_httpd_tick(trit_httpd *h);       /* about once a second: drops those who drip */
+void trit_httpd_tick(trit_httpd *h);       /* about once a second: drops those who drip, or have left unnoticed */
 unsigned trit_httpd_n_connections(trit_httpd *h);
 void trit_httpd_free(trit_httpd *h); /* all exchanges have been ended. NULL is fine */
 

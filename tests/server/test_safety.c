@@ -240,6 +240,27 @@ static void drains(void **state) {
     trit_device_close(s.device);
 }
 
+/* Clients that say with their request that there will be no other: the connection ends with the answer, or soon after it. */
+static void half_closed(void **state) {
+    (void)state;
+    static const char request[] = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    serving s;
+    serve(&s, (trit_server_opts){0});
+    const uint64_t before = trit_os_clock_ns();
+    int fd[8];
+    for (int i = 0; i < 8; i++) {
+        fd[i] = dial(&s);
+        say(fd[i], request, sizeof request - 1);
+        assert_int_equal(shutdown(fd[i], SHUT_WR), 0);
+    }
+    for (int i = 0; i < 8; i++) {
+        expect(hear(fd[i]), 200, NULL);
+        close(fd[i]);
+    }
+    assert_true(trit_os_clock_ns() - before < 20000000000u); /* a third of --idle */
+    stop_serving(&s);
+}
+
 /* What cannot wait any longer is told so. */
 static void cut_short(void **state) {
     (void)state;
@@ -258,6 +279,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys),    cmocka_unit_test(addresses), cmocka_unit_test(origins), cmocka_unit_test(sizes),     cmocka_unit_test(queue_and_leave),
         cmocka_unit_test(one_key_at_a_time), cmocka_unit_test(garbage_and_silence), cmocka_unit_test(drains), cmocka_unit_test(cut_short),
+        cmocka_unit_test(half_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
