@@ -16,7 +16,7 @@
 #include "revision.h"
 #include "trit/trit.h"
 
-/* More than this share of the read limit from memory cannot be: the measurement, not the machine, is wrong. */
+/* More than this share of a limit cannot be: the measurement, not the machine, is wrong. */
 static const double believable = 1.15;
 
 trit_bench_row *trit_bench_add_row(trit_bench_doc *doc) {
@@ -84,6 +84,9 @@ size_t trit_bench_doubt(trit_bench_doc *doc) {
         if (row->beyond_caches && f.of_read > believable)
             snprintf(row->error, sizeof row->error, "%.1f GB/s from memory that reads at %.1f GB/s at best cannot be: measure again on a quiet machine",
                      f.gb_s, f.limit_gb_s);
+        else if (f.of_macs > believable)
+            snprintf(row->error, sizeof row->error, "%.1f GMAC/s where the processor does %.1f at best cannot be: measure again on a quiet machine", f.gmac_s,
+                     f.limit_gmac_s);
         n_errors += *row->error != '\0';
     }
     return n_errors;

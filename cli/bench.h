@@ -80,7 +80,7 @@ TRIT_MUST_CHECK trit_status trit_bench_list_read(trit_bench_list *out, const cha
 
 /* Adds a sample, and marks as error what cannot be: no time at all. */
 void trit_bench_sample(trit_bench_row *row, double units, double seconds, const trit_limits *limits);
-/* Marks rows that read faster than memory can be read. Returns how many rows are in error. */
+/* Marks rows that read faster than memory can be read or multiply faster than the processor can. Returns how many rows are in error. */
 size_t trit_bench_doubt(trit_bench_doc *doc);
 
 /* Measures by doc->plan and fills doc->rows (bench_measure.c, bench_kernels.c). In turns with another program the rows get no samples: each

@@ -18,6 +18,10 @@
  *      T2_GEMV_SETS                        1, 2 or 4 sets of sums for one token, to hide the latency of t2_dot
  *      T2_VECTORS, T2_TOKENS               the tile for many tokens: as many sums as the registers hold
  *
+ * Where T2_BYTES is a whole chunk a tier may bring its own sums of one token, and then needs no T2_GEMV_..., t2_second, t2_upper, t2_whole:
+ *
+ *      T2_ONE_TOKEN(w, x, n_chunks)        t2_wide of codes * activations
+ *
  * A trit is code - 1, so dot(q, trit) = dot(q, code) - sum(q), and the layout A8 keeps sum(q). Sums of codes times four stay
  * within 2^31 up to K = 2^22, which is 1 << 18 chunks. */
 #ifndef TRIT_KERNEL_T2_TEMPLATE_H
@@ -25,16 +29,20 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "kernel/variants.h"
 #include "quant/layout.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-enum { chunks_a_turn = T2_GEMV_SETS > 2 ? 2 : 1 }; /* a chunk takes two sets */
 enum { chunks_a_sum = trit_a8_sum_block / trit_t2_chunk };
 enum { rows_a_vector = T2_BYTES / 4, vectors_a_tile = trit_chunk_bytes / T2_BYTES };
 enum { max_vectors = (int)vectors_a_tile > (int)T2_VECTORS ? (int)vectors_a_tile : (int)T2_VECTORS };
+
+/* A row a lane. Said as vectors, because compilers make of loops over lanes now a few instructions and now a hundred. */
+typedef int32_t t2_ints __attribute__((vector_size(T2_BYTES)));
+typedef float t2_floats __attribute__((vector_size(T2_BYTES)));
 
 /* One row vector or several by one token or several: where their bytes are, and the products so far. */
 typedef struct tile {
@@ -42,6 +50,13 @@ typedef struct tile {
     const int8_t *x[T2_TOKENS];
     t2_wide wide[max_vectors][T2_TOKENS];
 } tile;
+
+#ifdef T2_ONE_TOKEN
+ALWAYS_INLINE void add_one_token(tile *restrict t, size_t chunk, size_t end) {
+    t->wide[0][0] = T2_ONE_TOKEN(t->w[0] + chunk * trit_chunk_bytes, t->x[0] + chunk * trit_t2_chunk, end - chunk);
+}
+#else
+enum { chunks_a_turn = T2_GEMV_SETS > 2 ? 2 : 1 }; /* a chunk takes two sets */
 
 /* One token by all vectors of a tile of rows. Codes are used where they stand: what bits 3:2 give is four times too much. */
 ALWAYS_INLINE void add_one_token(tile *restrict t, size_t chunk, size_t end) {
@@ -74,6 +89,7 @@ ALWAYS_INLINE void add_one_token(tile *restrict t, size_t chunk, size_t end) {
     }
     for (int v = 0; v < n; v++) t->wide[v][0] = t2_whole(ones[v], fours[v]);
 }
+#endif
 
 /* Several tokens by some vectors: codes are unpacked once for all tokens. */
 ALWAYS_INLINE void add_tokens(tile *restrict t, size_t chunk, size_t end, int n_vectors, int n_tokens) {
@@ -100,20 +116,36 @@ ALWAYS_INLINE void add_tokens(tile *restrict t, size_t chunk, size_t end, int n_
     }
 }
 
-/* total += (float)(wide - sum) * scale, a row a lane */
-ALWAYS_INLINE void add_scaled(float total[rows_a_vector], t2_wide wide, int32_t sum, const float scale[rows_a_vector]) {
-    int32_t lane[rows_a_vector];
-    t2_store(lane, wide);
-    for (int r = 0; r < rows_a_vector; r++) total[r] += (float)(lane[r] - sum) * scale[r];
+ALWAYS_INLINE t2_floats load_floats(const float *p) {
+    t2_floats x;
+    memcpy(&x, p, sizeof x);
+    return x;
 }
 
-/* Results of vectors [vector, vector + n_vectors) of the matrix and tokens [token, token + n_tokens). Rows from row1 on are not
- * written. */
-ALWAYS_INLINE void products(const trit_t2_mul *a, uint32_t vector, uint32_t token, uint32_t row1, int n_vectors, int n_tokens) {
+/* (float)(wide - sum) * scale */
+ALWAYS_INLINE t2_floats scaled(t2_wide wide, int32_t sum, const float scale[rows_a_vector]) {
+    int32_t lane[rows_a_vector];
+    t2_ints ints;
+    t2_store(lane, wide);
+    memcpy(&ints, lane, sizeof ints);
+    return __builtin_convertvector(ints - sum, t2_floats) * load_floats(scale);
+}
+
+/* The sum of q over a group of 64, 128 or 256 that begins with this one of the sums; rows are padded so that the last group is whole. */
+ALWAYS_INLINE int32_t sum_of_group(const int32_t *sums, uint32_t group) {
+    int32_t sum = sums[0];
+    if (group >= 128) sum += sums[1];
+    if (group >= 256) sum += sums[2] + sums[3];
+    return sum;
+}
+
+/* Results of vectors [vector, vector + n_vectors) of the matrix and tokens [token, token + n_tokens), whose sums of q are `sum`. Rows
+ * from row1 on are not written. */
+ALWAYS_INLINE void products(const trit_t2_mul *a, uint32_t vector, uint32_t token, const int32_t *sum, uint32_t row1, int n_vectors, int n_tokens) {
     const size_t n_chunks = trit_t2_tile_bytes(a->k) / trit_chunk_bytes, group = a->group ? a->group / trit_t2_chunk : n_chunks;
     const size_t n_groups = (n_chunks + group - 1) / group;
     tile t;
-    float total[max_vectors][T2_TOKENS][rows_a_vector];
+    t2_floats total[max_vectors][T2_TOKENS];
     const float *scale[max_vectors];
     for (int v = 0; v < n_vectors; v++) {
         const uint32_t u = vector + (uint32_t)v, in_tile = u % vectors_a_tile;
@@ -122,8 +154,7 @@ ALWAYS_INLINE void products(const trit_t2_mul *a, uint32_t vector, uint32_t toke
     }
     for (int j = 0; j < n_tokens; j++) t.x[j] = a->x + (token + (uint32_t)j) * a->x_stride;
     for (int v = 0; v < n_vectors; v++)
-        for (int j = 0; j < n_tokens; j++) /* -0 is what adding changes nothing */
-            for (int r = 0; r < rows_a_vector; r++) total[v][j][r] = a->group ? 0.0f : -0.0f;
+        for (int j = 0; j < n_tokens; j++) total[v][j] = (t2_floats){0};
 
     for (size_t g = 0, chunk = 0; g < n_groups; g++, chunk += group) {
         const size_t end = n_chunks - chunk < group ? n_chunks : chunk + group;
@@ -132,8 +163,11 @@ ALWAYS_INLINE void products(const trit_t2_mul *a, uint32_t vector, uint32_t toke
         else
             add_tokens(&t, chunk, end, n_vectors, n_tokens);
         for (int j = 0; j < n_tokens; j++) {
-            const int32_t sum = trit_a8_sum(t.x[j], a->k, chunk / chunks_a_sum, end / chunks_a_sum);
-            for (int v = 0; v < n_vectors; v++) add_scaled(total[v][j], t.wide[v][j], sum, scale[v] + g * trit_tile_rows);
+            const int32_t of_group = a->group ? sum_of_group(trit_a8_sums(t.x[j], a->k) + chunk / chunks_a_sum, a->group) : sum[j];
+            for (int v = 0; v < n_vectors; v++) {
+                const t2_floats part = scaled(t.wide[v][j], of_group, scale[v] + g * trit_tile_rows);
+                total[v][j] = a->group ? total[v][j] + part : part;
+            }
         }
     }
 
@@ -142,22 +176,33 @@ ALWAYS_INLINE void products(const trit_t2_mul *a, uint32_t vector, uint32_t toke
         float *y = a->y + (token + (uint32_t)j) * a->y_stride;
         for (int v = 0; v < n_vectors; v++) {
             const uint32_t row = (vector + (uint32_t)v) * rows_a_vector;
+            const t2_floats result = total[v][j] * x_scale;
             if (row + rows_a_vector <= row1)
-                for (uint32_t r = 0; r < rows_a_vector; r++) y[row + r] = total[v][j][r] * x_scale;
+                memcpy(y + row, &result, sizeof result);
             else
-                for (uint32_t r = 0; row + r < row1; r++) y[row + r] = total[v][j][r] * x_scale;
+                for (uint32_t r = 0; row + r < row1; r++) y[row + r] = result[r];
         }
     }
 }
 
+/* Sums of q of tokens [token, token + n_tokens). */
+ALWAYS_INLINE void sum_tokens(int32_t *sum, const trit_t2_mul *a, uint32_t token, int n_tokens) {
+    for (int j = 0; j < n_tokens; j++)
+        sum[j] = trit_a8_sum(a->x + (token + (uint32_t)j) * a->x_stride, a->k, 0, trit_k256(a->k) / trit_a8_sum_block);
+}
+
 static void mul_one(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint32_t token) {
-    for (uint32_t v = row0 / rows_a_vector; v * rows_a_vector < row1; v += vectors_a_tile) products(a, v, token, row1, vectors_a_tile, 1);
+    int32_t sum;
+    sum_tokens(&sum, a, token, 1);
+    for (uint32_t v = row0 / rows_a_vector; v * rows_a_vector < row1; v += vectors_a_tile) products(a, v, token, &sum, row1, vectors_a_tile, 1);
 }
 
 ALWAYS_INLINE void mul_tokens(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint32_t token, int n_tokens) {
     uint32_t v = row0 / rows_a_vector, end = (row1 + rows_a_vector - 1) / rows_a_vector;
-    for (; v + T2_VECTORS <= end; v += T2_VECTORS) products(a, v, token, row1, T2_VECTORS, n_tokens);
-    for (; v < end; v++) products(a, v, token, row1, 1, n_tokens);
+    int32_t sum[T2_TOKENS];
+    sum_tokens(sum, a, token, n_tokens);
+    for (; v + T2_VECTORS <= end; v += T2_VECTORS) products(a, v, token, sum, row1, T2_VECTORS, n_tokens);
+    for (; v < end; v++) products(a, v, token, sum, row1, 1, n_tokens);
 }
 
 static void mul_many(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint32_t token) {

@@ -91,6 +91,10 @@ expect 0 bench report impossible.json --html impossible.html
 says 'cannot be: measure again' impossible.html
 expect 3 bench compare run.json impossible.json
 says 'no row in common' err
+# Or more products than the processor does.
+sed 's/"limits": \[\([0-9.]*\), [0-9.]*, [0-9.]*\]/"limits": [\1, 1, 1]/g' run.json >impossible.json
+expect 0 bench report impossible.json --html impossible.html
+says 'GMAC/s where the processor does 0.0 at best cannot be: measure again' impossible.html
 
 # Energy: counters of this machine, none, some that stand still, some that move.
 mkdir -p none still/intel-rapl:0 moving/intel-rapl:0
