@@ -12,7 +12,6 @@ Needs PyTorch and NumPy; `trit train` takes the vocabulary of tests/model/story-
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -107,23 +106,24 @@ def of_torch(a, way):
     return json.loads(subprocess.run(args, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
-def of_trit(a):
-    """Processor time is that of a run of more steps less that of a shorter one: opening counts for neither."""
-    def run(steps):
-        with tempfile.TemporaryDirectory() as folder:
-            args = [a.trit, "train", "--data", a.text, "--tokenizer", STORY, "--output", os.path.join(folder, "out"), "--dim", a.dim, "--ff-dim", a.ff,
-                    "--n-layers", a.layers, "--n-heads", a.heads, "--context", a.seq, "--batch-rows", a.rows, "--steps", steps, "--threads", a.threads,
-                    "--eval-every", 0, "--eval-rows", 1, "--save-every", 0]
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([str(x) for x in args], check=True, capture_output=True)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            log = [json.loads(line) for line in open(os.path.join(folder, "out", "log.jsonl"))]
-        speeds = [line["tok_s"] for line in log if "tok_s" in line]
-        return speeds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def processor_time(pid):
+    """Seconds so far, of all threads."""
+    with open("/proc/%d/stat" % pid) as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    _, short = run(1)
-    speeds, long = run(a.steps + 1)
-    return [(a.rows * a.seq / s, (long - short) / a.steps) for s in speeds[1:]]
+
+def of_trit(a):
+    """The same, by the line that `trit` prints at the end of each step."""
+    with tempfile.TemporaryDirectory() as folder:
+        args = [a.trit, "train", "--data", a.text, "--tokenizer", STORY, "--output", os.path.join(folder, "out"), "--dim", a.dim, "--ff-dim", a.ff,
+                "--n-layers", a.layers, "--n-heads", a.heads, "--context", a.seq, "--batch-rows", a.rows, "--steps", a.steps + 1, "--threads", a.threads,
+                "--eval-every", 0, "--eval-rows", 1, "--save-every", 0, "--json"]
+        with subprocess.Popen([str(x) for x in args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as p:
+            ends = [(json.loads(line)["tok_s"], processor_time(p.pid)) for line in p.stdout if '"tok_s"' in line]
+    if p.returncode:
+        sys.exit("%s train ended with status %d" % (a.trit, p.returncode))
+    return [(a.rows * a.seq / speed, cpu - before) for (_, before), (speed, cpu) in zip(ends, ends[1:])]
 
 
 def multiply_adds(a):
