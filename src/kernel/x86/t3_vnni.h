@@ -5,7 +5,7 @@
  * Modulo 2^32 that is exact while 256 sum(d q) stays within 2^31: 2^23 / 256 = 2^15 inputs of a plane, which are 512 blocks.
  *
  * Vector instructions for 5 weights of each byte, one token: 5 times 3 of two additions, 10 dpbusd: 20, which is 4 for a vector of
- * weights (T2: 9 for 4 vectors). The five activations are loaded by broadcasts, which take no arithmetic unit. By masks and codes it
+ * weights (T2: 8 or 9 for 4 vectors). The five activations are loaded by broadcasts, which take no arithmetic unit. By masks and codes it
  * would be 33; with VBMI's table look-ups 16, but p5 of Intel's processors does them one at a time. */
 #ifndef TRIT_KERNEL_X86_T3_VNNI_H
 #define TRIT_KERNEL_X86_T3_VNNI_H
