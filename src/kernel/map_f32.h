@@ -109,8 +109,8 @@ static inline float cosh_f32(float a) {
 static inline float tanh_f32(float a) {
     const uint32_t bits = trit_bits_from_f32(fabsf(a)), far = trit_bits_from_f32(10.0f); /* 1 from 9.02 on */
     const uint32_t near = trit_mask(!(fabsf(a) > 0.26f)); /* NaN, too, which stays */
-    const float x = trit_f32_from_bits(bits < far ? bits : far), sum = x * (2 * trit_exp_log2e) + trit_exp_shift;
-    const float shifted = trit_f32_from_bits((near & trit_bits_from_f32(trit_exp_shift)) | (~near & trit_bits_from_f32(sum)));
+    const float x = trit_f32_from_bits(bits < far ? bits : far);
+    const float shifted = trit_f32_from_bits(~near & trit_bits_from_f32(x)) * (2 * trit_exp_log2e) + trit_exp_shift;
     const float r = x - (shifted - trit_exp_shift) * 0x1.62e43p-2f, z = r * r;
     const float p = ((0x1.99d806p-7f * r + 0x1.6ff9bp-5f) * z + (0x1.1110e6p-3f * r + 0x1.555144p-2f)) * z + (0x1.555558p-1f * r + 0x1.000002p+0f);
     const uint32_t power = trit_bits_from_f32(shifted) << 23; /* k, where an exponent stands */
