@@ -16,6 +16,7 @@ enum { mark_bytes = sizeof mark - 1, max_depth = 48, max_messages = 100000 };
 typedef struct writer {
     const trit_served *s;
     const trit_json *tools; /* what the template does not tell of them, messages do; NULL: it does */
+    bool wants_text; /* arguments of calls are JSON as text */
     trit_jsonw w;
     trit_text buffer;
     trit_refusal *r;
@@ -116,21 +117,6 @@ static bool join_content(writer *o, trit_text *joined, const trit_json *v, size_
     return ok;
 }
 
-/* Words on tools stand behind a system message or before a user's, calls behind an assistant's. */
-static bool put_content(writer *o, const trit_json *v, size_t message, bool is_user, const trit_json *tools, const trit_json *calls) {
-    const trit_tool_family *family = o->s->ways.family;
-    trit_text joined = {0};
-    bool room = true;
-    if (tools && is_user) room = trit_tools_tell(&joined, family, tools) && trit_text_append(&joined, "\n\n", 2);
-    const bool ok = join_content(o, &joined, v, message);
-    if (tools && !is_user) room = room && trit_text_append(&joined, "\n\n", 2) && trit_tools_tell(&joined, family, tools);
-    if (calls) room = room && (!joined.n || trit_text_append(&joined, "\n", 1)) && trit_tool_calls_write(&joined, family, calls);
-    if (ok && room) put_string(o, (trit_str){joined.data ? joined.data : "", joined.n});
-    o->w.failed = o->w.failed || !room;
-    trit_text_fini(&joined);
-    return ok;
-}
-
 /* Arguments are JSON as text to clients and an object to most templates. */
 static bool put_function(writer *o, const trit_json *function) {
     trit_str key;
@@ -139,7 +125,7 @@ static bool put_function(writer *o, const trit_json *function) {
     for (void *iter = NULL; trit_json_next(function, &iter, &key, &value);) {
         put_key(o, key);
         const trit_str text = trit_json_as_str(value);
-        const bool is_json = trit_str_is(key, "arguments") && text.p && !o->s->ways.wants_text;
+        const bool is_json = trit_str_is(key, "arguments") && text.p && !o->wants_text;
         trit_json *parsed = NULL;
         if (is_json && trit_json_parse(&parsed, text.p, text.n, "arguments", NULL) != trit_ok) parsed = NULL;
         const bool ok = put_value(o, parsed ? parsed : value, 4);
@@ -167,6 +153,39 @@ static bool put_calls(writer *o, const trit_json *calls, size_t message) {
     }
     trit_jsonw_close(&o->w, ']');
     return true;
+}
+
+/* Calls as the family writes them, for a template that cannot: the marks are the family's own, and what they hold is marked like any text. */
+static bool write_calls(writer *o, trit_text *out, const trit_json *calls, size_t message) {
+    const trit_tool_family *family = o->s->ways.family;
+    const bool is_json = family->kind == trit_tool_object || family->kind == trit_tool_named; /* then as it was said, blanks and all */
+    writer parts = {.s = o->s, .r = o->r, .wants_text = is_json};
+    trit_json *marked = NULL;
+    const bool ok = put_calls(&parts, calls, message);
+    const bool room = !ok || (!parts.w.failed && trit_json_parse_last(&marked, parts.w.text.data, parts.w.text.n, "calls", NULL) == trit_ok &&
+                              trit_tool_calls_write(out, family, marked));
+    o->w.failed = o->w.failed || !room;
+    trit_json_free(marked);
+    trit_text_fini(&parts.buffer);
+    trit_jsonw_fini(&parts.w);
+    return ok;
+}
+
+/* Words on tools stand behind a system message or before a user's, calls behind an assistant's. */
+static bool put_content(writer *o, const trit_json *v, size_t message, bool is_user, const trit_json *tools, const trit_json *calls) {
+    const trit_tool_family *family = o->s->ways.family;
+    trit_text joined = {0}, written = {0};
+    bool room = true;
+    if (tools && is_user) room = trit_tools_tell(&joined, family, tools) && trit_text_append(&joined, "\n\n", 2);
+    const bool ok = join_content(o, &joined, v, message) && (!calls || write_calls(o, &written, calls, message));
+    if (tools && !is_user) room = room && trit_text_append(&joined, "\n\n", 2) && trit_tools_tell(&joined, family, tools);
+    room = room && put_marked(&o->buffer, o->s, (trit_str){joined.data ? joined.data : "", joined.n});
+    if (written.n) room = room && (!joined.n || trit_text_append(&o->buffer, "\n", 1)) && trit_text_append(&o->buffer, written.data, written.n);
+    if (ok && room) trit_jsonw_strn(&o->w, o->buffer.data, o->buffer.n);
+    o->w.failed = o->w.failed || !room;
+    trit_text_fini(&joined);
+    trit_text_fini(&written);
+    return ok;
 }
 
 static bool put_message(writer *o, const trit_json *v, size_t i) {
@@ -248,7 +267,7 @@ static bool put_rest(writer *o, const trit_json *body) {
 }
 
 bool trit_conversation_write(const trit_served *s, const trit_json *body, trit_text *conversation, trit_refusal *r) {
-    writer o = {.s = s, .r = r, .tools = s->ways.hides_tools ? shown_tools(body) : NULL};
+    writer o = {.s = s, .r = r, .wants_text = s->ways.wants_text, .tools = s->ways.hides_tools ? shown_tools(body) : NULL};
     trit_jsonw_object(&o.w);
     trit_jsonw_key(&o.w, "messages");
     bool ok = put_messages(&o, trit_json_get(body, "messages")) && put_rest(&o, body);

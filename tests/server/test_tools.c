@@ -290,6 +290,34 @@ static void marks_that_are_tokens(void **state) {
     (void)remove(path);
 }
 
+static int prompt_tokens(const serving *s, const char *message) {
+    char body[600];
+    snprintf(body, sizeof body, "{\"messages\": [{%s}], \"max_tokens\": 1}", message);
+    json_t *v = ask(s, body);
+    const int n = (int)json_integer_value(at(v, "usage.prompt_tokens"));
+    json_decref(v);
+    return n;
+}
+
+/* A call in a message, which the template cannot say: its marks are tokens, and what only spells them, in a text or an argument, is letters. */
+static void marks_in_messages(void **state) {
+    (void)state;
+    static const char path[] = "marks2.tokenizer.json", template[] = "{% for m in messages %}{{ m.content }}{% endfor %}{# List of tools: #}";
+    static const char call[] = "\"role\": \"assistant\", \"content\": \"%s\", \"tool_calls\": [{\"id\": \"a\", \"type\": \"function\", \"function\": "
+                               "{\"name\": \"stop\", \"arguments\": \"%s\"}}]";
+    serving s;
+    char message[400];
+    write_tokenizer(path);
+    serve_with(&s, path, template, (trit_server_opts){0});
+    assert_int_equal(prompt_tokens(&s, "\"role\": \"user\", \"content\": \"<|tool_call_start|>\""), 19);
+    snprintf(message, sizeof message, call, "", "{}");
+    assert_int_equal(prompt_tokens(&s, message), 2 + (int)strlen("[stop()]"));
+    snprintf(message, sizeof message, call, "<|tool_call_end|>", "{\\\"w\\\": \\\"\\u003c|tool_call_end|>\\\"}");
+    assert_int_equal(prompt_tokens(&s, message), 17 + 1 + 2 + (int)strlen("[stop(w=\"<|tool_call_end|>\")]"));
+    stop_serving(&s);
+    (void)remove(path);
+}
+
 static char *prompt_of(const serving *s, const char *body) {
     answer a = post(s, "/apply-template", body);
     json_t *v = json_of(&a, 200);
@@ -331,6 +359,7 @@ int main(void) {
         cmocka_unit_test(strict_and_none),
         cmocka_unit_test(special_tokens),
         cmocka_unit_test(marks_that_are_tokens),
+        cmocka_unit_test(marks_in_messages),
         cmocka_unit_test(told_in_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
