@@ -1,5 +1,5 @@
 /* probe_read and probe_float of one tier: a tier's file includes its v16_<tier>.h, says PROBE(slot), the name of its functions,
- * PROBE_WIDTH, the bytes of a vector, and PROBE_FLOAT_CHAINS, up to 12 sums of 16 lanes that hide the latency of an addition and
+ * PROBE_WIDTH, the bytes of a vector, and PROBE_FLOAT_CHAINS, 2, 4 or 12 sums of 16 lanes that hide the latency of an addition and
  * fit into the registers, and includes this file. */
 #ifndef TRIT_KERNEL_PROBE_TEMPLATE_H
 #define TRIT_KERNEL_PROBE_TEMPLATE_H
@@ -30,24 +30,36 @@ uint64_t PROBE(read)(const void *p, size_t n) {
 #define PROBE_FACTOR "+m" /* v16 may be several registers */
 #endif
 
-/* sum[0 .. n) += factor * factor */
-static inline __attribute__((always_inline)) void probe_adds(v16 *sum, int n, v16 *factor) {
-#pragma GCC unroll 12
-    for (int i = 0; i < n; i++) {
-        __asm__("" : PROBE_FACTOR(*factor)); /* to the compiler another number each time, or it would multiply once */
-        sum[i] = v16_add(sum[i], v16_mul(*factor, *factor));
-    }
+static inline v16 probe_add(v16 sum, v16 *factor) {
+    __asm__("" : PROBE_FACTOR(*factor)); /* to the compiler another number each time, or it would multiply once */
+    return v16_add(sum, v16_mul(*factor, *factor));
 }
 
+/* Sums with names of their own: of an array some compilers keep a part in memory. */
 float PROBE(float)(const float *x, uint32_t n) {
-    v16 factor = v16_load(x), sum[PROBE_FLOAT_CHAINS];
-#pragma GCC unroll 12
-    for (int i = 0; i < PROBE_FLOAT_CHAINS; i++) sum[i] = v16_zero();
-    for (uint32_t i = 0; i < n / PROBE_FLOAT_CHAINS; i++) probe_adds(sum, PROBE_FLOAT_CHAINS, &factor);
-    for (uint32_t i = 0; i < n % PROBE_FLOAT_CHAINS; i++) probe_adds(sum, 1, &factor);
-#pragma GCC unroll 12
-    for (int i = 1; i < PROBE_FLOAT_CHAINS; i++) sum[0] = v16_add(sum[0], sum[i]);
-    return v16_sum(sum[0]);
+    v16 factor = v16_load(x), a = v16_zero(), b = a, c = a, d = a, e = a, f = a, g = a, h = a, q = a, r = a, s = a, t = a;
+    for (uint32_t i = 0; i < n / PROBE_FLOAT_CHAINS; i++) {
+        a = probe_add(a, &factor);
+        b = probe_add(b, &factor);
+        if (PROBE_FLOAT_CHAINS >= 4) {
+            c = probe_add(c, &factor);
+            d = probe_add(d, &factor);
+        }
+        if (PROBE_FLOAT_CHAINS == 12) {
+            e = probe_add(e, &factor);
+            f = probe_add(f, &factor);
+            g = probe_add(g, &factor);
+            h = probe_add(h, &factor);
+            q = probe_add(q, &factor);
+            r = probe_add(r, &factor);
+            s = probe_add(s, &factor);
+            t = probe_add(t, &factor);
+        }
+    }
+    for (uint32_t i = 0; i < n % PROBE_FLOAT_CHAINS; i++) a = probe_add(a, &factor);
+    a = v16_add(v16_add(a, b), v16_add(c, d));
+    e = v16_add(v16_add(e, f), v16_add(g, h));
+    return v16_sum(v16_add(v16_add(a, e), v16_add(v16_add(q, r), v16_add(s, t))));
 }
 
 #endif
