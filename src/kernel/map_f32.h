@@ -235,7 +235,7 @@ static inline float pow_f32(float a, float b) {
     const double exponent = power_exponent(is_small ? base * 0x1p24f : base, is_small ? 24.0f : 0.0f, b);
     const double of_0 = b < 0 ? (double)INFINITY : -(double)INFINITY;
     double t = base == 0 ? of_0 : base == far ? -of_0 : exponent;
-    t = (base != base) | (b != b) ? (double)NAN : t;
+    t = ((base != base) | (b != b)) ? (double)NAN : t;
     float power = power_of_2(clamp(t, -exp_far, exp_far));
     power = ((b == 0) | (a == 1) | ((base == 1) & (fabsf(b) == far))) ? 1 : power;
     const bool is_whole = (y + whole_shift) - whole_shift == y, is_even = (half + whole_shift) - whole_shift == half;
