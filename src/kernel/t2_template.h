@@ -44,6 +44,10 @@ enum { max_vectors = (int)vectors_a_tile > (int)T2_VECTORS ? (int)vectors_a_tile
 typedef int32_t t2_ints __attribute__((vector_size(T2_BYTES)));
 typedef float t2_floats __attribute__((vector_size(T2_BYTES)));
 
+/* Several tiles at once are short streams that the processor does not read ahead of by itself: two tokens got half of what memory gives. So far
+ * ahead are the next tiles rather than these. Addresses beyond the weights do no harm. */
+enum { has_streams = (int)T2_VECTORS > (int)vectors_a_tile, ahead_bytes = 32768 };
+
 /* One row vector or several by one token or several: where their bytes are, and the products so far. */
 typedef struct tile {
     const uint8_t *w[max_vectors];
@@ -103,7 +107,9 @@ ALWAYS_INLINE void add_tokens(tile *restrict t, size_t chunk, size_t end, int n_
         for (; chunk < stop; chunk++) {
             t2_bytes codes[T2_VECTORS][4];
             for (int v = 0; v < n_vectors; v++) {
-                t2_bytes packed = t2_load(t->w[v] + chunk * trit_chunk_bytes);
+                const uint8_t *w = t->w[v] + chunk * trit_chunk_bytes;
+                t2_bytes packed = t2_load(w);
+                if (has_streams) __builtin_prefetch(w + ahead_bytes, 0, 2); /* into the second-level cache */
                 for (int i = 0; i < 4; i++) codes[v][i] = t2_part(packed, i);
             }
             for (int j = 0; j < n_tokens; j++)
