@@ -97,7 +97,7 @@ trit_dtype trit_tuner_form(trit_tuner *tuner, const trit_ternary_source *source)
 /* Of weights that the caches do not hold, and why. */
 trit_dtype trit_tuner_explain(trit_tuner *tuner, char *why, size_t size);
 
-/* What was measured, in ms: one token from memory, several tokens in the caches. */
+/* What was measured, in ms: one token and several, weights from memory. */
 typedef struct trit_tuning {
     double one[2], several[2]; /* T2, T3 */
 } trit_tuning;

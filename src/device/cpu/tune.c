@@ -49,7 +49,7 @@ void trit_tuner_free(trit_tuner *t) {
 
 /* ---- measuring ---- */
 
-enum { n_inputs = 2560, n_several = 32, several_rows = 256 /* of a thread, in its own cache */, least_rounds = 2, most_rounds = 5, enough_ns = 20000000 };
+enum { n_inputs = 2560, n_several = 8 /* sequences at once */, least_rounds = 2, most_rounds = 5, enough_ns = 20000000 };
 
 typedef struct trial {
     const cpu_device *cpu;
@@ -101,13 +101,13 @@ static double least_of(double *x, size_t n, bool *quiet) {
 }
 
 /* Both forms in turns. */
-static void run_rounds(trial *t, uint32_t all_rows, uint32_t cached_rows, trit_tuning *out, bool *quiet) {
+static void run_rounds(trial *t, uint32_t n_rows, trit_tuning *out, bool *quiet) {
     double one[2][most_rounds], several[2][most_rounds];
     const uint64_t begin = trit_os_clock_ns();
     size_t n = 0;
     do {
-        for (size_t f = 0; f < 2; f++) one[f][n] = pass_ms(t, all_rows, 1, f == 1);
-        for (size_t f = 0; f < 2; f++) several[f][n] = pass_ms(t, cached_rows, n_several, f == 1);
+        for (size_t f = 0; f < 2; f++) one[f][n] = pass_ms(t, n_rows, 1, f == 1);
+        for (size_t f = 0; f < 2; f++) several[f][n] = pass_ms(t, n_rows, n_several, f == 1);
     } while (++n < least_rounds || (n < most_rounds && trit_os_clock_ns() - begin < enough_ns));
     *quiet = true;
     for (size_t f = 0; f < 2; f++) {
@@ -125,14 +125,12 @@ static bool is_slow(trial *t, uint32_t all_rows) {
 /* Weights of twice the caches, within what takes some milliseconds. */
 static bool measure(const cpu_device *cpu, trit_tuning *out, bool *quiet) {
     const uint64_t least = 16u << 20, most = 96u << 20, twice = 2 * trit_os_cache_bytes();
-    const uint32_t row_bytes = (uint32_t)trit_t2_tile_bytes(n_inputs) / trit_tile_rows, n = trit_team_size(cpu->team);
+    const uint32_t row_bytes = (uint32_t)trit_t2_tile_bytes(n_inputs) / trit_tile_rows;
     trial t = {.cpu = cpu, .n_bytes = (size_t)(twice < least ? least : twice > most ? most : twice)};
     const uint32_t all_rows = (uint32_t)(t.n_bytes / row_bytes / trit_tile_rows * trit_tile_rows);
-    const uint32_t cached_rows = n * several_rows < all_rows ? n * several_rows : all_rows;
-    const size_t n_results = all_rows > (size_t)cached_rows * n_several ? all_rows : (size_t)cached_rows * n_several;
     t.w = trit_alloc_aligned(t.n_bytes, 1);
     t.x = trit_alloc_aligned(n_several, trit_a8_row_bytes(n_inputs));
-    t.y = trit_alloc_zero(n_results, sizeof *t.y);
+    t.y = trit_alloc_zero(n_several, all_rows * sizeof *t.y);
     t.scale = trit_alloc_zero(all_rows, sizeof *t.scale);
     bool done = t.w && t.x && t.y && t.scale;
     if (done) {
@@ -140,7 +138,7 @@ static bool measure(const cpu_device *cpu, trit_tuning *out, bool *quiet) {
         trit_team_run(cpu->team, touch_member, &t);
         done = !is_slow(&t, all_rows);
     }
-    if (done) run_rounds(&t, all_rows, cached_rows, out, quiet);
+    if (done) run_rounds(&t, all_rows, out, quiet);
     trit_free(t.w);
     trit_free(t.x);
     trit_free(t.y);
@@ -182,7 +180,8 @@ static void keep(const cpu_device *cpu, const trit_tuning *t) {
 
 /* ---- deciding ---- */
 
-/* A path that gains less than 3 % is not worth another form; and prompts, which use the same weights, may not lose a tenth. */
+/* A path that gains less than 3 % is not worth another form; and sequences beside each other and prompts, which use the same
+ * weights, may not lose a tenth. */
 bool trit_tuning_takes_t3(const trit_tuning *t) {
     return t->one[1] * 1.03 <= t->one[0] && t->several[1] <= t->several[0] * 1.1;
 }
