@@ -92,11 +92,13 @@ static bool is_number(trit_str s) {
 static trit_str plain_number(trit_str s, char buffer[static 64]) {
     size_t n = 0;
     for (size_t i = 0; i < s.n && n < 60; i++) {
-        const bool is_digit_before = i && n_digits(s, i - 1);
-        if ((s.p[i] == '_' && is_digit_before && n_digits(s, i + 1)) || (s.p[i] == '+' && !i)) continue;
+        const bool is_digit_before = i && n_digits(s, i - 1), is_digit_behind = n_digits(s, i + 1);
+        if (s.p[i] == '_' && is_digit_before && is_digit_behind) continue;
+        if (s.p[i] == '+' && !i && (is_digit_behind || (s.n > 1 && s.p[1] == '.'))) continue;
+        if (s.p[i] == '.' && !is_digit_before && !is_digit_behind) return s;
         if (s.p[i] == '.' && !is_digit_before) buffer[n++] = '0';
         buffer[n++] = s.p[i];
-        if (s.p[i] == '.' && !n_digits(s, i + 1)) buffer[n++] = '0';
+        if (s.p[i] == '.' && !is_digit_behind) buffer[n++] = '0';
     }
     const trit_str plain = {buffer, n};
     return s.n < 60 && is_number(plain) ? plain : s;
@@ -164,9 +166,20 @@ static bool read_hex(trit_str s, size_t n, uint32_t *out) {
     return true;
 }
 
+/* Up to three digits, as many as there are. */
+static trit_match put_octal(trit_values *v, trit_str s, bool last, trit_text *out, size_t *used) {
+    uint32_t cp = 0;
+    size_t n = 1;
+    for (; n < 4 && n < s.n && s.p[n] >= '0' && s.p[n] <= '7'; n++) cp = cp * 8 + (uint32_t)(s.p[n] - '0');
+    if (n == s.n && n < 4 && !last) return trit_match_partial;
+    put_char(v, out, cp);
+    *used = n;
+    return trit_match_yes;
+}
+
 /* Python's escapes and JSON's "\/". One that is neither is a backslash and a letter. */
 static trit_match put_escape(trit_values *v, trit_str s, bool last, trit_text *out, size_t *used) {
-    static const char letters[] = "ntrbfav0'\"\\/", meanings[] = "\n\t\r\b\f\a\v\0'\"\\/";
+    static const char letters[] = "ntrbfav'\"\\/", meanings[] = "\n\t\r\b\f\a\v'\"\\/";
     if (s.n < 2) return end_of(last);
     const char c = s.p[1], *letter = c ? strchr(letters, c) : NULL;
     const size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
@@ -177,6 +190,7 @@ static trit_match put_escape(trit_values *v, trit_str s, bool last, trit_text *o
         put_char(v, out, (uint8_t)meanings[letter - letters]);
         return trit_match_yes;
     }
+    if (c >= '0' && c <= '7') return put_octal(v, s, last, out, used);
     if (s.n < digits + 2 && !last) return trit_match_partial;
     if (digits && s.n >= digits + 2 && read_hex(trit_behind(s, 2), digits, &cp) && cp <= 0x10FFFF) {
         *used = digits + 2;

@@ -185,8 +185,8 @@ static void put_value(writer *w, size_t tool, size_t i, const trit_json *schema)
         put(w, "plain ");
         return;
     }
-    if (is_python && trit_str_is(type, "boolean") && trit_json_length(schema) == 1) {
-        put(w, "( \"True\" | \"False\" ) ");
+    if (is_python && !list && !trit_json_get(schema, "const") && (trit_str_is(type, "boolean") || trit_str_is(type, "null"))) {
+        put(w, trit_str_is(type, "null") ? "\"None\" " : "( \"True\" | \"False\" ) ");
         return;
     }
     put(w, is_text ? "( " : "");

@@ -175,9 +175,10 @@ static void keywords_that_may_be_left_out(void **state) {
     (void)state;
     static const char asked[] =
         "{\"tool_choice\": \"required\", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"parameters\": {\"type\": \"object\", "
-        "\"properties\": {\"a\": {\"type\": \"boolean\"}, \"b\": {\"type\": \"string\"}, \"c\": {\"type\": \"integer\"}}, \"required\": [\"b\"]}}}, "
-        "{\"type\": \"function\", \"function\": {\"name\": \"g\", \"parameters\": {\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"null\"}, "
-        "\"b\": {\"type\": \"string\", \"enum\": [\"x\"]}}}}}]}";
+        "\"properties\": {\"a\": {\"type\": \"boolean\", \"description\": \"d\"}, \"b\": {\"type\": \"string\"}, \"c\": {\"type\": \"integer\"}}, "
+        "\"required\": [\"b\"]}}}, "
+        "{\"type\": \"function\", \"function\": {\"name\": \"g\", \"parameters\": {\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"null\", \"title\": \"d\"}, "
+        "\"b\": {\"type\": \"string\", \"enum\": [\"x\"]}, \"c\": {\"type\": \"boolean\", \"const\": true}}}}}]}";
     static const struct {
         const char *sign, *text;
         bool fits;
@@ -186,8 +187,10 @@ static void keywords_that_may_be_left_out(void **state) {
         {listed, "[f(b=\"x\", c=1), g()]", true}, {listed, "[f(a=False, b=\"\")]", true},
         {listed, "[f(a=True)]", false}, {listed, "[f(, b=\"x\")]", false},
         {listed, "[f(b=\"x\" c=1)]", false}, {listed, "[f(b=\"x\", )]", false},
-        {listed, "[g(b=\"x\")]", true}, {listed, "[g(a=null)]", true},
-        {listed, "[g(a=null, b=\"x\")]", true}, {listed, "[g(b=\"y\")]", false},
+        {listed, "[f(a=true, b=\"x\")]", false}, {listed, "[g(a=null)]", false},
+        {listed, "[g(b=\"x\")]", true}, {listed, "[g(a=None)]", true},
+        {listed, "[g(a=None, b=\"x\")]", true}, {listed, "[g(b=\"y\")]", false},
+        {listed, "[g(c=true)]", true}, {listed, "[g(c=False)]", false},
         {gemma, "<|tool_call>call:f{a:true,b:<|\"|>x \"<|y|>\n<|\"|>,c:1}<tool_call|>", true},
         {gemma, "<|tool_call>call:f{b:<|\"|><|\"|>}<tool_call|>", true}, {gemma, "<|tool_call>call:f{b:x}<tool_call|>", false},
         {gemma, "<|tool_call>call:g{b:<|\"|>x<|\"|>}<tool_call|>", true}, {gemma, "<|tool_call>call:g{b:<|\"|>y<|\"|>}<tool_call|>", false},
