@@ -42,7 +42,12 @@ static int read_character(EditLine *line, wchar_t *out) {
         const ssize_t n = read(STDIN_FILENO, &byte, 1);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return (int)n;
-        const size_t used = mbrtowc(out, &byte, 1, &state);
+        const bool goes_on = !mbsinit(&state);
+        size_t used = mbrtowc(out, &byte, 1, &state);
+        if (used == (size_t)-1) { /* what came before it was broken, not always this one */
+            state = (mbstate_t){0};
+            if (goes_on) used = mbrtowc(out, &byte, 1, &state);
+        }
         if (used == (size_t)-1) state = (mbstate_t){0};
         else if (used != (size_t)-2) return 1;
     }

@@ -20,12 +20,20 @@ static void on_interrupt(int signal_number) {
     errno = kept;
 }
 
+/* Beyond the standard descriptors: where the program was started without one of them, it must stay missing. */
 static void open_bell(void) {
-    if (pipe(bell) < 0) return; /* then a wait ends with its input only */
+    int ends[2];
+    if (pipe(ends) < 0) return; /* then a wait ends with its input only */
     for (int i = 0; i < 2; i++) {
-        (void)fcntl(bell[i], F_SETFL, O_NONBLOCK);
-        (void)fcntl(bell[i], F_SETFD, FD_CLOEXEC);
+        bell[i] = fcntl(ends[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        (void)close(ends[i]);
+        if (bell[i] >= 0) (void)fcntl(bell[i], F_SETFL, O_NONBLOCK);
     }
+}
+
+static void still_bell(void) {
+    char rung;
+    while (read(bell[0], &rung, 1) > 0) {}
 }
 
 void trit_interrupt_init(void) {
@@ -46,21 +54,22 @@ bool trit_interrupted(void) {
 }
 
 bool trit_interrupt_take(void) {
-    char rung;
     if (asked != SIGINT) return false;
-    while (read(bell[0], &rung, 1) > 0) {}
+    still_bell();
     asked = 0;
     return true;
 }
 
 bool trit_interrupt_wait(int input) {
     while (!asked) {
+        const bool has_bell = bell[0] >= 0 && bell[0] < FD_SETSIZE;
         fd_set readable;
         FD_ZERO(&readable);
         FD_SET(input, &readable);
-        if (bell[0] >= 0) FD_SET(bell[0], &readable);
-        const int n = select((input > bell[0] ? input : bell[0]) + 1, &readable, NULL, NULL, NULL);
+        if (has_bell) FD_SET(bell[0], &readable);
+        const int n = select((has_bell && bell[0] > input ? bell[0] : input) + 1, &readable, NULL, NULL, NULL);
         if ((n > 0 && FD_ISSET(input, &readable)) || (n < 0 && errno != EINTR)) break;
+        if (n > 0 && !asked) still_bell(); /* it rang for what was taken meanwhile */
     }
     return !asked;
 }

@@ -238,7 +238,8 @@ static inline float pow_f32(float a, float b) {
     t = ((base != base) | (b != b)) ? (double)NAN : t;
     float power = power_of_2(clamp(t, -exp_far, exp_far));
     power = ((b == 0) | (a == 1) | ((base == 1) & (fabsf(b) == far))) ? 1 : power;
-    const bool is_whole = (y + whole_shift) - whole_shift == y, is_even = (half + whole_shift) - whole_shift == half;
+    const bool is_whole = (fabsf(b) >= 0x1p24f) | ((y + whole_shift) - whole_shift == y);
+    const bool is_even = (fabsf(b) >= 0x1p25f) | ((half + whole_shift) - whole_shift == half);
     const float with_odd = copysignf(power, a);
     power = (is_whole & !is_even) ? with_odd : power;
     return ((x < 0) & (base < far) & !is_whole & (y == y)) ? NAN : power;

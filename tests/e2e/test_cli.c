@@ -486,7 +486,7 @@ static void test_tasks(void **state) {
     for (size_t i = 0; i < 4; i++) json_decref(all[i]);
 }
 
-/* `... | head` must neither hang nor complain; a full disk must. */
+/* `... | head` must neither hang nor complain; a full disk and a closed output must. */
 static void test_output_that_fails(void **state) {
     (void)state;
     require_builtin();
@@ -495,6 +495,9 @@ static void test_output_that_fails(void **state) {
         result r = shf("{ %s; echo $? > code.txt; } | head -c 1 > /dev/null; exit $(cat code.txt)", writers[i]);
         expect_code(&r, 0, writers[i]);
         if (r.n_err) fail_msg("%s | head: %s", writers[i], r.err);
+        release(&r);
+        r = shf("%s <&- >&-", writers[i]);
+        expect_code(&r, 3, writers[i]); /* nothing that the program opens may take their places */
         release(&r);
         if (access("/dev/full", W_OK) != 0) continue;
         r = shf("%s > /dev/full", writers[i]);

@@ -183,7 +183,7 @@ static void check_t2(const pair *p) {
     const shape crowd = {330, 20, 71, 0, 20}; /* more tokens than share what was unpacked */
     check_t2_shape(p, &crowd, 0, true);
     check_t2_shape(p, &crowd, 128, false);
-    shape longest = {164000, 2, 1, 0, 2}; /* what sums of 32 bits hold at once ends within */
+    shape longest = {262500, 2, 1, 0, 2}; /* what sums of 32 bits hold at once ends within */
     for (; longest.n_tokens <= 2; longest.n_tokens++) check_t2_shape(p, &longest, 0, true);
 }
 

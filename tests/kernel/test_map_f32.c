@@ -59,7 +59,7 @@ static const trit_kernels *best_kernels(void) {
 }
 
 static const float odd[] = {0.0f, -0.0f, 1.0f, -1.0f, 0.5f, -0.5f, 2.0f, -2.0f, 3.0f, -3.0f, 1.5f, 0x1p24f, -0x1p24f, 8388607.0f, 1e-40f,
-                            3e38f, -3e38f, INFINITY, -INFINITY, NAN};
+                            3e38f, -3e38f, 0x1p106f, 0x1p107f, INFINITY, -INFINITY, NAN};
 enum { n_odd = sizeof odd / sizeof odd[0] };
 
 static void unary(void **s) {
