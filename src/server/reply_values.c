@@ -126,6 +126,28 @@ static trit_match match_word(trit_str s, const char *ends, bool last, trit_str *
     return trit_match_yes;
 }
 
+/* A value without brackets or quotes. One that holds them (a call, a text with a letter before it) would be cut at their commas: it is none. */
+static trit_match match_bare(trit_str s, bool last, trit_str *word, size_t *used) {
+    const trit_match m = match_word(s, ",)]}([{'\"", last, word, used);
+    return m == trit_match_yes && *used < s.n && strchr("([{'\"", s.p[*used]) ? trit_match_no : m;
+}
+
+static bool begins_text(const trit_values *v, char c) {
+    return c == '"' || (c == '\'' && !v->quote) || (v->quote && c == *v->quote);
+}
+
+/* Behind a name: can a value be read? It is looked at before the name is put. */
+static trit_match match_begin(const trit_values *v, trit_str s, bool last) {
+    trit_str word;
+    size_t used;
+    s = trit_behind(s, trit_blanks(s));
+    if (!s.n) return last ? trit_match_yes : trit_match_partial;
+    if (*s.p == '[' || *s.p == '{' || (*s.p == '(' && !v->quote)) return v->depth < trit_values_max_depth ? trit_match_yes : trit_match_no;
+    if (begins_text(v, *s.p)) return trit_match_yes;
+    const trit_match m = match_bare(s, last, &word, &used);
+    return m;
+}
+
 /* ---- Texts ---- */
 
 static trit_match begin_string(trit_values *v, trit_str s, bool last, trit_text *out, size_t *used) {
@@ -257,7 +279,7 @@ static trit_match step_key(trit_values *v, trit_str s, bool last, trit_text *out
     trit_str word;
     size_t n;
     if (*s.p == v->close[v->depth - 1]) return close_bracket(v, out, used);
-    if (*s.p == '"' || (*s.p == '\'' && !v->quote) || (v->quote && *s.p == *v->quote)) {
+    if (begins_text(v, *s.p)) {
         v->is_key = true;
         trit_text text = {0};
         const trit_match m = begin_string(v, s, last, &text, used);
@@ -268,9 +290,11 @@ static trit_match step_key(trit_values *v, trit_str s, bool last, trit_text *out
         trit_text_fini(&text);
         return m;
     }
-    const trit_match m = match_word(s, "=:,()[]{}", last, &word, &n);
+    trit_match m = match_word(s, "=:,()[]{}", last, &word, &n);
     if (m != trit_match_yes) return m;
     if (!word.n || n == s.n || s.p[n] != end) return trit_match_no;
+    m = match_begin(v, trit_behind(s, n + 1), last);
+    if (m != trit_match_yes) return m;
     begin_element(v, out);
     if (!trit_json_write_str(out, word.p, word.n)) v->failed = true;
     return go_on(v, state_colon, n, used);
@@ -292,7 +316,7 @@ static trit_match step_value(trit_values *v, trit_str s, bool last, trit_text *o
         return open_bracket(v, *s.p, out, used);
     }
     v->is_key = false;
-    if (*s.p == '"' || (*s.p == '\'' && !v->quote) || (v->quote && *s.p == *v->quote)) {
+    if (begins_text(v, *s.p)) {
         trit_text text = {0};
         const trit_match m = begin_string(v, s, last, &text, used);
         if (m == trit_match_yes) {
@@ -302,7 +326,7 @@ static trit_match step_value(trit_values *v, trit_str s, bool last, trit_text *o
         trit_text_fini(&text);
         return m;
     }
-    const trit_match m = match_word(s, ",)]}", last, &word, used);
+    const trit_match m = match_bare(s, last, &word, used);
     if (m != trit_match_yes) return m;
     if (!in_mapping) begin_element(v, out);
     put_word(v, out, word);

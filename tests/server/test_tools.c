@@ -177,7 +177,8 @@ static void keywords_that_may_be_left_out(void **state) {
         "{\"tool_choice\": \"required\", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"parameters\": {\"type\": \"object\", "
         "\"properties\": {\"a\": {\"type\": \"boolean\", \"description\": \"d\"}, \"b\": {\"type\": \"string\"}, \"c\": {\"type\": \"integer\"}}, "
         "\"required\": [\"b\"]}}}, "
-        "{\"type\": \"function\", \"function\": {\"name\": \"g\", \"parameters\": {\"type\": \"object\", \"properties\": {\"a\": {\"type\": \"null\", \"title\": \"d\"}, "
+        "{\"type\": \"function\", \"function\": {\"name\": \"g\", \"parameters\": {\"type\": \"object\", "
+        "\"properties\": {\"a\": {\"type\": \"null\", \"title\": \"d\"}, "
         "\"b\": {\"type\": \"string\", \"enum\": [\"x\"]}, \"c\": {\"type\": \"boolean\", \"const\": true}}}}}]}";
     static const struct {
         const char *sign, *text;
