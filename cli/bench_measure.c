@@ -143,9 +143,13 @@ static uint32_t longest(const trit_bench_list *list) {
     return most;
 }
 
+static bool has_q8_cache(const trit_run_choice *run) {
+    return run->kv && strcmp(run->kv, "q8") == 0;
+}
+
 static double cache_value_bytes(const trit_run_choice *run, uint32_t head_dim) {
     if (run->kv && strcmp(run->kv, "f32") == 0) return 4;
-    return run->kv && strcmp(run->kv, "q8") == 0 ? 1 + 4.0 / head_dim : 2;
+    return has_q8_cache(run) ? 1 + 4.0 / head_dim : 2;
 }
 
 /* The work of one token of a test of `batch` sequences whose tokens stand at [first, last); `per_step` tokens share the weights. */
@@ -164,7 +168,8 @@ static void count_work(trit_bench_row *row, const bench_team *team, const trit_r
     double logits = every_logits ? 1 : 1 / n, head_reads = every_logits ? 1 / per_step : 1 / n;
     row->bytes = (double)w.token.weight_bytes / per_step + (double)w.logits.weight_bytes * head_reads + (every_logits ? cache / n : 0);
     row->int8_macs = (double)w.token.int8_macs + (double)w.logits.int8_macs * logits;
-    row->float_macs = (double)w.token.float_macs + (double)w.logits.float_macs * logits + attention / n;
+    row->float_macs = (double)w.token.float_macs + (double)w.logits.float_macs * logits;
+    *(has_q8_cache(run) ? &row->int8_macs : &row->float_macs) += attention / n;
     row->beyond_caches = w.token.weight_bytes + w.logits.weight_bytes > trit_os_cache_bytes();
 }
 
