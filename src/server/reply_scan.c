@@ -130,15 +130,13 @@ static trit_match match_object(const trit_tools *tools, trit_str s, bool last, t
     }
 }
 
-/* "()" or "(name=": a call whose arguments have no names is none. */
+/* "()" or "(name=", names being what reply_values.c takes for one: a call whose arguments have no names is none. */
 static trit_match match_keywords(trit_str s, bool last) {
     if (*s.p != '(') return trit_match_no;
     size_t at = 1 + trit_blanks(trit_behind(s, 1));
     if (at < s.n && s.p[at] == ')') return trit_match_yes;
-    const size_t n = name_length(trit_behind(s, at));
-    if (!n && at < s.n) return trit_match_no;
-    at += n;
-    at += trit_blanks(trit_behind(s, at));
+    if (at < s.n && strchr("=\"'", s.p[at]) && s.p[at]) return trit_match_no;
+    while (at < s.n && !strchr("=:,()[]{}", s.p[at])) at++;
     if (at == s.n) return no_end(last);
     return s.p[at] == '=' ? trit_match_yes : trit_match_no;
 }
