@@ -104,13 +104,21 @@ static trit_str plain_number(trit_str s, char buffer[static 64]) {
     return s.n < 60 && is_number(plain) ? plain : s;
 }
 
+/* One that 64 bits cannot hold (1e999) is none: whoever reads the JSON would refuse all of it. */
+static bool fits(trit_str number) {
+    trit_json *parsed = NULL;
+    const bool ok = trit_json_parse(&parsed, number.p, number.n, "a number", NULL) == trit_ok;
+    trit_json_free(parsed);
+    return ok;
+}
+
 static void put_word(trit_values *v, trit_text *out, trit_str s) {
     char buffer[64];
     const trit_str number = plain_number(s, buffer);
     if (!s.n || trit_str_is(s, "None") || trit_str_is(s, "null")) put(v, out, "null", 4);
     else if (trit_str_is(s, "True") || trit_str_is(s, "true")) put(v, out, "true", 4);
     else if (trit_str_is(s, "False") || trit_str_is(s, "false")) put(v, out, "false", 5);
-    else if (is_number(number)) put(v, out, number.p, number.n);
+    else if (is_number(number) && fits(number)) put(v, out, number.p, number.n);
     else if (!trit_json_write_str(out, s.p, s.n)) v->failed = true;
 }
 
@@ -199,6 +207,21 @@ static trit_match put_octal(trit_values *v, trit_str s, bool last, trit_text *ou
     return trit_match_yes;
 }
 
+/* A pair of surrogates is one character; half a pair is none. s is the first of them, which is cp. */
+static trit_match put_surrogate(trit_values *v, trit_str s, uint32_t cp, bool last, trit_text *out, size_t *used) {
+    uint32_t low;
+    if (cp < 0xDC00) {
+        if (s.n < 12 && !last && (s.n < 7 || s.p[6] == '\\') && (s.n < 8 || s.p[7] == 'u')) return trit_match_partial;
+        if (s.n >= 12 && s.p[6] == '\\' && s.p[7] == 'u' && read_hex(trit_behind(s, 8), 4, &low) && low >= 0xDC00 && low <= 0xDFFF) {
+            put(v, out, s.p, 12);
+            *used = 12;
+            return trit_match_yes;
+        }
+    }
+    put_char(v, out, 0xFFFD);
+    return trit_match_yes;
+}
+
 /* Python's escapes and JSON's "\/". One that is neither is a backslash and a letter. */
 static trit_match put_escape(trit_values *v, trit_str s, bool last, trit_text *out, size_t *used) {
     static const char letters[] = "ntrbfav'\"\\/", meanings[] = "\n\t\r\b\f\a\v'\"\\/";
@@ -216,8 +239,9 @@ static trit_match put_escape(trit_values *v, trit_str s, bool last, trit_text *o
     if (s.n < digits + 2 && !last) return trit_match_partial;
     if (digits && s.n >= digits + 2 && read_hex(trit_behind(s, 2), digits, &cp) && cp <= 0x10FFFF) {
         *used = digits + 2;
-        if (digits == 4) put(v, out, s.p, 6); /* one half of a pair, perhaps */
-        else if (cp < 0xD800 || cp > 0xDFFF) put_char(v, out, cp);
+        if (digits == 4 && cp >= 0xD800 && cp <= 0xDFFF) return put_surrogate(v, s, cp, last, out, used);
+        if (digits == 4) put(v, out, s.p, 6);
+        else put_char(v, out, cp < 0xD800 || cp > 0xDFFF ? cp : 0xFFFD);
         return trit_match_yes;
     }
     *used = 1;

@@ -135,6 +135,11 @@ static const struct {
      "R:|T:|stop:{\"a\": 1000, \"b\": 0.5, \"c\": 1.0, \"d\": \"007\", \"e\": \"celsius\", \"f\": \"New York\", \"g\": \"1_\", \"h\": null}"},
     {"lfm2", NULL, false, "<|tool_call_start|>[stop(why='\\101\\012\\0\\18\\1234\\777\\8\\N{DIGIT ONE}')]<|tool_call_end|>",
      "R:|T:|stop:{\"why\": \"A\\n\\u0000\\u00018S4\xC7\xBF\\\\8\\\\N{DIGIT ONE}\"}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(a='\\ud83d\\ude00', b='\\ud800', c='\\ud800\\u0041\\udc00', d='\\ud800\\n\\U0000d800')]<|tool_call_end|>",
+     "R:|T:|stop:{\"a\": \"\\ud83d\\ude00\", \"b\": \"\xEF\xBF\xBD\", \"c\": \"\xEF\xBF\xBD\\u0041\xEF\xBF\xBD\", "
+     "\"d\": \"\xEF\xBF\xBD\\n\xEF\xBF\xBD\"}"},
+    {"lfm2", NULL, false, "<|tool_call_start|>[stop(a=1e999, b=[-1e400, 1e300], c=9223372036854775808)]<|tool_call_end|>",
+     "R:|T:|stop:{\"a\": \"1e999\", \"b\": [\"-1e400\", 1e300], \"c\": 9223372036854775808}"},
     {"lfm2", NULL, false, "<|tool_call_start|>[stop(a=., b=-., c=+., d=.e5, e=+, f=+-1, g=-.5, h=1.e5, i=+.5)]<|tool_call_end|>",
      "R:|T:|stop:{\"a\": \".\", \"b\": \"-.\", \"c\": \"+.\", \"d\": \".e5\", \"e\": \"+\", \"f\": \"+-1\", \"g\": -0.5, \"h\": 1.0e5, \"i\": 0.5}"},
     {"lfm2", NULL, false, "<|tool_call_start|>[stop(why=\"\"\"a \"b\"\n'c'\"\"\")]<|tool_call_end|>", "R:|T:|stop:{\"why\": \"a \\\"b\\\"\\n'c'\"}"},
