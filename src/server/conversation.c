@@ -16,7 +16,8 @@ enum { mark_bytes = sizeof mark - 1, max_depth = 48, max_messages = 100000 };
 typedef struct writer {
     const trit_served *s;
     const trit_json *tools; /* what the template does not tell of them, messages do; NULL: it does */
-    bool wants_text; /* arguments of calls are JSON as text */
+    bool wants_text;   /* arguments of calls are JSON as text */
+    bool wants_object; /* they are taken apart: what is no object is refused */
     trit_jsonw w;
     trit_text buffer;
     trit_refusal *r;
@@ -117,20 +118,40 @@ static bool join_content(writer *o, trit_text *joined, const trit_json *v, size_
     return ok;
 }
 
-/* Arguments are JSON as text to clients and an object to most templates. */
-static bool put_function(writer *o, const trit_json *function) {
+/* Arguments are JSON as text to clients and an object to most templates, which get what is no JSON as it is. A text of nothing has no arguments. */
+static bool put_call_arguments(writer *o, const trit_json *value, size_t message, size_t call) {
+    const trit_str said = trit_json_as_str(value);
+    trit_str text = said; /* from its first character that is no blank */
+    trit_json *parsed = NULL;
+    trit_error err = {0};
+    while (text.n && memchr(" \t\r\n", *text.p, 4)) text = (trit_str){text.p + 1, text.n - 1};
+    const bool is_nothing = said.p && !text.n;
+    if (is_nothing) text = trit_str_from("{}");
+    if (said.p && o->wants_text) {
+        put_string(o, is_nothing ? text : said);
+        return true;
+    }
+    if (text.p && trit_json_parse_last(&parsed, text.p, text.n, "arguments", &err) != trit_ok) {
+        if (err.status == trit_memory) return trit_refuse_memory(o->r);
+        if (o->wants_object) return refuse_in(o, trit_refusal_invalid_value, message, ".tool_calls", "call %zu: %s", call, err.message);
+    }
+    const trit_json_kind kind = trit_json_kind_of(parsed ? parsed : value);
+    bool ok = !o->wants_object || kind == trit_json_object || kind == trit_json_null;
+    if (!ok)
+        (void)refuse_in(o, trit_refusal_invalid_value, message, ".tool_calls", "call %zu: arguments: an object is wanted, not %s", call,
+                        trit_json_kind_text(kind));
+    ok = ok && put_value(o, parsed ? parsed : value, 4);
+    trit_json_free(parsed);
+    return ok;
+}
+
+static bool put_function(writer *o, const trit_json *function, size_t message, size_t call) {
     trit_str key;
     const trit_json *value;
     trit_jsonw_object(&o->w);
     for (void *iter = NULL; trit_json_next(function, &iter, &key, &value);) {
         put_key(o, key);
-        const trit_str text = trit_json_as_str(value);
-        const bool is_json = trit_str_is(key, "arguments") && text.p && !o->wants_text;
-        trit_json *parsed = NULL;
-        if (is_json && trit_json_parse(&parsed, text.p, text.n, "arguments", NULL) != trit_ok) parsed = NULL;
-        const bool ok = put_value(o, parsed ? parsed : value, 4);
-        trit_json_free(parsed);
-        if (!ok) return false;
+        if (trit_str_is(key, "arguments") ? !put_call_arguments(o, value, message, call) : !put_value(o, value, 4)) return false;
     }
     trit_jsonw_close(&o->w, '}');
     return true;
@@ -147,7 +168,7 @@ static bool put_calls(writer *o, const trit_json *calls, size_t message) {
         trit_jsonw_object(&o->w);
         for (void *iter = NULL; trit_json_next(call, &iter, &key, &value);) {
             put_key(o, key);
-            if (trit_str_is(key, "function") ? !put_function(o, value) : !put_value(o, value, 3)) return false;
+            if (trit_str_is(key, "function") ? !put_function(o, value, message, i) : !put_value(o, value, 3)) return false;
         }
         trit_jsonw_close(&o->w, '}');
     }
@@ -159,7 +180,7 @@ static bool put_calls(writer *o, const trit_json *calls, size_t message) {
 static bool write_calls(writer *o, trit_text *out, const trit_json *calls, size_t message) {
     const trit_tool_family *family = o->s->ways.family;
     const bool is_json = family->kind == trit_tool_object || family->kind == trit_tool_named; /* then as it was said, blanks and all */
-    writer parts = {.s = o->s, .r = o->r, .wants_text = is_json};
+    writer parts = {.s = o->s, .r = o->r, .wants_text = is_json, .wants_object = !is_json};
     trit_json *marked = NULL;
     const bool ok = put_calls(&parts, calls, message);
     const bool room = !ok || (!parts.w.failed && trit_json_parse_last(&marked, parts.w.text.data, parts.w.text.n, "calls", NULL) == trit_ok &&
@@ -199,6 +220,8 @@ static bool put_message(writer *o, const trit_json *v, size_t i) {
     const bool is_system = trit_str_is(role, "system") || trit_str_is(role, "developer"), is_user = trit_str_is(role, "user");
     const bool is_result = trit_str_is(role, "tool") && o->s->ways.hides_results;
     const trit_json *calls = o->s->ways.hides_calls ? trit_json_get(v, "tool_calls") : NULL, *tools = is_system || is_user ? o->tools : NULL;
+    const trit_json_kind calls_kind = trit_json_kind_of(calls);
+    if (calls_kind == trit_json_null || (calls_kind == trit_json_array && !trit_json_length(calls))) calls = NULL; /* as clients write "none" */
     if (tools) o->tools = NULL; /* once is enough */
     trit_jsonw_object(&o->w);
     trit_jsonw_key(&o->w, "role");

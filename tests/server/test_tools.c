@@ -330,6 +330,81 @@ static char *prompt_of(const serving *s, const char *body) {
     return prompt;
 }
 
+/* No calls, in the words that clients have for it, are none: the message is as it is without the member, whether the template knows calls or not. */
+static void calls_that_are_none(void **state) {
+    (void)state;
+    static const char body[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Q\"}, {\"role\": \"assistant\", \"content\": \"A\"%s}]}";
+    static const char *const signs[] = {"{# List of tools: #}", "{# (params_name1=params_value1) #}", "{# <parameter= #}", "{# <|tool_call>call: #}", ""};
+    static const char *const none[] = {", \"tool_calls\": null", ", \"tool_calls\": []"};
+    for (size_t i = 0; i <= sizeof signs / sizeof signs[0]; i++) {
+        serving s;
+        char template[300], asked[300];
+        snprintf(template, sizeof template, "%s%s", nothing, i ? signs[i - 1] : "");
+        serve_by(&s, i ? template : hermes, (trit_server_opts){0});
+        snprintf(asked, sizeof asked, body, "");
+        char *without = prompt_of(&s, asked);
+        for (size_t k = 0; k < sizeof none / sizeof none[0]; k++) {
+            snprintf(asked, sizeof asked, body, none[k]);
+            char *with = prompt_of(&s, asked);
+            assert_string_equal(with, without);
+            free(with);
+        }
+        free(without);
+        snprintf(asked, sizeof asked, body, ", \"tool_calls\": {}");
+        expect(post(&s, "/apply-template", asked), 400, "invalid_value");
+        stop_serving(&s);
+    }
+}
+
+/* Arguments are read as the body is, and what cannot be read is told or written as it is: a call never loses them. */
+static void arguments_of_calls(void **state) {
+    (void)state;
+    static const char python_sign[] = "{# (params_name1=params_value1) #}", coder_sign[] = "{# <parameter= #}", gemma_sign[] = "{# <|tool_call>call: #}";
+    static const struct {
+        const char *sign, *arguments, *wanted; /* wanted: in the prompt, or in the error's message, which has the place */
+        bool fails;
+    } cases[] = {
+        {python_sign, "\"{\\\"a\\\": 1, \\\"a\\\": 2}\"", "[stop(a=2)]", false},
+        {coder_sign, "\"{\\\"a\\\": 1, \\\"a\\\": 2}\"", "<parameter=a>\n2\n</parameter>", false},
+        {gemma_sign, "\"{\\\"a\\\": 1, \\\"a\\\": 2}\"", "call:stop{a:2}", false},
+        {python_sign, "\"\"", "[stop()]", false},
+        {python_sign, "\" \\n\"", "[stop()]", false},
+        {python_sign, "\"null\"", "[stop()]", false},
+        {python_sign, "{\"a\": \"x\"}", "[stop(a=\"x\")]", false},
+        {python_sign, "\"{\\\"a\\\": 1e999}\"", "'messages[1].tool_calls': call 0: arguments: ", true},
+        {python_sign, "\"{\\\"a\\\": \\\"\\\\ud800\\\"}\"", "'messages[1].tool_calls': call 0: arguments: ", true},
+        {coder_sign, "\"{\\\"a\\\": \"", "'messages[1].tool_calls': call 0: arguments: ", true},
+        {gemma_sign, "\"a\"", "'messages[1].tool_calls': call 0: arguments: ", true},
+        {python_sign, "\"\\u0000\"", "'messages[1].tool_calls': call 0: arguments: ", true},
+        {python_sign, "\"[1]\"", "'messages[1].tool_calls': call 0: arguments: an object is wanted, not ", true},
+        {python_sign, "7", "'messages[1].tool_calls': call 0: arguments: an object is wanted, not ", true},
+        {"", "\"{\\\"a\\\": 1e999}\"", "\"arguments\": {\"a\": 1e999}}", false},
+        {"", "\"{\\\"a\\\": \"", "\"arguments\": {\"a\": }", false},
+        {"", "\"\"", "\"arguments\": {}}", false},
+        {NULL, "\"{\\\"a\\\": 1, \\\"a\\\": 2}\"", "\"arguments\": {\"a\": 2}}", false},
+        {NULL, "\"\"", "\"arguments\": {}}", false},
+        {NULL, "\"a\"", "\"arguments\": \"a\"}", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        serving s;
+        char template[300], body[600];
+        snprintf(template, sizeof template, "%s%s", nothing, cases[i].sign ? cases[i].sign : "");
+        serve_by(&s, cases[i].sign ? template : hermes, (trit_server_opts){0});
+        snprintf(body, sizeof body,
+                 "{\"messages\": [{\"role\": \"user\", \"content\": \"Q\"}, {\"role\": \"assistant\", \"content\": null, \"tool_calls\": "
+                 "[{\"id\": \"a\", \"type\": \"function\", \"function\": {\"name\": \"stop\", \"arguments\": %s}}]}]}",
+                 cases[i].arguments);
+        answer a = post(&s, "/apply-template", body);
+        if (a.status != (cases[i].fails ? 400 : 200)) fail_msg("case %zu: %d %s", i, a.status, a.body);
+        json_t *v = json_of(&a, cases[i].fails ? 400 : 200);
+        const char *text = text_at(v, cases[i].fails ? "error.message" : "prompt");
+        if (!strstr(text, cases[i].wanted)) fail_msg("case %zu: %s", i, text);
+        if (cases[i].fails) assert_string_equal(text_at(v, "error.code"), "invalid_value");
+        json_decref(v);
+        stop_serving(&s);
+    }
+}
+
 /* What a template cannot say of tools stands in the messages. */
 static void told_in_words(void **state) {
     (void)state;
@@ -364,6 +439,8 @@ int main(void) {
         cmocka_unit_test(special_tokens),
         cmocka_unit_test(marks_that_are_tokens),
         cmocka_unit_test(marks_in_messages),
+        cmocka_unit_test(calls_that_are_none),
+        cmocka_unit_test(arguments_of_calls),
         cmocka_unit_test(told_in_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
