@@ -160,12 +160,16 @@ void trit_token_tree_free(trit_token_tree *tree); /* NULL is fine */
 enum { trit_token_name_bytes = 7, trit_token_name_max = 0xFFFFFF };
 void trit_token_name(int32_t id, char out[trit_token_name_bytes]);
 
+/* Is it one of those? Errors: format, which says why not. */
+TRIT_MUST_CHECK trit_status trit_token_tree_check_name(const trit_token_tree *tree, int32_t id, trit_error *err);
+
 /* ---- Following an answer ---- */
 
 /* One answer's place in its grammar. One thread at a time; nothing is allocated after it is made. */
 typedef struct trit_guide trit_guide;
 
-/* `tokens` outlives the guide; NULL: it is moved by bytes only. Errors: memory. */
+/* `tokens` outlives the guide; NULL: it is moved by bytes only. Errors: format (the grammar names a token that `tokens` have no name of), unsupported (too
+ * many ways to begin), memory. */
 TRIT_MUST_CHECK trit_status trit_guide_new(trit_guide **out, const trit_grammar *grammar, const trit_token_tree *tokens, trit_error *err);
 void trit_guide_free(trit_guide *guide);
 

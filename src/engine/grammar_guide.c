@@ -30,7 +30,25 @@ struct trit_guide {
     bool is_full;        /* there were too many ways to read the text, once */
 };
 
+/* The tokens that the grammar names: their bytes stand one behind the other, and no text has the first. */
+static trit_status check_names(const trit_grammar *grammar, const trit_token_tree *tokens, trit_error *err) {
+    trit_status status = trit_ok;
+    for (uint32_t i = 0; i < grammar->n_steps && status == trit_ok; i++) {
+        const trit_grammar_step *s = &grammar->step[i];
+        if (s->kind != trit_grammar_step_byte || s->low != 0xFF) continue;
+        int32_t id = 0;
+        for (int k = 1; k < trit_token_name_bytes; k++) {
+            s = &grammar->step[s->next];
+            id = id * 16 + (s->low <= '9' ? s->low - '0' : s->low - 'A' + 10);
+        }
+        status = trit_token_tree_check_name(tokens, id, err);
+    }
+    return status;
+}
+
 trit_status trit_guide_new(trit_guide **out, const trit_grammar *grammar, const trit_token_tree *tokens, trit_error *err) {
+    const trit_status known = tokens ? check_names(grammar, tokens, err) : trit_ok;
+    if (known != trit_ok) return known;
     trit_guide *g = trit_alloc_zero(1, sizeof *g);
     if (!g) return trit_error_memory(err, sizeof *g, "a grammar's place");
     g->grammar = trit_grammar_keep(grammar);

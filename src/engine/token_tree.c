@@ -50,6 +50,14 @@ static bool has_name(const trit_token_tree *t, int32_t id) {
     return id <= trit_token_name_max && trit_tokenizer_is_added(t->tokenizer, id) && !trit_tokenizer_is_eog(t->tokenizer, id);
 }
 
+trit_status trit_token_tree_check_name(const trit_token_tree *t, int32_t id, trit_error *err) {
+    if (id < 0 || (uint32_t)id >= t->n_vocab)
+        return trit_error_set(err, trit_format, "grammar: token %d is outside of the vocabulary of %u", (int)id, t->n_vocab);
+    if (has_name(t, id)) return trit_ok;
+    if (trit_tokenizer_is_eog(t->tokenizer, id)) return trit_error_set(err, trit_format, "grammar: token %d ends an answer and cannot stand in it", (int)id);
+    return trit_error_set(err, trit_format, "grammar: token %d is neither special nor added", (int)id);
+}
+
 static void add(trit_token_tree *t, entry *entries, trit_str text, int32_t id, size_t *n_bytes) {
     entry *e = &entries[t->n_tokens++];
     if (text.n > t->depth) t->depth = (uint32_t)text.n;

@@ -42,6 +42,13 @@ says 'no rule "root"' err
 printf 'root ::= root "x" | "y"\n' >left.gbnf
 expect 3 run --grammar left.gbnf "x"
 says "begins with itself" err
+printf 'root ::= <[5]>\n' >token.gbnf
+expect 3 run --grammar token.gbnf "x"
+says "grammar: token 5 is neither special nor added" err
+printf 'root ::= <[99999]>\n' >token.gbnf
+printf 'x\n' >one.txt
+expect 1 batch one.txt out.txt --grammar token.gbnf -q
+says "grammar: token 99999 is outside of the vocabulary" err
 expect 3 batch absent.txt out.jsonl --schema '{"not": {}}'
 
 # Every keyword of JSON Schema 2020-12 (and of drafts before it) that is not supported, by its name and place, from the command line and the server.

@@ -279,6 +279,39 @@ static void named_tokens(void **state) {
     trit_tokenizer_close(t);
 }
 
+/* A token that cannot be named is told before an answer begins, wherever in the grammar it stands. */
+static void tokens_without_names(void **state) {
+    (void)state;
+    static const struct {
+        const char *grammar, *message;
+    } cases[] = {
+        {"root ::= <[5]>", "grammar: token 5 is neither special nor added"},
+        {"root ::= \"a\" | ([0-9] <[275]>){2,3}", "grammar: token 275 is neither special nor added"},
+        {"root ::= <[257]>", "grammar: token 257 ends an answer and cannot stand in it"},
+        {"root ::= <[276]>* <[277]>", "grammar: token 277 is outside of the vocabulary of 277"},
+        {"root ::= <[16777215]>", "grammar: token 16777215 is outside of the vocabulary of 277"},
+    };
+    trit_error err;
+    static tiny_vocab vocab;
+    trit_tokenizer *t;
+    trit_token_tree *tree;
+    tiny_byte_level(&vocab);
+    tiny_add(&vocab, "<mark>", trit_token_user_defined, 0);
+    assert_ok(trit_tokenizer_from_vocab(&t, &vocab.desc, &err));
+    assert_ok(trit_token_tree_new(&tree, t, &err));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        trit_grammar *g = compile(cases[i].grammar);
+        trit_guide *guide;
+        const trit_status status = trit_guide_new(&guide, g, tree, &err);
+        if (status == trit_ok) fail_msg("case %zu is taken", i);
+        assert_int_equal(status, trit_format);
+        assert_string_equal(err.message, cases[i].message);
+        trit_grammar_free(g);
+    }
+    trit_token_tree_free(tree);
+    trit_tokenizer_close(t);
+}
+
 /* A random choice among what the mask leaves, with so few tokens that the text must hurry: it is whole in the end. */
 static void room_suffices(void **state) {
     (void)state;
@@ -340,7 +373,8 @@ static void too_many_readings_are_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts), cmocka_unit_test(refusals), cmocka_unit_test(large_texts_are_refused), cmocka_unit_test(nothing_explodes),
-        cmocka_unit_test(masks), cmocka_unit_test(named_tokens), cmocka_unit_test(room_suffices), cmocka_unit_test(too_many_readings_are_an_error),
+        cmocka_unit_test(masks), cmocka_unit_test(named_tokens), cmocka_unit_test(tokens_without_names), cmocka_unit_test(room_suffices),
+        cmocka_unit_test(too_many_readings_are_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,6 +150,8 @@ static const struct {
     {"/v1/completions", "{\"prompt\": \"a\", \"logit_bias\": {\"x\": 1}}", 400, "invalid_value", "logit_bias"},
     {"/v1/completions", "{\"prompt\": \"a\", \"logit_bias\": {\"1\": 101}}", 400, "invalid_value", "logit_bias"},
     {"/v1/completions", "{\"prompt\": \"a\", \"grammar\": \"root ::= (\"}", 400, "invalid_value", "grammar"},
+    {"/v1/completions", "{\"prompt\": \"a\", \"grammar\": \"root ::= <[5]>\"}", 400, "invalid_value", NULL},
+    {"/v1/completions", "{\"prompt\": \"a\", \"grammar\": \"root ::= <[99999]>\", \"stream\": true}", 400, "invalid_value", NULL},
     {"/v1/completions", "{\"prompt\": \"a\", \"response_format\": {\"type\": \"xml\"}}", 400, "invalid_value", "response_format.type"},
     {"/v1/completions", "{\"prompt\": \"a\", \"response_format\": {\"type\": \"json_schema\", \"json_schema\": {}}}", 400, "missing_required_parameter",
      "response_format.json_schema.schema"},
@@ -334,6 +336,10 @@ static void forms(void **state) {
     v = json_of(&a, 200);
     const char *text = text_at(v, "choices.0.text");
     assert_true(strcmp(text, "yes") == 0 || strcmp(text, "no") == 0);
+    json_decref(v);
+    a = post(&s, "/v1/completions", "{\"prompt\": \"Once\", \"grammar\": \"root ::= <[5]>\"}");
+    v = json_of(&a, 400);
+    assert_string_equal(text_at(v, "error.message"), "grammar: token 5 is neither special nor added");
     json_decref(v);
 }
 
