@@ -20,6 +20,7 @@ void trit_reply_init(trit_reply *r, const trit_reading *reading, uint64_t seed) 
 void trit_reply_fini(trit_reply *r) {
     for (size_t i = 0; i < r->n_calls; i++) trit_text_fini(&r->call[i].arguments);
     trit_free(r->call);
+    trit_values_fini(&r->values);
     trit_text_fini(&r->pending);
     trit_text_fini(&r->reasoning);
     trit_text_fini(&r->content);
@@ -130,6 +131,7 @@ static void begin_call(trit_reply *r, const trit_call_head *head) {
     r->n_calls++;
     if (head->arguments.n) put_value(r, head->arguments);
     r->nesting = (trit_nesting){0};
+    trit_values_fini(&r->values);
     trit_values_init(&r->values, r->reading->family->quote);
     r->kind = head->kind;
     r->state = next[r->kind];

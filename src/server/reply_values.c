@@ -15,6 +15,12 @@ void trit_values_init(trit_values *v, const char *quote) {
     *v = (trit_values){.quote = quote, .state = state_start};
 }
 
+void trit_values_fini(trit_values *v) {
+    trit_free(v->name);
+    v->name = NULL;
+    v->n_names = v->capacity = 0;
+}
+
 static void put(trit_values *v, trit_text *out, const char *s, size_t n) {
     if (n && !trit_text_append(out, s, n)) v->failed = true;
 }
@@ -38,6 +44,7 @@ static bool is_mapping(const trit_values *v) {
 static trit_match open_bracket(trit_values *v, char bracket, trit_text *out, size_t *used) {
     if (v->depth == trit_values_max_depth) return trit_match_no;
     v->has &= ~(1ull << v->depth);
+    v->first[v->depth] = v->n_names;
     v->close[v->depth++] = bracket == '(' ? ')' : bracket == '[' ? ']' : '}';
     put(v, out, is_mapping(v) ? "{" : "[", 1);
     return go_on(v, is_mapping(v) ? state_key : state_value, 1, used);
@@ -45,7 +52,7 @@ static trit_match open_bracket(trit_values *v, char bracket, trit_text *out, siz
 
 static trit_match close_bracket(trit_values *v, trit_text *out, size_t *used) {
     put(v, out, is_mapping(v) ? "}" : "]", 1);
-    v->depth--;
+    v->n_names = v->first[--v->depth];
     return go_on(v, state_after, 1, used);
 }
 
@@ -59,8 +66,8 @@ static void begin_element(trit_values *v, trit_text *out) {
 void trit_values_end(trit_values *v, trit_text *out) {
     size_t used;
     if (v->state == state_string) put(v, out, "\"", 1);
-    if (v->state == state_colon || (v->state == state_string && v->is_key)) put(v, out, ": ", 2);
-    if (v->depth && is_mapping(v) && (v->state == state_value || v->state == state_colon || (v->state == state_string && v->is_key))) put(v, out, "null", 4);
+    if (v->state == state_colon) put(v, out, ": ", 2);
+    if (v->depth && is_mapping(v) && (v->state == state_value || v->state == state_colon)) put(v, out, "null", 4);
     while (v->depth) (void)close_bracket(v, out, &used);
 }
 
@@ -296,6 +303,50 @@ static trit_match step_string(trit_values *v, trit_str s, bool last, trit_text *
     return trit_match_yes;
 }
 
+/* ---- Names ---- */
+
+/* A name that its object has already, or one with a NUL, would make JSON that is refused. */
+static bool add_name(trit_values *v, trit_str name) {
+    uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a */
+    if (name.n && memchr(name.p, 0, name.n)) return false;
+    for (size_t i = 0; i < name.n; i++) hash = (hash ^ (uint8_t)name.p[i]) * 0x100000001B3u;
+    for (size_t i = v->first[v->depth - 1]; i < v->n_names; i++)
+        if (v->name[i] == hash) return false;
+    if (trit_grow((void **)&v->name, &v->capacity, v->n_names + 1, sizeof *v->name)) v->name[v->n_names++] = hash;
+    else v->failed = true;
+    return true;
+}
+
+/* A name in quotes, whole: out is its JSON. */
+static trit_match match_quoted_name(trit_values *v, trit_str s, bool last, trit_text *out, size_t *used) {
+    trit_values trial = *v;
+    trial.is_key = true;
+    trit_match m = begin_string(&trial, s, last, out, used);
+    while (m == trit_match_yes && trial.state == state_string && *used <= trit_values_max_word) {
+        size_t n;
+        m = step_string(&trial, trit_behind(s, *used), last, out, &n);
+        *used += n;
+    }
+    v->failed = v->failed || trial.failed;
+    return *used > trit_values_max_word ? trit_match_no : m;
+}
+
+static trit_match take_quoted_name(trit_values *v, trit_str s, bool last, trit_text *out, size_t *used) {
+    trit_text text = {0};
+    trit_json *name = NULL;
+    trit_match m = match_quoted_name(v, s, last, &text, used);
+    if (m == trit_match_yes && trit_json_parse(&name, text.data, text.n, "a name", NULL) != trit_ok) m = trit_match_no;
+    if (m == trit_match_yes && !add_name(v, trit_json_as_str(name))) m = trit_match_no;
+    if (m == trit_match_yes) {
+        begin_element(v, out);
+        put(v, out, text.data, text.n);
+        v->state = state_colon;
+    }
+    trit_json_free(name);
+    trit_text_fini(&text);
+    return m;
+}
+
 /* ---- Steps; no: see trit_values_take ---- */
 
 static trit_match step_key(trit_values *v, trit_str s, bool last, trit_text *out, size_t *used) {
@@ -303,22 +354,13 @@ static trit_match step_key(trit_values *v, trit_str s, bool last, trit_text *out
     trit_str word;
     size_t n;
     if (*s.p == v->close[v->depth - 1]) return close_bracket(v, out, used);
-    if (begins_text(v, *s.p)) {
-        v->is_key = true;
-        trit_text text = {0};
-        const trit_match m = begin_string(v, s, last, &text, used);
-        if (m == trit_match_yes) {
-            begin_element(v, out);
-            put(v, out, text.data, text.n);
-        }
-        trit_text_fini(&text);
-        return m;
-    }
+    if (begins_text(v, *s.p)) return take_quoted_name(v, s, last, out, used);
     trit_match m = match_word(s, "=:,()[]{}", last, &word, &n);
     if (m != trit_match_yes) return m;
     if (!word.n || n == s.n || s.p[n] != end) return trit_match_no;
     m = match_begin(v, trit_behind(s, n + 1), last);
     if (m != trit_match_yes) return m;
+    if (!add_name(v, word)) return trit_match_no;
     begin_element(v, out);
     if (!trit_json_write_str(out, word.p, word.n)) v->failed = true;
     return go_on(v, state_colon, n, used);

@@ -12,6 +12,8 @@ typedef struct trit_values {
     const char *quote; /* round texts; NULL: Python's */
     char close[trit_values_max_depth]; /* [depth] */
     uint64_t has; /* a bit for each of them: something stands in it */
+    uint64_t *name; /* [n_names] hashes of the names in the objects that are open; owned */
+    size_t n_names, capacity, first[trit_values_max_depth]; /* [depth] where those of each begin */
     uint8_t depth, state;
     char in_quote; /* ', ", or 0: the mark */
     bool is_triple, is_key;
@@ -19,6 +21,7 @@ typedef struct trit_values {
 } trit_values;
 
 void trit_values_init(trit_values *v, const char *quote);
+void trit_values_fini(trit_values *v);
 
 /* Appends what s is, as far as that is certain, and says how many bytes of it are done. yes: the object is whole; no: s goes on with nothing that could be
  * part of it or, with `last`, it ends too early. */
