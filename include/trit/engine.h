@@ -124,8 +124,8 @@ typedef struct trit_request {
 } trit_request;
 
 /* Queues a request; *id names it in events. Errors: arg (a token outside the vocabulary, an empty prompt, sampling out of range), context (the
- * prompt does not fit: names both numbers), memory, busy (max_queued wait: try again
- * later). An accepted request ends in an event with a reason to stop. */
+ * prompt does not fit: names both numbers), format (the grammar names a token that is outside of the vocabulary, neither special nor added, or an
+ * end of answers), memory, busy (max_queued wait: try again later). An accepted request ends in an event with a reason to stop. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_engine_submit(trit_engine *engine, const trit_request *request, uint64_t *id, trit_error *err);
 
 /* Asks for the end of a request, running or queued; its last event says `cancelled`. Unknown ids are ignored. */
