@@ -40,10 +40,6 @@ static trit_status encode_ending(trit_ending *e, const trit_tokenizer *t, const 
     return status;
 }
 
-static bool is_space(char c) {
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 static uint32_t count_chars(trit_str s) {
     uint32_t n = 0;
     for (size_t i = 0; i < s.n; i++) n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
@@ -55,7 +51,7 @@ static trit_status add_ending(reading *v, trit_record *r, trit_str begin, bool s
     trit_ending *e = &r->ending[r->n++];
     trit_text text = {0};
     size_t n_begin = begin.n;
-    while (n_begin && is_space(begin.p[n_begin - 1])) n_begin--;
+    while (n_begin && trit_ascii_blank(begin.p[n_begin - 1])) n_begin--;
     bool ok = trit_text_append(&text, begin.p, begin.n) && trit_text_append(&text, " ", space) && trit_text_append(&text, end.p, end.n);
     trit_status status = ok ? encode_ending(e, v->tokenizer, &text, n_begin, err) : trit_error_memory(err, begin.n + end.n, "a record");
     e->n_chars = count_chars(end);
@@ -80,7 +76,7 @@ static trit_status read_choice(reading *v, trit_record *r, const trit_json *json
     for (size_t i = 0; i < n && status == trit_ok; i++) {
         trit_str choice = trit_json_as_str(trit_json_at(choices, i));
         if (!choice.n) return trit_error_set(err, trit_format, "choice %zu is no text, or empty", i);
-        bool space = query.n && !is_space(query.p[query.n - 1]) && !is_space(choice.p[0]);
+        bool space = query.n && !trit_ascii_blank(query.p[query.n - 1]) && !trit_ascii_blank(choice.p[0]);
         status = add_ending(v, r, query, space, choice, err);
     }
     return status;
@@ -89,7 +85,7 @@ static trit_status read_choice(reading *v, trit_record *r, const trit_json *json
 static trit_status read_word(reading *v, trit_record *r, const trit_json *json, trit_error *err) {
     trit_str text = trit_json_as_str(trit_json_get(json, "text"));
     if (!text.p) return trit_error_set(err, trit_format, "no \"choices\" and no \"text\"");
-    while (text.n && is_space(text.p[text.n - 1])) text.n--;
+    while (text.n && trit_ascii_blank(text.p[text.n - 1])) text.n--;
     size_t at = text.n;
     while (at && text.p[at - 1] != ' ') at--;
     if (at < 2) return trit_error_set(err, trit_format, "\"text\" has no two words");
@@ -131,7 +127,7 @@ trit_status trit_records_read(trit_records *out, const trit_text *text, const ch
     for (size_t number = 1; p < end && status == trit_ok && !(limit && out->n >= limit); number++) {
         const char *newline = memchr(p, '\n', (size_t)(end - p));
         size_t n = (size_t)((newline ? newline : end) - p), blank = 0;
-        while (blank < n && is_space(p[blank])) blank++;
+        while (blank < n && trit_ascii_blank(p[blank])) blank++;
         char what[300];
         snprintf(what, sizeof what, "%.250s, line %zu", path, number);
         if (blank < n) status = read_record(&v, p, n, what, err);

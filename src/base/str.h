@@ -25,6 +25,19 @@ static inline bool trit_str_is(trit_str a, const char *s) {
 }
 
 char trit_ascii_lower(char c); /* of ASCII letters; others stay */
+
+/* What JSON and lines of text take for blank: space, tab, line feed, carriage return. */
+static inline bool trit_ascii_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The value of a hexadecimal digit in either case; -1: it is none. */
+static inline int trit_hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 bool trit_str_is_lower(trit_str s, const char *word); /* s in lower case is the word */
 bool trit_ends_with(const char *s, const char *end);
 bool trit_glob(trit_str pattern, const char *name); /* *: any run of characters; ?: any one */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/str.h"
 #include "engine/grammar.h"
 
 typedef struct trit_reading {
@@ -26,10 +27,9 @@ static inline bool trit_take(trit_reading *in, const char *word) {
 static inline bool trit_take_hex(trit_reading *in, int n_digits, uint32_t *out) {
     *out = 0;
     for (; n_digits > 0; n_digits--, in->at++) {
-        int c = trit_peek(in), letter = c | 32;
-        if (c >= '0' && c <= '9') *out = *out << 4 | (uint32_t)(c - '0');
-        else if (letter >= 'a' && letter <= 'f') *out = *out << 4 | (uint32_t)(letter - 'a' + 10);
-        else return false;
+        const int c = trit_peek(in), digit = c < 0 ? -1 : trit_hex_digit((char)c);
+        if (digit < 0) return false;
+        *out = *out << 4 | (uint32_t)digit;
     }
     return true;
 }

@@ -147,17 +147,11 @@ static bool is_name_byte(char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
 }
 
-static int hex_value(char c) {
-    if (is_digit(c)) return c - '0';
-    char low = (char)(c | 0x20);
-    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 /* Up to `max` digits of a base that begin at s.p[i]; returns how many, and their value. */
 static size_t read_digits(trit_str s, size_t i, size_t max, int base, uint32_t *value) {
     size_t n = 0;
     for (*value = 0; n < max && i + n < s.n; n++) {
-        int digit = hex_value(s.p[i + n]);
+        int digit = trit_hex_digit(s.p[i + n]);
         if (digit < 0 || digit >= base) break;
         *value = *value * (uint32_t)base + (uint32_t)digit;
     }
@@ -250,7 +244,7 @@ static bool lex_number(lexer *l, bool behind_dot) {
     size_t n = skip_digits(s, 0), fraction;
     if (s.p[0] == '0' && (second == 'x' || second == 'o' || second == 'b')) {
         n = 2;
-        while (n < s.n && (hex_value(s.p[n]) >= 0 || s.p[n] == '_')) n++;
+        while (n < s.n && (trit_hex_digit(s.p[n]) >= 0 || s.p[n] == '_')) n++;
         return push_number(l, trit_jt_int, n);
     }
     if (behind_dot) return push_number(l, trit_jt_int, n);

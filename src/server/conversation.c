@@ -118,17 +118,13 @@ static bool join_content(writer *o, trit_text *joined, const trit_json *v, size_
     return ok;
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* Arguments are JSON as text to clients and an object to most templates, which get what is no JSON as it is. A text of nothing has no arguments. */
 static bool put_call_arguments(writer *o, const trit_json *value, size_t message, size_t call) {
     const trit_str said = trit_json_as_str(value);
     trit_str text = said; /* from its first character that is no blank */
     trit_json *parsed = NULL;
     trit_error err = {0};
-    while (text.n && is_blank(*text.p)) text = (trit_str){text.p + 1, text.n - 1};
+    while (text.n && trit_ascii_blank(*text.p)) text = (trit_str){text.p + 1, text.n - 1};
     const bool is_nothing = said.p && !text.n;
     if (is_nothing) text = trit_str_from("{}");
     if (said.p && o->wants_text) {

@@ -4,17 +4,13 @@
 
 enum { max_head = 16 << 10 }; /* bytes before a call's name is known; more is text */
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 static bool is_name(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
 }
 
 size_t trit_blanks(trit_str s) {
     size_t n = 0;
-    while (n < s.n && is_blank(s.p[n])) n++;
+    while (n < s.n && trit_ascii_blank(s.p[n])) n++;
     return n;
 }
 
@@ -37,13 +33,13 @@ trit_match trit_match_mark(trit_str mark, trit_str s, bool last, size_t *used) {
     size_t at = 0;
     for (size_t i = 0; i < mark.n; i++) {
         const char c = mark.p[i];
-        if (at == s.n && !(last && is_blank(c))) return no_end(last);
+        if (at == s.n && !(last && trit_ascii_blank(c))) return no_end(last);
         if (at == s.n) continue;
         if (i && (c == '[' || c == '{')) at += trit_blanks(trit_behind(s, at)); /* some models put blanks there */
         if (at == s.n) return no_end(last);
         if (c == '*') at += name_length(trit_behind(s, at));
         else if (s.p[at] == c) at++;
-        else if (!is_blank(c)) return trit_match_no;
+        else if (!trit_ascii_blank(c)) return trit_match_no;
     }
     *used = at;
     return trit_match_yes;

@@ -196,9 +196,9 @@ static void put_char(trit_values *v, trit_text *out, uint32_t cp) {
 static bool read_hex(trit_str s, size_t n, uint32_t *out) {
     *out = 0;
     for (size_t i = 0; i < n; i++) {
-        const char c = trit_ascii_lower(s.p[i]);
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) return false;
-        *out = *out * 16 + (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        const int digit = trit_hex_digit(s.p[i]);
+        if (digit < 0) return false;
+        *out = *out << 4 | (uint32_t)digit;
     }
     return true;
 }

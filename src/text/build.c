@@ -169,14 +169,10 @@ trit_status trit_tokenizer_build_trie(trit_tokenizer *t, const uint8_t *wanted, 
     return trit_trie_init(&t->trie, &t->pieces, wanted) ? trit_ok : trit_error_memory(err, t->pieces.n, "the tree of pieces");
 }
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte of "<0xHH>", or -1. */
 static int byte_of(trit_str piece) {
     if (piece.n != 6 || memcmp(piece.p, "<0x", 3) != 0 || piece.p[5] != '>') return -1;
-    int high = hex_digit(piece.p[3]), low = hex_digit(piece.p[4]);
+    int high = trit_hex_digit(piece.p[3]), low = trit_hex_digit(piece.p[4]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
