@@ -46,7 +46,7 @@ ALWAYS_INLINE void dots(int32_t sum[Q8_TOKENS][trit_tile_rows], const int8_t *w,
     for (; c < n_chunks; c++) {
         q8_bytes of_rows[vectors_a_tile];
         for (int v = 0; v < vectors_a_tile; v++) of_rows[v] = q8_load(w + c * trit_chunk_bytes + v * Q8_BYTES);
-        if (n_tokens > 1) __builtin_prefetch(w + c * trit_chunk_bytes + ahead_bytes, 0, 2); /* into the second-level cache */
+        if (n_tokens > 1) __builtin_prefetch((const void *)((uintptr_t)w + c * trit_chunk_bytes + ahead_bytes), 0, 2); /* into the second-level cache */
         for (int j = 0; j < n_tokens; j++) {
             const q8_four four = q8_fours(x + (size_t)j * x_stride + c * trit_q8_chunk);
             for (int v = 0; v < vectors_a_tile; v++) sums[j][v] = q8_dot(sums[j][v], of_rows[v], four);

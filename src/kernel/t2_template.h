@@ -109,7 +109,7 @@ ALWAYS_INLINE void add_tokens(tile *restrict t, size_t chunk, size_t end, int n_
             for (int v = 0; v < n_vectors; v++) {
                 const uint8_t *w = t->w[v] + chunk * trit_chunk_bytes;
                 t2_bytes packed = t2_load(w);
-                if (has_streams) __builtin_prefetch(w + ahead_bytes, 0, 2); /* into the second-level cache */
+                if (has_streams) __builtin_prefetch((const void *)((uintptr_t)w + ahead_bytes), 0, 2); /* into the second-level cache */
                 for (int i = 0; i < 4; i++) codes[v][i] = t2_part(packed, i);
             }
             for (int j = 0; j < n_tokens; j++)
