@@ -4,6 +4,7 @@
 
 #include "test.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <sys/stat.h>
 
@@ -163,6 +164,20 @@ static inline void test_same_bits(const char *name, const char *path, const trit
         if (test_run(path, more, ids, n_ids, embeddings, &ways[i]) && memcmp(first, test_results, sizeof first) != 0)
             fail_msg("%s: other bits with tier %s, %u threads, chunks of %u", name, ways[i].tier ? ways[i].tier : "of this machine",
                      ways[i].n_threads, ways[i].chunk);
+}
+
+/* Calls check(name) for each .json file of a folder of the source; there are n_least of them at least. */
+static inline void check_cases(const char *folder, void (*check)(const char *name), int n_least) {
+    DIR *dir = opendir(test_source(folder));
+    assert_non_null(dir);
+    int n = 0;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (strstr(entry->d_name, ".json")) {
+            check(entry->d_name);
+            n++;
+        }
+    closedir(dir);
+    assert_true(n >= n_least);
 }
 
 #endif

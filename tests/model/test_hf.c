@@ -3,7 +3,6 @@
  * a list of tensors, ids and results. Every case is also run on all instruction sets, numbers of threads and chunkings: same bits. */
 #include "test.h"
 
-#include <dirent.h>
 #include <math.h>
 
 #include "base/cpu.h"
@@ -95,16 +94,7 @@ static void check_case(const char *name) {
 
 static void cases(void **state) {
     (void)state;
-    DIR *dir = opendir(test_source("tests/model/hf"));
-    assert_non_null(dir);
-    int n = 0;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (strstr(entry->d_name, ".json")) {
-            check_case(entry->d_name);
-            n++;
-        }
-    closedir(dir);
-    assert_true(n >= 10);
+    check_cases("tests/model/hf", check_case, 10);
 }
 
 int main(void) {

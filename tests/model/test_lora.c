@@ -2,8 +2,6 @@
  * and inside them, as PEFT and as GGUF, on models of both kinds, merged; and adapters that do not fit. */
 #include "hf_case.h"
 
-#include <dirent.h>
-
 #include "io/io.h"
 
 #define DIR_OF(name) TRIT_BINARY_DIR "/lora-" name
@@ -124,16 +122,7 @@ static void check_case(const char *name) {
 
 static void cases(void **state) {
     (void)state;
-    DIR *dir = opendir(test_source("tests/model/lora"));
-    assert_non_null(dir);
-    int n = 0;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (strstr(entry->d_name, ".json")) {
-            check_case(entry->d_name);
-            n++;
-        }
-    closedir(dir);
-    assert_true(n >= 6);
+    check_cases("tests/model/lora", check_case, 6);
 }
 
 /* ---- Several, and scales ---- */
