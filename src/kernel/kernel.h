@@ -88,10 +88,11 @@ typedef struct trit_t2_float_mul {
     size_t y_stride;
 } trit_t2_float_mul;
 
-/* int8 weights by int8 activations, rows [row0, row1) of the result, row0 a multiple of 16: y[t][r] = ((float)acc * w_scale[r]) *
- * x_scale[t], acc = sum_k c[r][k] * q[t][k] in int32. c within -127..127; |acc| <= 127 * 128 * K < 2^31 for K < 132 thousand. */
-typedef struct trit_q8_mul {
-    const int8_t *w;      /* Q8 [n_tiles, w_stride bytes], 64-byte aligned */
+/* Coarse weights of 6 bits by int8 activations, rows [row0, row1) of the result, row0 a multiple of 16: y[t][r] = (total * w_scale[r]) *
+ * x_scale[t]. total is a float to which each group of 64 inputs adds, in their order, (float)acc * (float)s: s its scale, acc the sum of c[r][k] *
+ * q[t][k] in int32, which floats hold exactly: |acc| <= 64 * 32 * 128. */
+typedef struct trit_c6_mul {
+    const uint8_t *w;     /* C6 [n_tiles, w_stride bytes], 64-byte aligned */
     size_t w_stride;
     const float *w_scale; /* [n_tiles, 16] */
     uint32_t k;
@@ -100,7 +101,7 @@ typedef struct trit_q8_mul {
     uint32_t n_tokens;
     float *y; /* [n_tokens, y_stride floats] */
     size_t y_stride;
-} trit_q8_mul;
+} trit_c6_mul;
 
 /* Positions of the key or value cache of one head, `stride` bytes apart. q8 rows are: int8 [d], then one float scale at byte
  * (d + 3) / 4 * 4; x = q * scale. Pages are too short for the processor to see where the next one lies, so a kernel fetches it. */
@@ -195,7 +196,7 @@ typedef struct trit_kernels {
     void (*t2_mul)(const trit_t2_mul *a, uint32_t row0, uint32_t row1);
     void (*t3_mul)(const trit_t2_mul *a, uint32_t row0, uint32_t row1); /* weights in T3 */
     void (*t2_float_mul)(const trit_t2_float_mul *a, uint32_t row0, uint32_t row1);
-    void (*q8_mul)(const trit_q8_mul *a, uint32_t row0, uint32_t row1);
+    void (*c6_mul)(const trit_c6_mul *a, uint32_t row0, uint32_t row1);
     void (*f32_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1);
     void (*f16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1);
     void (*bf16_mul)(const trit_float_mul *a, uint32_t row0, uint32_t row1);

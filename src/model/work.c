@@ -19,7 +19,7 @@ static void add_linear(trit_work *work, const trit_weight *w, bool is_int8) {
     else work->float_macs += macs;
 }
 
-/* A head in two steps, as decodes that take the likeliest token run it: all coarse rows, int8 by int8. The few exact rows that follow depend
+/* A head in two steps, as decodes that take the likeliest token run it: all coarse rows, 6 bits by int8. The few exact rows that follow depend
  * on the values and are not counted. */
 static void add_scan(trit_work *work, const trit_weight *w) {
     work->weight_bytes += trit_coarse_bytes(w);

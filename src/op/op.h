@@ -34,7 +34,7 @@ typedef struct trit_weight {
     float factor;       /* file forms: multiplier outside the bytes */
     uint32_t i2_s_block; /* file form I2_S: 128, 64 or 4 */
     const float *bias;  /* [n_rows] or NULL */
-    const int8_t *coarse;      /* heads only, or NULL: the rows as Q8 [n_tiles, coarse_stride], see prepare_head in device/device.h */
+    const uint8_t *coarse;     /* heads only, or NULL: the rows as C6 [n_tiles, coarse_stride], see prepare_head in device/device.h */
     size_t coarse_stride;
     const float *coarse_scale; /* [n_tiles, 16] */
     const float *coarse_error; /* [n_rows]: |row . x - coarse row . x| <= coarse_error * |x| */

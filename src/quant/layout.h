@@ -27,7 +27,16 @@
  *   which the byte times 3 modulo 256 gives exactly, says the next one. A plane is what a group of 64 is: chunks never divide a group.
  *   Inputs beyond K have trit 0; planes beyond them are in the last block and nothing reads activations for them. Scales as with T2.
  *
- * Q8, int8 weights: chunks of 4 inputs, ceil(K / 4) of them; scales are float [n_tiles, 16].
+ * C6, coarse weights of 6 bits with a scale for each 64 inputs: blocks of 256 inputs, ceil(K / 256) of them. A block is 49 chunks: three for each run
+ * of 16 inputs, then one of scales.
+ *
+ *      byte 4 r + b of chunk 0:      bits 3:0 of the codes of row r and input b, in its bits 3:0, and of input b + 4, in 7:4
+ *      byte 4 r + b of chunk 1:      the same of inputs b + 8 and b + 12
+ *      byte 4 r + b of chunk 2:      bits 5:4 of the codes of inputs b, b + 4, b + 8, b + 12, in its bits 1:0, 3:2, 5:4, 7:6
+ *      byte 16 g + r of the last:    the scale of row r and group g, inputs 64 g to 64 g + 63 of the block
+ *
+ *   weight = (code - 32) * scale of the group (0 to 255) * scale of the row; those are float [n_tiles, 16]. Inputs beyond K have any code: their
+ *   activations are 0.
  *
  * A8, a row of activations quantized per token (absmax, int8). For K inputs, K256 = K rounded up to 256:
  *
@@ -51,8 +60,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { trit_tile_rows = 16, trit_chunk_bytes = 64, trit_t2_chunk = 16, trit_q8_chunk = 4, trit_a8_sum_block = 64 };
+enum { trit_tile_rows = 16, trit_chunk_bytes = 64, trit_t2_chunk = 16, trit_a8_sum_block = 64 };
 enum { trit_t3_planes = 5, trit_t3_block = trit_t3_planes * trit_a8_sum_block, trit_t3_block_bytes = 16 * trit_chunk_bytes };
+enum { trit_c6_zero = 32, trit_c6_run = 16, trit_c6_group = trit_a8_sum_block, trit_c6_groups = 4 /* of a block */ };
+enum { trit_c6_run_bytes = 3 * trit_chunk_bytes, trit_c6_group_bytes = trit_c6_group / trit_c6_run * trit_c6_run_bytes };
+enum { trit_c6_block_bytes = trit_c6_groups * trit_c6_group_bytes + trit_chunk_bytes };
 enum { trit_pack_block_bytes = 64, trit_two_bit_block = 256, trit_base3_block = 320 };
 
 static inline size_t trit_k256(size_t k) {
@@ -71,8 +83,8 @@ static inline size_t trit_t3_tile_bytes(size_t k) {
     return (k + trit_t3_block - 1) / trit_t3_block * trit_t3_block_bytes;
 }
 
-static inline size_t trit_q8_tile_bytes(size_t k) {
-    return (k + trit_q8_chunk - 1) / trit_q8_chunk * trit_chunk_bytes;
+static inline size_t trit_c6_tile_bytes(size_t k) {
+    return trit_k256(k) / 256 * trit_c6_block_bytes;
 }
 
 static inline size_t trit_a8_row_bytes(size_t k) {

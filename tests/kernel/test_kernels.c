@@ -214,32 +214,34 @@ static void check_t2_float(const pair *p) {
             for (every.row1 = every.row0; every.row1 <= 20; every.row1++) check_t2_float_shape(p, &every, every.row1 % 2 ? 0 : 64, calm);
 }
 
-static void check_q8_shape(const pair *p, const shape *s, bool extreme) {
-    size_t w_stride = trit_q8_tile_bytes(s->k), w_bytes = trit_n_tiles(s->n_rows) * w_stride, x_stride = trit_a8_row_bytes(s->k);
+/* Any bytes are codes and scales; `extreme`: codes 63 and now and then 0, scales 255. */
+static void check_c6_shape(const pair *p, const shape *s, bool extreme) {
+    size_t w_stride = trit_c6_tile_bytes(s->k), w_bytes = trit_n_tiles(s->n_rows) * w_stride, x_stride = trit_a8_row_bytes(s->k);
     size_t y_stride = s->n_rows + 3, n_y = s->n_tokens * y_stride;
-    int8_t *w = bytes(w_bytes), *x = bytes(s->n_tokens * x_stride);
+    uint8_t *w = bytes(w_bytes);
+    int8_t *x = bytes(s->n_tokens * x_stride);
     float *scale = tile_scales(s->n_rows, 1, calm), *ya = canaries(n_y), *yb = canaries(n_y);
-    for (size_t i = 0; i < w_bytes; i++) w[i] = (int8_t)(extreme ? (next() % 9 ? 127 : -127) : (int)(next() % 255) - 127);
+    for (size_t i = 0; i < w_bytes && extreme; i++) w[i] = next() % 9 ? 255 : 0;
     for (size_t t = 0; t < s->n_tokens; t++) fill_a8(x + t * x_stride, s->k, extreme);
-    trit_q8_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = s->k, .x = x, .x_stride = x_stride, .n_tokens = s->n_tokens,
+    trit_c6_mul a = {.w = w, .w_stride = w_stride, .w_scale = scale, .k = s->k, .x = x, .x_stride = x_stride, .n_tokens = s->n_tokens,
                      .y = ya + margin, .y_stride = y_stride};
-    A(p, q8_mul)(&a, s->row0, s->row1);
+    A(p, c6_mul)(&a, s->row0, s->row1);
     a.y = yb + margin;
-    B(p, q8_mul)(&a, s->row0, s->row1);
+    B(p, c6_mul)(&a, s->row0, s->row1);
     char what[96];
     snprintf(what, sizeof what, "k %u, %u tokens, rows %u to %u", s->k, s->n_tokens, s->row0, s->row1);
     same_floats(p, what, ya, yb, n_y + 2 * margin);
     free(w), free(x), free(scale), free(ya), free(yb);
 }
 
-static void check_q8(const pair *p) {
+static void check_c6(const pair *p) {
     for (size_t i = 0; i < n_shapes; i++) {
-        check_q8_shape(p, &shapes[i], false);
-        check_q8_shape(p, &shapes[i], true);
+        check_c6_shape(p, &shapes[i], false);
+        check_c6_shape(p, &shapes[i], true);
     }
     shape any = {.n_rows = 18, .row1 = 18};
     for (any.k = 1; any.k <= 300; any.k++)
-        for (any.n_tokens = 1; any.n_tokens <= 5; any.n_tokens += 2) check_q8_shape(p, &any, any.k % 5 == 0);
+        for (any.n_tokens = 1; any.n_tokens <= 5; any.n_tokens += 2) check_c6_shape(p, &any, any.k % 5 == 0);
 }
 
 /* Random weights of one element type; `broken` halves may be infinite or NaN. */
@@ -798,7 +800,7 @@ static const struct {
     void (*check)(const pair *p);
 } checks[] = {
     {"t2_mul", check_t2},          {"t3_mul", check_t2},         {"t2_float_mul", check_t2_float},
-    {"q8_mul", check_q8},          {"f32_mul", check_float_mul},  {"f16_mul", check_float_mul},  {"bf16_mul", check_float_mul},
+    {"c6_mul", check_c6},          {"f32_mul", check_float_mul},  {"f16_mul", check_float_mul},  {"bf16_mul", check_float_mul},
     {"a8_quantize", check_a8},     {"rms_norm", check_rms_norm},  {"add", check_binary},         {"mul", check_binary},
     {"scale", check_scale},        {"silu_mul", check_binary},    {"relu2_mul", check_binary},   {"gelu_mul", check_binary},
     {"norm_grad", check_norm_grad}, {"silu_grad", check_slopes}, {"relu2_grad", check_slopes}, {"gelu_grad", check_slopes},

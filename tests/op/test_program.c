@@ -79,7 +79,7 @@ static void every_emitter(void **state) {
     trit_value scaled = trit_emit_scale(&p, down, 3.0f);
     trit_value picked = trit_emit_select(&p, scaled);
     trit_value plain = trit_emit_head(&p, picked, &table);
-    static const int8_t coarse[1];
+    static const uint8_t coarse[1];
     table.coarse = coarse;
     trit_value logits = trit_emit_head(&p, picked, &table); /* in two steps */
     assert_ok(trit_program_finish(&p, logits, &err));

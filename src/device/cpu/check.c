@@ -17,7 +17,7 @@ enum { n_tiles = (n_rows + trit_tile_rows - 1) / trit_tile_rows, padded_rows = n
 
 typedef struct bench {
     _Alignas(64) uint8_t t2[n_tiles][(k + 63) / 64 * 4 * trit_chunk_bytes], t3[n_tiles][(k + trit_t3_block - 1) / trit_t3_block * trit_t3_block_bytes];
-    _Alignas(64) int8_t q8[n_tiles][(k + 3) / 4 * trit_chunk_bytes];
+    _Alignas(64) uint8_t c6[n_tiles][(k + 255) / 256 * trit_c6_block_bytes];
     _Alignas(64) int8_t a8[n_tokens][1024];
     _Alignas(64) float x[n_tokens][k + 5], y[n_tokens][k + 5];
     float row_scale[padded_rows], group_scale[padded_rows * n_groups], weights[n_rows][k], angle[2][head / 2];
@@ -40,7 +40,7 @@ static void fill(bench *b) {
     for (size_t i = 0; i < sizeof b->t3; i++) ((uint8_t *)b->t3)[i] = (uint8_t)trit_rng_u64(11, c++);
     for (size_t t = 0; t < n_tokens; t++)
         for (size_t i = 0; i < k; i++) b->x[t][i] = random_float(&c);
-    for (size_t i = 0; i < sizeof b->q8; i++) ((int8_t *)b->q8)[i] = (int8_t)((int)(trit_rng_u64(11, c++) % 255) - 127);
+    for (size_t i = 0; i < sizeof b->c6; i++) ((uint8_t *)b->c6)[i] = (uint8_t)trit_rng_u64(11, c++);
     for (size_t i = 0; i < padded_rows; i++) b->row_scale[i] = random_float(&c);
     for (size_t i = 0; i < padded_rows * n_groups; i++) b->group_scale[i] = random_float(&c);
     for (size_t r = 0; r < n_rows; r++) {
@@ -85,10 +85,12 @@ static void products(bench *b, const trit_kernels *f) {
                             .x_stride = k + 5, .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
     f->t2_float_mul(&mf, 0, n_rows);
     for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
-    trit_q8_mul q8 = {.w = b->q8[0], .w_stride = sizeof b->q8[0], .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
-                      .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
-    f->q8_mul(&q8, 0, n_rows);
-    for (size_t t = 0; t < n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
+    trit_c6_mul c6 = {.w = b->c6[0], .w_stride = sizeof b->c6[0], .w_scale = b->row_scale, .k = k, .x = b->a8[0], .x_stride = sizeof b->a8[0],
+                      .y = b->y[0], .y_stride = k + 5};
+    for (c6.n_tokens = 1; c6.n_tokens <= n_tokens; c6.n_tokens += n_tokens - 1) {
+        f->c6_mul(&c6, 0, n_rows);
+        for (size_t t = 0; t < c6.n_tokens; t++) keep(b, b->y[t], n_rows * sizeof(float));
+    }
     trit_float_mul p = {.w_stride = sizeof b->weights[0], .k = k, .x = b->x[0], .x_stride = k + 5, .n_tokens = n_tokens, .y = b->y[0], .y_stride = k + 5};
     p.w = b->weights;
     f->f32_mul(&p, 0, n_rows);

@@ -23,8 +23,9 @@ enum { trit_cpu_max_top = 256, trit_cpu_scan_outputs = 32 }; /* beyond them all 
 
 /* What one member knows of one output after the scan of a head, see head.c. */
 typedef struct cpu_scan {
-    float best[trit_cpu_max_top]; /* the largest a - E of its rows */
-    float x_norm, rest_norm;      /* |x|, |x - its int8 form| */
+    float best[trit_cpu_max_top];   /* products that some of its rows surely have */
+    uint32_t row[trit_cpu_max_top]; /* those rows */
+    float x_norm, rest_norm;        /* |x|, what the coarse products leave of it out */
 } cpu_scan;
 
 struct trit_exec {

@@ -1,16 +1,20 @@
 /* A large head read in two steps, with the bits of one.
  *
  * A vocabulary of 128 thousand rows is a third of what a step reads, and of its results the sampler mostly wants the largest few.
- * So the head has coarse rows beside its own: int8 by absmax, half the bytes of f16. A product a of a coarse row with int8 activations
- * differs from the row's own product y by at most a bound that is known: |y - a| <= E. Where the k largest are wanted, the k-th largest
- * a - E is a floor that k rows surely reach; a row with a + E below it is not among the k largest and is given -infinity. All others,
- * about two in a hundred, are computed from the head's own bytes as ever.
+ * So the head has coarse rows beside its own, of 6 bits (layout C6). A product a of a coarse row with int8 activations differs from the row's
+ * own product y by at most a bound that is known: |y - a| <= E. Where the k largest are wanted, each member of the team computes the k rows of
+ * its part with the largest a - E from the head's own bytes; the k-th largest of all those is a floor that k rows surely reach. A row with
+ * a + E below it is not among the k largest and is given -infinity. All others, of random rows one in 250 for the largest and one in 20 for
+ * the 40 largest, are computed as ever.
  *
- *   E = error[row] |x| + norm[row] |x - t q|,   error = |w - s c| + g |w|,   norm = |s c|
+ *   E = error[row] |x| + norm[row] (|x - t q| + h |t q|),   error = |w - s c| + g |w|,   norm = |s c|
  *
  * by Cauchy and Schwarz: w is the row, s c the coarse one, t q the activations as int8. g |w| |x| bounds what rounding does to y, a sum of
  * K products in 16 lanes: g = n u / (1 - n u) with n = K / 16 + 8 operations in a chain (Higham, Accuracy and Stability of Numerical
- * Algorithms, 3.1); a is a sum of integers. */
+ * Algorithms, 3.1); h the same for a, a chain of K / 64 sums of groups, which are whole numbers.
+ *
+ * Six bits: five would leave seven rows in a hundred for the largest and thirty for the 40 largest, which costs as much as it saves; seven
+ * save nothing that six do not. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -20,101 +24,123 @@
 #include "device/cpu/cpu.h"
 #include "quant/layout.h"
 
-enum { smallest_head = 1 << 22, widest_head = 1 << 16 /* sums of int8 products fit int32 */, rows_at_once = 256 };
+enum { smallest_head = 1 << 22, rows_at_once = 256 };
 
 /* ---- Making the coarse rows ---- */
 
-/* The int8 form that the key cache has (kernel/kernel.h): int8 [n_cols], zeros up to a multiple of four, then the scale. */
-static size_t int8_row_bytes(uint32_t n_cols) {
-    return ((size_t)n_cols + 3) / 4 * 4 + sizeof(float);
+enum { most_code = 31, most_scale = 255 };
+
+/* The largest |w| of a group. NaN counts for nothing here. */
+static float largest(const float *w, uint32_t n) {
+    float most = 0;
+    for (uint32_t i = 0; i < n; i++) most = fabsf(w[i]) > most ? fabsf(w[i]) : most;
+    return most;
 }
 
-/* Such a row to its place in a tile (layout Q8). */
-static void place_row(int8_t *tile, uint32_t row, const int8_t *c, uint32_t n_cols) {
-    for (size_t k = 0; k < n_cols; k += trit_q8_chunk)
-        memcpy(tile + k / trit_q8_chunk * trit_chunk_bytes + 4 * row, c + k, trit_q8_chunk);
-}
-
-/* |w| and |w - s c|. Sixteen lanes, so that compilers can use vectors; what they round away is far below the bound's own slack. */
-static void norms(const float *w, const int8_t *c, float scale, uint32_t n, double *of_row, double *of_rest) {
-    float row[16] = {0}, rest[16] = {0};
-    uint32_t i = 0;
-    for (; i + 16 <= n; i += 16)
-        for (uint32_t l = 0; l < 16; l++) {
-            float d = w[i + l] - scale * (float)c[i + l];
-            row[l] += w[i + l] * w[i + l];
-            rest[l] += d * d;
+/* A group's codes to their place: of row `row` of a tile, of which `group` is the group. */
+static void place_group(uint8_t *group, uint32_t row, const uint8_t codes[trit_c6_group]) {
+    for (uint32_t i = 0; i < trit_c6_group / trit_c6_run; i++) {
+        const uint8_t *c = codes + i * trit_c6_run;
+        uint8_t *run = group + i * trit_c6_run_bytes + 4 * row;
+        for (uint32_t b = 0; b < 4; b++) {
+            run[b] = (uint8_t)((c[b] & 15) | (c[b + 4] & 15) << 4);
+            run[trit_chunk_bytes + b] = (uint8_t)((c[b + 8] & 15) | (c[b + 12] & 15) << 4);
+            run[2 * trit_chunk_bytes + b] = (uint8_t)(c[b] >> 4 | c[b + 4] >> 4 << 2 | c[b + 8] >> 4 << 4 | c[b + 12] >> 4 << 6);
         }
-    double row_sum = 0, rest_sum = 0;
-    for (; i < n; i++) {
-        double d = (double)w[i] - (double)scale * c[i];
-        row_sum += (double)w[i] * (double)w[i];
-        rest_sum += d * d;
     }
-    for (uint32_t l = 0; l < 16; l++) {
-        row_sum += (double)row[l];
-        rest_sum += (double)rest[l];
-    }
-    *of_row = sqrt(row_sum);
-    *of_rest = sqrt(rest_sum);
 }
 
-/* Squares of values below this may vanish in float: the bound would not hold. */
-static const float smallest_scale = 1e-16f;
+/* Squares, of a row and of what its coarse one leaves out. Sixteen lanes, so that compilers can use vectors; what they round away is far below
+ * the bound's own slack. */
+typedef struct squares {
+    float row[16], rest[16];
+} squares;
 
-static bool all_zero(const float *w, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++)
-        if (w[i] != 0) return false;
-    return true;
+/* codes = w / scale to the nearest within +-31, by whose 32 the codes are more; 32 where scale is 0. */
+static void round_group(uint8_t codes[trit_c6_group], const float w[trit_c6_group], float scale, squares *s) {
+    const float by = scale > 0 ? 1 / scale : 0;
+    for (uint32_t i = 0; i < trit_c6_group; i += 16)
+        for (uint32_t l = 0; l < 16; l++) {
+            const float x = w[i + l], c = (float)(int32_t)(x * by + (x < 0 ? -0.5f : 0.5f)), rest = x - scale * c;
+            s->row[l] += x * x;
+            s->rest[l] += rest * rest;
+            codes[i + l] = (uint8_t)((int32_t)c + trit_c6_zero);
+        }
 }
 
-static double rounding_of(uint32_t n_cols) {
-    uint32_t n = n_cols / 16 + 8;
-    double nu = n * 0x1p-24;
+static double length(const float squares_of[16]) {
+    double sum = 0;
+    for (uint32_t l = 0; l < 16; l++) sum += (double)squares_of[l];
+    return sqrt(sum);
+}
+
+/* Rows whose largest entry is below this have squares that may vanish in float: the bound would not hold. */
+static const float smallest_entry = 1e-10f;
+
+/* What a chain of n sums rounds away, in parts of the sum of what is added. */
+static double rounding(uint32_t n) {
+    const double nu = n * 0x1p-24;
     return nu / (1 - nu);
+}
+
+static double rounding_of_row(uint32_t n_cols) {
+    return rounding(n_cols / 16 + 8);
+}
+
+static double rounding_of_coarse(uint32_t n_cols) {
+    return rounding(n_cols / trit_c6_group + 8);
 }
 
 typedef struct coarse_job {
     const trit_weight *w;
-    const trit_kernels *kernels;
-    int8_t *coarse;
+    uint8_t *coarse;
     float *scale;        /* [n_tiles, 16] */
     float *error, *norm; /* [n_rows] */
-    float *scratch;      /* [n_threads, scratch_floats]: a row of weights, and its int8 form */
+    float *scratch;      /* [n_threads, scratch_floats]: a row, zeros up to whole groups */
     size_t stride, scratch_floats;
 } coarse_job;
 
+static void make_row(const coarse_job *job, uint64_t r, const float *row) {
+    const uint32_t n_cols = job->w->n_cols, in_tile = r % trit_tile_rows;
+    const double g = rounding_of_row(n_cols);
+    const float most = largest(row, n_cols);
+    const bool known = (most >= smallest_entry && most <= FLT_MAX / 2) || most == 0;
+    const float scale = known ? most / (most_code * most_scale) * 1.000001f : 0; /* a little more: no code is beyond 31 */
+    uint8_t *tile = job->coarse + r / trit_tile_rows * job->stride;
+    squares s = {0};
+    for (uint32_t k = 0, i = 0; k < n_cols && known; k += trit_c6_group, i++) {
+        uint8_t codes[trit_c6_group], *block = tile + i / trit_c6_groups * trit_c6_block_bytes;
+        const float of_group = scale > 0 ? ceilf(largest(row + k, trit_c6_group) / (most_code * scale)) : 0;
+        round_group(codes, row + k, scale * of_group, &s);
+        place_group(block + i % trit_c6_groups * trit_c6_group_bytes, in_tile, codes);
+        block[trit_c6_groups * trit_c6_group_bytes + i % trit_c6_groups * trit_tile_rows + in_tile] = (uint8_t)of_group;
+    }
+    const double of_row = length(s.row), of_rest = length(s.rest);
+    /* 8 g more for the norms' own rounding and that of E. Where no bound is known the row is always computed. */
+    job->scale[r] = scale;
+    job->error[r] = known ? (float)((of_rest + g * of_row) * (1 + 8 * g)) : INFINITY;
+    job->norm[r] = (float)((of_row + of_rest) * (1 + 8 * g));
+}
+
 static void coarse_member(void *arg, unsigned i, unsigned n) {
     coarse_job *job = arg;
-    uint32_t n_cols = job->w->n_cols;
-    trit_quant_matrix m = trit_cpu_matrix_of(job->w);
+    const trit_quant_matrix m = trit_cpu_matrix_of(job->w);
     const trit_quant_format *format = trit_quant_format_of(m.dtype);
-    float *row = job->scratch + i * job->scratch_floats, scale;
-    int8_t *c = (int8_t *)(row + n_cols);
-    double g = rounding_of(n_cols), of_row, of_rest;
+    float *row = job->scratch + i * job->scratch_floats;
     uint64_t first, last;
     trit_team_split(m.n_rows, trit_tile_rows, i, n, &first, &last);
+    memset(row, 0, job->scratch_floats * sizeof *row);
     for (uint64_t r = first; r < last; r++) {
         format->unpack(&m, r, row);
-        job->kernels->kv_store_q8(c, row, n_cols);
-        memcpy(&scale, (const char *)c + int8_row_bytes(n_cols) - sizeof scale, sizeof scale);
-        place_row(job->coarse + r / trit_tile_rows * job->stride, r % trit_tile_rows, c, n_cols);
-        job->scale[r] = scale;
-        norms(row, c, scale, n_cols, &of_row, &of_rest);
-        /* 8 g more for the norms' own rounding and that of E. Where no bound is known the row is always computed. */
-        bool known = scale >= smallest_scale || all_zero(row, n_cols);
-        job->error[r] = known ? (float)((of_rest + g * of_row) * (1 + 8 * g)) : INFINITY;
-        job->norm[r] = (float)((of_row + of_rest) * (1 + 8 * g));
+        make_row(job, r, row);
     }
 }
 
 trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *err) {
     cpu_device *cpu = (cpu_device *)d;
-    bool worth = (uint64_t)w->n_rows * w->n_cols >= smallest_head && w->n_cols <= widest_head;
-    if (trit_weight_is_ternary(w) || w->bias || !worth) return trit_ok;
+    if (trit_weight_is_ternary(w) || w->bias || (uint64_t)w->n_rows * w->n_cols < smallest_head) return trit_ok;
     const size_t n_tiles = trit_n_tiles(w->n_rows), padded = n_tiles * trit_tile_rows, bounds_bytes = 3 * padded * sizeof(float);
-    coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_q8_tile_bytes(w->n_cols)};
-    job.scratch_floats = w->n_cols + int8_row_bytes(w->n_cols) / sizeof(float);
+    coarse_job job = {.w = w, .stride = trit_c6_tile_bytes(w->n_cols), .scratch_floats = trit_k256(w->n_cols)};
     uint8_t *block = trit_device_take(d, bounds_bytes + n_tiles * job.stride, 1, "head");
     job.scratch = trit_alloc(trit_team_size(cpu->team) * job.scratch_floats, sizeof *job.scratch);
     if (!block || !job.scratch) {
@@ -126,7 +152,7 @@ trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *er
     job.scale = (float *)(void *)block;
     job.error = job.scale + padded;
     job.norm = job.error + padded;
-    job.coarse = (int8_t *)block + bounds_bytes;
+    job.coarse = block + bounds_bytes;
     trit_team_run(cpu->team, coarse_member, &job);
     trit_free(job.scratch);
     w->coarse = job.coarse;
@@ -148,33 +174,43 @@ static bool scans(const trit_batch *b) {
     return true;
 }
 
-/* The largest `size` values seen so far, the least of them at [0]. */
+/* The largest `size` values seen so far, the least of them at [0], and the rows that have them. */
 typedef struct best {
     float *value;
+    uint32_t *row; /* NULL: nobody asks */
     uint32_t n, size;
 } best;
 
-static void best_add(best *b, float x) {
+static void best_put(best *b, uint32_t i, float x, uint32_t row) {
+    b->value[i] = x;
+    if (b->row) b->row[i] = row;
+}
+
+static void best_move(best *b, uint32_t to, uint32_t from) {
+    best_put(b, to, b->value[from], b->row ? b->row[from] : 0);
+}
+
+static void best_add(best *b, float x, uint32_t row) {
     uint32_t i = 0;
     if (isnan(x)) return;
     if (b->n < b->size) {
-        for (i = b->n++; i > 0 && b->value[(i - 1) / 2] > x; i = (i - 1) / 2) b->value[i] = b->value[(i - 1) / 2];
+        for (i = b->n++; i > 0 && b->value[(i - 1) / 2] > x; i = (i - 1) / 2) best_move(b, i, (i - 1) / 2);
     } else {
         if (!(x > b->value[0])) return;
         for (uint32_t child; (child = 2 * i + 1) < b->n; i = child) {
             if (child + 1 < b->n && b->value[child + 1] < b->value[child]) child++;
             if (!(b->value[child] < x)) break;
-            b->value[i] = b->value[child];
+            best_move(b, i, child);
         }
     }
-    b->value[i] = x;
+    best_put(b, i, x, row);
 }
 
 static cpu_scan *scan_of(const trit_exec *e, unsigned member, uint32_t output) {
     return &e->scan[(size_t)member * trit_cpu_scan_outputs + output];
 }
 
-/* Lengths of an output's activations and of what their int8 form leaves out: a little too long rather than too short. */
+/* Lengths of an output's activations and of what their int8 form and the sums leave out: a little too long rather than too short. */
 static void measure(cpu_scan *s, const float *x, const int8_t *q, uint32_t n) {
     const double scale = (double)*trit_a8_scale(q, n);
     double sum = 0, rest = 0;
@@ -184,7 +220,7 @@ static void measure(cpu_scan *s, const float *x, const int8_t *q, uint32_t n) {
         rest += d * d;
     }
     s->x_norm = (float)(sqrt(sum) * (1 + 0x1p-20));
-    s->rest_norm = (float)(sqrt(rest) * (1 + 0x1p-20));
+    s->rest_norm = (float)((sqrt(rest) + rounding_of_coarse(n) * (sqrt(sum) + sqrt(rest))) * (1 + 0x1p-20));
 }
 
 /* E, with what the last few operations round away. */
@@ -199,7 +235,19 @@ static void my_head_rows(const cpu_task *t, uint32_t *row0, uint32_t *row1) {
     *row1 = (uint32_t)last;
 }
 
-/* Coarse products of this member's rows, and for each output its best a - E; -infinity where there are fewer than are wanted. */
+/* In place of the a - E of the rows that were found: their own products, which also take the place of the coarse ones. -infinity where there are
+ * fewer than are wanted. */
+static void settle_best(const cpu_task *t, best *b, uint32_t output) {
+    bool wanted[trit_cpu_scan_outputs] = {false};
+    wanted[output] = true;
+    for (uint32_t i = 0; i < b->n; i++) {
+        trit_cpu_linear_row(t, b->row[i], wanted, output + 1);
+        b->value[i] = ((const float *)cpu_value_row(t->exec, t->op->out, output))[b->row[i]];
+    }
+    while (b->n < b->size) b->value[b->n++] = -INFINITY;
+}
+
+/* Coarse products of this member's rows, and for each output the best products that it knows for sure. */
 void trit_cpu_head_scan(const cpu_task *t) {
     const trit_exec *e = t->exec;
     const trit_weight *w = t->op->weight;
@@ -211,29 +259,28 @@ void trit_cpu_head_scan(const cpu_task *t) {
     for (uint32_t o = 0; o < b->n_outputs; o++) {
         cpu_scan *s = scan_of(e, t->i, o);
         measure(s, cpu_value_row(e, t->op->in[0], o), cpu_value_row(e, t->op->in[1], o), w->n_cols);
-        found[o] = (best){s->best, 0, b->top[o]};
+        found[o] = (best){s->best, s->row, 0, b->top[o]};
     }
-    trit_q8_mul m = {.w = w->coarse, .w_stride = w->coarse_stride, .w_scale = w->coarse_scale, .k = w->n_cols, .x = cpu_value(e, t->op->in[1]),
+    trit_c6_mul m = {.w = w->coarse, .w_stride = w->coarse_stride, .w_scale = w->coarse_scale, .k = w->n_cols, .x = cpu_value(e, t->op->in[1]),
                      .x_stride = cpu_value_stride(e, t->op->in[1]), .n_tokens = b->n_outputs, .y = cpu_value(e, t->op->out),
                      .y_stride = cpu_value_stride(e, t->op->out) / sizeof(float)};
     for (uint32_t first = row0; first < row1; first += rows_at_once) {
         uint32_t last = row1 - first < rows_at_once ? row1 : first + rows_at_once;
-        e->device->kernels->q8_mul(&m, first, last);
+        e->device->kernels->c6_mul(&m, first, last);
         for (uint32_t o = 0; o < b->n_outputs; o++) {
             const float *a = cpu_value_row(e, t->op->out, o);
-            for (uint32_t r = first; r < last; r++) best_add(&found[o], a[r] - bound(w, r, scan_of(e, t->i, o), a[r]));
+            for (uint32_t r = first; r < last; r++) best_add(&found[o], a[r] - bound(w, r, scan_of(e, t->i, o), a[r]), r);
         }
     }
-    for (uint32_t o = 0; o < b->n_outputs; o++)
-        while (found[o].n < found[o].size) best_add(&found[o], -INFINITY);
+    for (uint32_t o = 0; o < b->n_outputs; o++) settle_best(t, &found[o], o);
 }
 
 /* The floor that top[output] rows surely reach. NaN never enters it: -infinity then, and all rows are computed. */
 static float floor_of(const cpu_task *t, uint32_t output) {
     float all[trit_cpu_max_top] = {-INFINITY}; /* where no member found any */
-    best b = {all, 0, t->exec->batch->top[output]};
+    best b = {all, NULL, 0, t->exec->batch->top[output]};
     for (unsigned member = 0; member < t->n; member++)
-        for (uint32_t i = 0; i < b.size; i++) best_add(&b, scan_of(t->exec, member, output)->best[i]);
+        for (uint32_t i = 0; i < b.size; i++) best_add(&b, scan_of(t->exec, member, output)->best[i], 0);
     return all[0];
 }
 

@@ -96,11 +96,11 @@ static void call_t2_float_mul(bench *b) {
     AS(b, t2_float_mul)(&a, 0, c->n_rows);
 }
 
-static void call_q8_mul(bench *b) {
+static void call_c6_mul(bench *b) {
     const bench_case *c = &b->shape;
-    const trit_q8_mul a = {.w = (const int8_t *)b->w, .w_stride = tile_bytes(b), .w_scale = b->scale, .k = c->k, .x = b->q,
+    const trit_c6_mul a = {.w = b->w, .w_stride = tile_bytes(b), .w_scale = b->scale, .k = c->k, .x = b->q,
                            .x_stride = trit_a8_row_bytes(c->k), .n_tokens = c->n_tokens, .y = b->y, .y_stride = c->n_rows};
-    AS(b, q8_mul)(&a, 0, c->n_rows);
+    AS(b, c6_mul)(&a, 0, c->n_rows);
 }
 
 static void call_float_mul(bench *b) {
@@ -273,7 +273,7 @@ static void call_softmax(bench *b) {
 
 static const family t2_mul = {call_t2_mul, count_int8};
 static const family t2_float_mul = {call_t2_float_mul, count_float};
-static const family q8_mul = {call_q8_mul, count_int8};
+static const family c6_mul = {call_c6_mul, count_int8};
 static const family float_mul = {call_float_mul, count_float};
 static const family a8_quantize = {call_a8_quantize, count_a8};
 static const family rms_norm = {call_rms_norm, count_three_rows};
@@ -316,8 +316,9 @@ static const bench_case cases[] = {
     {"t3_mul", "128 tokens, group 256", &t2_mul, 2560, cached, 128, 256},
     {"t2_float_mul", "1 token, memory", &t2_float_mul, 2560, from_memory, 1, 0},
     {"t2_float_mul", "32 tokens", &t2_float_mul, 2560, cached, 32, 0},
-    {"q8_mul", "1 token, memory", &q8_mul, 2560, from_memory, 1, 0},
-    {"q8_mul", "8 tokens, memory", &q8_mul, 2560, from_memory, 8, 0},
+    {"c6_mul", "1 token, cache", &c6_mul, 2560, cached, 1, 0},
+    {"c6_mul", "1 token, memory", &c6_mul, 2560, from_memory, 1, 0},
+    {"c6_mul", "8 tokens, memory", &c6_mul, 2560, from_memory, 8, 0},
     {"f32_mul", "1 token, memory", &float_mul, 2560, from_memory, 1, 0},
     {"f32_mul", "32 tokens", &float_mul, 2560, cached, 32, 0},
     {"f16_mul", "1 token, memory", &float_mul, 2560, from_memory, 1, 0},
@@ -376,7 +377,7 @@ static size_t row_bytes(const char *slot, uint32_t k) {
     if (starts_with(slot, "t2")) return trit_t2_tile_bytes(k) / trit_tile_rows;
     if (starts_with(slot, "t3")) return trit_t3_tile_bytes(k) / trit_tile_rows;
     if (starts_with(slot, "quads")) return (size_t)k * sizeof(uint16_t) / trit_quad_rows;
-    if (starts_with(slot, "q8")) return trit_q8_tile_bytes(k) / trit_tile_rows;
+    if (starts_with(slot, "c6")) return trit_c6_tile_bytes(k) / trit_tile_rows;
     if (strstr(slot, "q8")) return (size_t)k + 4;
     return (size_t)k * (strstr(slot, "f32") ? 4 : 2);
 }
