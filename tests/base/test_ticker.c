@@ -11,7 +11,7 @@ static void count(void *arg) {
 }
 
 static void wait_for(atomic_int *n, int at_least) {
-    for (int i = 0; i < 5000 && atomic_load(n) < at_least; i++) trit_os_sleep_ms(1);
+    for (int i = 0; i < 60000 && atomic_load(n) < at_least; i++) trit_os_sleep_ms(1); /* a minute: the machine may be busy */
     assert_true(atomic_load(n) >= at_least);
 }
 
@@ -46,20 +46,29 @@ static void wakes(void **state) {
     assert_true(trit_os_clock_ns() - start < 50000000000u); /* the period was not waited for */
 }
 
+typedef struct calls {
+    atomic_int n_begun, n_ended;
+} calls;
+
 static void slow(void *arg) {
+    calls *c = arg;
+    count(&c->n_begun);
     trit_os_sleep_ms(30);
-    count(arg);
+    count(&c->n_ended);
 }
 
 static void ends_after_a_call(void **state) {
     (void)state;
     trit_error err;
     trit_ticker *ticker = NULL;
-    atomic_int n = 0;
-    assert_ok(trit_ticker_new(&ticker, 1, slow, &n, &err));
-    trit_os_sleep_ms(10);
+    calls c = {0};
+    assert_ok(trit_ticker_new(&ticker, 1, slow, &c, &err));
+    wait_for(&c.n_begun, 1);
     trit_ticker_free(ticker);
-    assert_in_range(atomic_load(&n), 0, 1); /* 0: the thread had not begun yet */
+    const int n_begun = atomic_load(&c.n_begun);
+    assert_int_equal(atomic_load(&c.n_ended), n_begun);
+    trit_os_sleep_ms(15);
+    assert_int_equal(atomic_load(&c.n_begun), n_begun);
     trit_ticker_free(NULL);
 }
 

@@ -210,21 +210,25 @@ static inline double metric(const serving *s, const char *name) {
 }
 
 static inline void await_metric(const serving *s, const char *name, double x) {
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 6000; i++) { /* a minute and more: the machine may be busy */
         if (metric(s, name) >= x - 0.5 && metric(s, name) <= x + 0.5) return;
         trit_os_sleep_ms(10);
     }
     fail_msg("%s does not become %g", name, x);
 }
 
-/* Begins a request and leaves it open. */
-static inline int begin_post(const serving *s, const char *body) {
+/* Begins a request and leaves it open; `headers` are whole lines. */
+static inline int begin_post_with(const serving *s, const char *headers, const char *body) {
     char request[1024];
     const int fd = dial(s);
-    const int n = snprintf(request, sizeof request, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n%s",
-                           strlen(body), body);
+    const int n = snprintf(request, sizeof request, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %zu\r\n\r\n%s",
+                           headers, strlen(body), body);
     say(fd, request, (size_t)n);
     return fd;
+}
+
+static inline int begin_post(const serving *s, const char *body) {
+    return begin_post_with(s, "", body);
 }
 
 #endif

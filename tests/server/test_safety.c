@@ -139,7 +139,7 @@ static void one_key_at_a_time(void **state) {
                            strlen(long_answer));
     say(fd, request, (size_t)n);
     say(fd, long_answer, 10); /* at work from its headers on */
-    const uint64_t until = trit_os_clock_ns() + 10000000000u;
+    const uint64_t until = trit_os_clock_ns() + 60000000000u;
     answer a = ask_with(&s, "GET", "/v1/models", "Authorization: Bearer first-key\r\n", "");
     while (a.status == 200 && trit_os_clock_ns() < until) {
         answer_free(&a);
@@ -200,7 +200,7 @@ static void garbage_and_silence(void **state) {
     }
     send_garbage(&s);
     expect(get(&s, "/health"), 200, NULL);
-    const uint64_t until = trit_os_clock_ns() + 10000000000u;
+    const uint64_t until = trit_os_clock_ns() + 60000000000u;
     char byte;
     while (recv(fd[0], &byte, 1, MSG_DONTWAIT) != 0 && trit_os_clock_ns() < until) {
         say(fd[8], "l", 1); /* drips */
