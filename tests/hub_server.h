@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -44,7 +45,9 @@ typedef struct hub_server {
     bool wrong_byte, ignore_range, wrong_range, refuse_range, extra_bytes, wrong_etag;
     const char *redirect; /* where the bytes are: "http://localhost:%d" is this server again; NULL: here */
     unsigned slow_us;    /* between pieces of 4 KiB */
+    atomic_ullong held_at; /* 0, or: each answer with a file's bytes waits here until this is 0 or its client is gone */
     /* What happened. */
+    atomic_int n_open;   /* connections that are being served */
     atomic_int n_requests, n_tokens_at_hub, n_tokens_elsewhere, n_ranges;
     atomic_ullong n_sent; /* bytes of files */
 } hub_server;
@@ -92,6 +95,13 @@ static inline bool hub_send(int fd, const void *data, size_t n) {
         done += (size_t)k;
     }
     return true;
+}
+
+/* The client has closed its end: it sends nothing behind its request. */
+static inline bool hub_is_left(int fd) {
+    char byte;
+    const ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 static inline void hub_answer(const hub_request *r, int code, const char *lines, const char *body, size_t n) {
@@ -166,6 +176,7 @@ static inline void hub_send_bytes(hub_request *r, const hub_file *f, const char 
     snprintf(head, sizeof head, "HTTP/1.1 %d Word\r\nConnection: close\r\n%s%sContent-Length: %zu\r\n\r\n", is_part ? 206 : 200, lines, range, said);
     if (!hub_send(r->fd, head, strlen(head)) || r->is_head) return;
     for (size_t done = 0; done < stop;) {
+        while (atomic_load(&s->held_at) && done >= atomic_load(&s->held_at) && !hub_is_left(r->fd)) usleep(1000);
         char piece[4096];
         const size_t k = stop - done < sizeof piece ? stop - done : sizeof piece;
         memcpy(piece, f->data + first + done, k);
@@ -231,6 +242,7 @@ static inline void *hub_serve_one(void *arg) {
     while (recv(r->fd, rest, sizeof rest, 0) > 0) continue;
     close(r->fd);
     free(r);
+    atomic_fetch_sub(&s->n_open, 1);
     return NULL;
 }
 
@@ -244,9 +256,17 @@ static inline void *hub_serve(void *arg) {
         r->fd = fd;
         /* A client that goes away without a word holds its thread for a while only. */
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 5}, sizeof(struct timeval));
-        if (pthread_create(&thread, NULL, hub_serve_one, r) == 0) pthread_detach(thread);
+        atomic_fetch_add(&s->n_open, 1);
+        assert_int_equal(pthread_create(&thread, NULL, hub_serve_one, r), 0);
+        pthread_detach(thread);
     }
     return NULL;
+}
+
+/* Until all that was begun has ended; clients that said nothing are waited for no longer than their time. */
+static inline void hub_rest(const hub_server *s) {
+    for (int i = 0; i < 60000 && atomic_load(&s->n_open); i++) usleep(1000);
+    assert_int_equal(atomic_load(&s->n_open), 0);
 }
 
 /* Listens and makes HF_ENDPOINT its address. */
@@ -270,7 +290,8 @@ static inline void hub_stop(hub_server *s) {
     shutdown(s->fd, SHUT_RDWR);
     pthread_join(s->thread, NULL);
     close(s->fd);
-    usleep(20000); /* the last answers end */
+    atomic_store(&s->held_at, 0);
+    hub_rest(s);
     for (size_t i = 0; i < s->n_files; i++) free(s->file[i].data);
     s->n_files = 0;
 }

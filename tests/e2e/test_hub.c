@@ -4,6 +4,7 @@
 #include "shell.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 
 static hub_server hub;
 
@@ -118,9 +119,12 @@ static void in_other_commands(void **state) {
 
 static void interrupted(void **state) {
     (void)state;
-    hub.slow_us = 2000;
+    char part[256];
+    struct stat st;
+    snprintf(part, sizeof part, "hub/models--org--name/blobs/%s.incomplete", hub.file[0].hash);
+    atomic_store(&hub.held_at, 200000);
     pid_t pid = start("exec $TRIT_EMULATOR \"$TRIT_PROGRAM\" pull hf:org/name");
-    for (int i = 0; i < 2000 && atomic_load(&hub.n_sent) < 200000; i++) usleep(10000);
+    for (int i = 0; i < 6000 && (stat(part, &st) != 0 || st.st_size == 0); i++) usleep(10000);
     kill(pid, SIGINT);
     result r = wait_for(pid);
     expect_code(&r, 130, "pull, interrupted");
@@ -129,7 +133,7 @@ static void interrupted(void **state) {
     assert_non_null(strstr(r.out, ".incomplete"));
     assert_non_null(strstr(r.out, "(partial)"));
     release(&r);
-    hub.slow_us = 0;
+    atomic_store(&hub.held_at, 0);
     r = sh("t pull --resume hf:org/name 2>&1");
     expect_code(&r, 0, "pull, resumed");
     assert_int_equal(atomic_load(&hub.n_ranges), 1);

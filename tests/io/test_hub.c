@@ -462,7 +462,7 @@ static void interrupted(void **state) {
     assert_true(exists("%s/blobs/%s.incomplete", repo_folder, hub.file[0].hash));
     assert_int_equal(check_store(), 0);
     hub.slow_us = 0;
-    usleep(100000); /* what the server had under way */
+    hub_rest(&hub); /* what the server had under way */
     atomic_store(&hub.n_sent, 0);
     pull(&s, "hf:org/name");
     assert_int_equal(atomic_load(&hub.n_ranges), 1);
