@@ -27,14 +27,15 @@ start_server() {
     "$TRIT_PROGRAM" serve --port 0 --json "$@" >served 2>err & # not `t`: signals are for the program itself
     server=$!
     trap 'kill "$server" 2>/dev/null || true' EXIT
-    for _ in $(seq 100); do
-        [ ! -s served ] || break
+    url=
+    for _ in $(seq 1200); do # two minutes: the machine may be busy
+        url=$(sed -n 's/.*"url": "\([^"]*\)".*/\1/p' served)
+        [ -z "$url" ] || break
         if ! kill -0 "$server" 2>/dev/null; then
             grep -q libmicrohttpd err && return 1
             fail "the server did not start"
         fi
         sleep 0.1
     done
-    url=$(sed -n 's/.*"url": "\([^"]*\)".*/\1/p' served)
     [ -n "$url" ] || fail "no address"
 }

@@ -43,7 +43,7 @@ pid=$!
 tries=0
 until [ -s parts.jsonl.part ] && [ "$(wc -l <parts.jsonl.part)" -gt 1 ]; do
     tries=$((tries + 1))
-    [ $tries -lt 1200 ] || fail "no journal"
+    if [ $tries -ge 1200 ] || ! kill -0 $pid; then fail "no journal"; fi
     sleep 0.05
 done
 kill -TERM $pid

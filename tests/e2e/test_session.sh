@@ -144,9 +144,10 @@ says 'a.session' err
 cmp a.session kept || fail "the session changed"
 ls ./*.part 2>/dev/null && fail "a part is left"
 
-# Ctrl-C: what was said until then is kept.
+# Ctrl-C: what was said until then is kept. The answer has no end before it.
+sh "$TRIT_SOURCE/tests/long_context.sh" "$model" long.gguf
 rm out
-"$TRIT_PROGRAM" run -m "$model" -t 1 --ctx 512 --ignore-eos --temp 1 --session i.session "$long $long" >out 2>err &
+TRIT_CPU=scalar "$TRIT_PROGRAM" run -m long.gguf -t 1 --ignore-eos --temp 1 --session i.session "$long $long" >out 2>err &
 pid=$!
 until [ -s out ]; do
     kill -0 $pid || fail "it ended before it was interrupted"
@@ -157,7 +158,7 @@ code=0
 wait $pid || code=$?
 [ $code = 130 ] || fail "exit $code after Ctrl-C"
 [ -s i.session ] || fail "nothing was kept"
-run --session i.session " and" --json
+expect 0 run -m long.gguf -t 1 -n 12 --temp 0 --session i.session " and" --json
 [ "$(number cached_tokens)" -ge 32 ] || fail "little was kept of what was interrupted"
 ls ./*.part 2>/dev/null && fail "a part is left"
 exit 0
