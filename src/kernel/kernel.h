@@ -270,6 +270,7 @@ typedef struct trit_kernels {
      * some two-bit code is 3, and its trit 2. */
     bool (*unpack_two_bit)(int8_t *trits, const uint8_t *packed, size_t n);
     void (*unpack_base3)(int8_t *trits, const uint8_t *packed, size_t n);
+    void (*unpack_q6_k)(float *x, const uint8_t *blocks, size_t n_blocks); /* what most heads in files are, of 256 elements a block */
 
     /* CRC-32C (Castagnoli: polynomial 0x1EDC6F41, reflected, all ones before and after) of what `crc` stands for, 0 for nothing,
      * followed by p[0..n). */

@@ -1,5 +1,6 @@
-/* unpack_two_bit and unpack_base3 of one tier, in portable loops that the compiler turns into vectors of whatever instructions the
- * including file is built for; that file names the functions in UNPACK_TWO_BIT and UNPACK_BASE3. Layouts: quant/layout.h.
+/* unpack_two_bit, unpack_base3 and unpack_q6_k of one tier, in portable loops that the compiler turns into vectors of whatever instructions
+ * the including file is built for; that file names the functions in UNPACK_TWO_BIT, UNPACK_BASE3 and UNPACK_Q6_K. Layouts: quant/layout.h,
+ * quant/kquant.c.
  *
  * Measured on Zen 4 (one thread, caches): with SSE2, which every x86-64 compiler may use, 34 and 14 thousand million trits a second;
  * with AVX2 55 and 27. */
@@ -8,6 +9,7 @@
 
 #include "kernel/variants.h"
 #include "quant/layout.h"
+#include "quant/q6_k.h"
 
 /* A whole block of 4 s trits. Not 0: some code is 3. */
 static inline unsigned unpack_two_bit_block(int8_t *restrict trits, const uint8_t *restrict p, size_t s) {
@@ -59,6 +61,10 @@ void UNPACK_BASE3(int8_t *trits, const uint8_t *p, size_t n) {
         unpack_base3_block(trits, p, trit_pack_block_bytes);
     const size_t s = (n + 4) / 5;
     for (size_t i = 0; i < n; i++) trits[i] = unpack_base3_trit((uint8_t)(p[i % s] * pow3[i / s]));
+}
+
+void UNPACK_Q6_K(float *x, const uint8_t *p, size_t n_blocks) {
+    for (size_t b = 0; b < n_blocks; b++) trit_q6_k_unpack_block(x + b * trit_q6_k_block, p + b * trit_q6_k_bytes);
 }
 
 #endif

@@ -21,8 +21,9 @@
 
 #include "quant/fit.h"
 #include "quant/formats.h"
+#include "quant/q6_k.h"
 
-enum { block = 256, q2_k_bytes = 84, q3_k_bytes = 110, q4_k_bytes = 144, q5_k_bytes = 176, q6_k_bytes = 210 };
+enum { block = 256, q2_k_bytes = 84, q3_k_bytes = 110, q4_k_bytes = 144, q5_k_bytes = 176, q6_k_bytes = trit_q6_k_bytes };
 
 static void q2_k_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     const uint8_t *p = trit_quant_row(m, row);
@@ -88,26 +89,9 @@ static void q5_k_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     for (uint64_t b = 0; b < m->n_cols / block; b++, p += q5_k_bytes) unpack_block(p, p + 16, p + 48, dst + b * block);
 }
 
-/* Where the six bits of element i of a Q6_K block stand: 4 in ql, 2 in qh. */
-typedef struct q6_place {
-    int low, low_shift, high, high_shift;
-} q6_place;
-
-static q6_place q6_place_of(int i) {
-    const int half = i / 128, quarter = i % 128 / 32, lane = i % 32;
-    return (q6_place){64 * half + 32 * (quarter & 1) + lane, 4 * (quarter >> 1), 128 + 32 * half + lane, 2 * quarter};
-}
-
 static void q6_k_unpack(const trit_quant_matrix *m, uint64_t row, float *dst) {
     const uint8_t *p = trit_quant_row(m, row);
-    for (uint64_t b = 0; b < m->n_cols / block; b++, p += q6_k_bytes) {
-        const float d = trit_load_f16(p + 208);
-        for (int i = 0; i < block; i++) {
-            const q6_place at = q6_place_of(i);
-            const int q = (p[at.low] >> at.low_shift & 15) | (p[at.high] >> at.high_shift & 3) << 4;
-            *dst++ = d * (float)(int8_t)p[192 + i / 16] * (float)(q - 32);
-        }
-    }
+    for (uint64_t b = 0; b < m->n_cols / block; b++) trit_q6_k_unpack_block(dst + b * block, p + b * q6_k_bytes);
 }
 
 /* ---- Encoders. `w` weighs the squares of the errors of a block; NULL: all alike ---- */
@@ -222,6 +206,16 @@ static void q4_k_pack_block(const float *x, const float *w, uint8_t *p) {
 
 static void q5_k_pack_block(const float *x, const float *w, uint8_t *p) {
     pack_block(x, w, p, true, q5_k_bytes);
+}
+
+/* Where the six bits of element i of a Q6_K block stand: 4 in ql, 2 in qh. */
+typedef struct q6_place {
+    int low, low_shift, high, high_shift;
+} q6_place;
+
+static q6_place q6_place_of(int i) {
+    const int half = i / 128, quarter = i % 128 / 32, lane = i % 32;
+    return (q6_place){64 * half + 32 * (quarter & 1) + lane, 4 * (quarter >> 1), 128 + 32 * half + lane, 2 * quarter};
 }
 
 static void q6_k_pack_block(const float *x, const float *w, uint8_t *p) {

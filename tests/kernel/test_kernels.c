@@ -583,6 +583,19 @@ static void check_base3(const pair *p) {
     }
 }
 
+/* Any bytes are a block, whose scale may be NaN. */
+static void check_q6_k(const pair *p) {
+    for (size_t n_blocks = 0; n_blocks < 40; n_blocks++) {
+        const size_t n_x = n_blocks * 256;
+        uint8_t *packed = bytes(n_blocks * 210 + 1);
+        float *a = canaries(n_x), *b = canaries(n_x);
+        A(p, unpack_q6_k)(a + margin, packed, n_blocks);
+        B(p, unpack_q6_k)(b + margin, packed, n_blocks);
+        same_floats(p, "Q6_K", a, b, n_x + 2 * margin);
+        free(packed), free(a), free(b);
+    }
+}
+
 /* By the definition, bit after bit. */
 static uint32_t crc_by_bits(uint32_t crc, const uint8_t *p, size_t n) {
     crc = ~crc;
@@ -809,7 +822,7 @@ static const struct {
     {"kv_scores_f32", check_scores}, {"kv_scores_f16", check_scores}, {"kv_scores_q8", check_scores},
     {"kv_mix_f32", check_mix},     {"kv_mix_f16", check_mix},      {"kv_mix_q8", check_mix},
     {"kv_store_f32", check_store}, {"kv_store_f16", check_store}, {"kv_store_q8", check_store},
-    {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"crc32c", check_crc32c},
+    {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"unpack_q6_k", check_q6_k}, {"crc32c", check_crc32c},
     {"map1", check_map1},          {"map2", check_map2},         {"choose", check_choose},
     {"convert", check_convert},   {"fold_run", check_fold_run},   {"fold_rows", check_fold_rows},
     {"matmul", check_matmul},      {"quads_mul", check_quads},

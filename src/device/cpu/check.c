@@ -188,6 +188,8 @@ static void packed(bench *b, const trit_kernels *f) {
     const bool whole = f->unpack_two_bit(trits, p, sizeof b->t2);
     keep(b, &whole, sizeof whole), keep(b, trits, sizeof b->t2);
     f->unpack_base3(trits, p, sizeof b->t2), keep(b, trits, sizeof b->t2);
+    enum { n_blocks = 4 };
+    f->unpack_q6_k(b->y[0], p, n_blocks), keep(b, b->y, n_blocks * 256 * sizeof(float));
     const uint32_t crc = f->crc32c(1, p, sizeof b->t2);
     keep(b, &crc, sizeof crc);
 }

@@ -19,7 +19,7 @@ typedef struct cpu_device {
 } cpu_device;
 
 enum { trit_cpu_widened_rows = 4 }; /* of a file form, as floats: what the products of floats take at once */
-enum { trit_cpu_max_top = 256, trit_cpu_scan_outputs = 32 }; /* beyond them all rows of a head are computed */
+enum { trit_cpu_max_top = 256, trit_cpu_scan_outputs = 32 /* bits */ }; /* beyond them all rows of a head are computed */
 
 /* What one member knows of one output after the scan of a head, see head.c. */
 typedef struct cpu_scan {
@@ -76,8 +76,8 @@ typedef void (*cpu_op_fn)(const cpu_task *t);
 extern const cpu_op_fn trit_cpu_ops[trit_n_op_kinds];
 /* Rows [row0, row1) of the product for the first n_tokens of the op's input, weights in a file form. */
 void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint32_t n_tokens);
-/* One row for those of the n_tokens that are wanted. */
-void trit_cpu_linear_row(const cpu_task *t, uint32_t row, const bool *wanted, uint32_t n_tokens);
+/* One row for the tokens whose bits are set in `wanted`. */
+void trit_cpu_linear_row(const cpu_task *t, uint32_t row, uint32_t wanted);
 
 /* call.c: one op on tensors. */
 trit_status trit_cpu_call(trit_device *d, const trit_call *call, trit_error *err);
@@ -110,6 +110,8 @@ trit_status trit_cpu_limits(trit_device *d, trit_limits *out, bool *is_quiet, tr
 
 /* weights.c */
 trit_quant_matrix trit_cpu_matrix_of(const trit_weight *w); /* a file form's, as the quant room sees it */
+/* x [n_cols] = a row of it, by a kernel where there is one. */
+void trit_cpu_widen_row(const trit_kernels *kernels, const trit_quant_matrix *m, uint64_t row, float *x);
 /* One row of a tile of T2; what lies beyond n_cols stands for trit 0. */
 void trit_cpu_pack_t2(uint8_t *tile, uint32_t row, const int8_t *trits, uint32_t n_cols);
 trit_status trit_cpu_upload_ternary(trit_device *d, trit_weight *out, const trit_ternary_source *source, trit_error *err);

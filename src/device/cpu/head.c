@@ -93,6 +93,7 @@ static double rounding_of_coarse(uint32_t n_cols) {
 
 typedef struct coarse_job {
     const trit_weight *w;
+    const trit_kernels *kernels;
     uint8_t *coarse;
     float *scale;        /* [n_tiles, 16] */
     float *error, *norm; /* [n_rows] */
@@ -125,13 +126,12 @@ static void make_row(const coarse_job *job, uint64_t r, const float *row) {
 static void coarse_member(void *arg, unsigned i, unsigned n) {
     coarse_job *job = arg;
     const trit_quant_matrix m = trit_cpu_matrix_of(job->w);
-    const trit_quant_format *format = trit_quant_format_of(m.dtype);
     float *row = job->scratch + i * job->scratch_floats;
     uint64_t first, last;
     trit_team_split(m.n_rows, trit_tile_rows, i, n, &first, &last);
     memset(row, 0, job->scratch_floats * sizeof *row);
     for (uint64_t r = first; r < last; r++) {
-        format->unpack(&m, r, row);
+        trit_cpu_widen_row(job->kernels, &m, r, row);
         make_row(job, r, row);
     }
 }
@@ -140,7 +140,7 @@ trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *er
     cpu_device *cpu = (cpu_device *)d;
     if (trit_weight_is_ternary(w) || w->bias || (uint64_t)w->n_rows * w->n_cols < smallest_head) return trit_ok;
     const size_t n_tiles = trit_n_tiles(w->n_rows), padded = n_tiles * trit_tile_rows, bounds_bytes = 3 * padded * sizeof(float);
-    coarse_job job = {.w = w, .stride = trit_c6_tile_bytes(w->n_cols), .scratch_floats = trit_k256(w->n_cols)};
+    coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_c6_tile_bytes(w->n_cols), .scratch_floats = trit_k256(w->n_cols)};
     uint8_t *block = trit_device_take(d, bounds_bytes + n_tiles * job.stride, 1, "head");
     job.scratch = trit_alloc(trit_team_size(cpu->team) * job.scratch_floats, sizeof *job.scratch);
     if (!block || !job.scratch) {
@@ -238,10 +238,8 @@ static void my_head_rows(const cpu_task *t, uint32_t *row0, uint32_t *row1) {
 /* In place of the a - E of the rows that were found: their own products, which also take the place of the coarse ones. -infinity where there are
  * fewer than are wanted. */
 static void settle_best(const cpu_task *t, best *b, uint32_t output) {
-    bool wanted[trit_cpu_scan_outputs] = {false};
-    wanted[output] = true;
     for (uint32_t i = 0; i < b->n; i++) {
-        trit_cpu_linear_row(t, b->row[i], wanted, output + 1);
+        trit_cpu_linear_row(t, b->row[i], 1u << output);
         b->value[i] = ((const float *)cpu_value_row(t->exec, t->op->out, output))[b->row[i]];
     }
     while (b->n < b->size) b->value[b->n++] = -INFINITY;
@@ -284,6 +282,28 @@ static float floor_of(const cpu_task *t, uint32_t output) {
     return all[0];
 }
 
+/* Rows on their way from memory: they lie anywhere, so that the processor cannot guess the next one. */
+enum { n_asked = 8 };
+typedef struct asked {
+    uint32_t row[n_asked], outputs[n_asked]; /* whose bits are set */
+    uint32_t n;                              /* in all; the last n_asked of them are to be computed */
+} asked;
+
+static void ask(const cpu_task *t, asked *q, uint32_t row, uint32_t outputs) {
+    const trit_weight *w = t->op->weight;
+    const size_t n_bytes = w->n_bytes / w->n_rows;
+    const uintptr_t begin = (uintptr_t)w->data + row * n_bytes;
+    const uint32_t at = q->n++ % n_asked;
+    if (q->n > n_asked) trit_cpu_linear_row(t, q->row[at], q->outputs[at]);
+    for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch((const void *)(begin + i));
+    q->row[at] = row;
+    q->outputs[at] = outputs;
+}
+
+static void compute_asked(const cpu_task *t, const asked *q) {
+    for (uint32_t i = 0; i < n_asked && i < q->n; i++) trit_cpu_linear_row(t, q->row[i], q->outputs[i]);
+}
+
 void trit_cpu_head(const cpu_task *t) {
     const trit_exec *e = t->exec;
     const trit_weight *w = t->op->weight;
@@ -293,16 +313,17 @@ void trit_cpu_head(const cpu_task *t) {
         if (row0 < row1) trit_cpu_linear_float(t, row0, row1, n_outputs);
         return;
     }
+    asked q = {.n = 0};
     float floor[trit_cpu_scan_outputs];
     for (uint32_t o = 0; o < n_outputs; o++) floor[o] = floor_of(t, o);
     for (uint32_t r = row0; r < row1; r++) {
-        bool wanted[trit_cpu_scan_outputs], any = false;
+        uint32_t wanted = 0;
         for (uint32_t o = 0; o < n_outputs; o++) {
             const float a = ((const float *)cpu_value_row(e, t->op->in[1], o))[r];
-            wanted[o] = !(a + bound(w, r, scan_of(e, t->i, o), a) < floor[o]);
-            any |= wanted[o];
-            if (!wanted[o]) ((float *)cpu_value_row(e, t->op->out, o))[r] = -INFINITY;
+            if (!(a + bound(w, r, scan_of(e, t->i, o), a) < floor[o])) wanted |= 1u << o;
+            else ((float *)cpu_value_row(e, t->op->out, o))[r] = -INFINITY;
         }
-        if (any) trit_cpu_linear_row(t, r, wanted, n_outputs);
+        if (wanted) ask(t, &q, r, wanted);
     }
+    compute_asked(t, &q);
 }

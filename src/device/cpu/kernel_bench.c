@@ -191,6 +191,10 @@ static void count_base3(const bench *b, trit_kernel_work *out) {
     *out = (trit_kernel_work){.bytes = b->shape.k + b->shape.k / 5};
 }
 
+static void count_q6_k(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.bytes = b->shape.k * sizeof(float) + b->shape.k / 256 * 210};
+}
+
 static void count_crc32c(const bench *b, trit_kernel_work *out) {
     *out = (trit_kernel_work){.bytes = b->shape.k};
 }
@@ -201,6 +205,10 @@ static void call_two_bit(bench *b) {
 
 static void call_base3(bench *b) {
     AS(b, unpack_base3)((int8_t *)b->y, b->w, b->shape.k);
+}
+
+static void call_q6_k(bench *b) {
+    AS(b, unpack_q6_k)(b->y, b->w, b->shape.k / 256);
 }
 
 static void call_crc32c(bench *b) {
@@ -292,6 +300,7 @@ static const family kv_mix_q8 = {call_kv_mix, count_rows};
 static const family kv_store = {call_kv_store, count_store};
 static const family two_bit = {call_two_bit, count_two_bit};
 static const family base3 = {call_base3, count_base3};
+static const family q6_k = {call_q6_k, count_q6_k};
 static const family map1 = {call_map1, count_two_rows};
 static const family map2 = {call_map2, count_three_rows};
 static const family choose = {call_choose, count_three_rows};
@@ -347,6 +356,7 @@ static const bench_case cases[] = {
     {"kv_store", "head of 128", &kv_store, 128, 1, 1, 0},
     {"unpack_two_bit", "row of 2560", &two_bit, 2560, 1, 1, 0},
     {"unpack_base3", "row of 2560", &base3, 2560, 1, 1, 0},
+    {"unpack_q6_k", "row of 2560", &q6_k, 2560, 1, 1, 0},
     {"map1", "exp of 4096", &map1, 4096, 1, 1, 0},
     {"map2", "add of 4096", &map2, 4096, 1, 1, 0},
     {"choose", "4096 of 4 bytes", &choose, 4096, 1, 1, 0},

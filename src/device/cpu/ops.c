@@ -16,11 +16,6 @@ static void my_rows(const cpu_task *t, uint32_t n_rows, uint32_t *first, uint32_
     *last = (uint32_t)b;
 }
 
-trit_quant_matrix trit_cpu_matrix_of(const trit_weight *w) {
-    return (trit_quant_matrix){.dtype = w->dtype, .data = w->data, .n_bytes = w->n_bytes, .n_rows = w->n_rows, .n_cols = w->n_cols,
-                               .scale = w->factor, .i2_s_block = w->i2_s_block};
-}
-
 static void op_embed(const cpu_task *t) {
     const trit_exec *e = t->exec;
     const trit_weight *w = t->op->weight;
@@ -102,9 +97,8 @@ static trit_float_mul float_mul_of(const cpu_task *t, uint32_t token0, uint32_t 
 /* Rows [row, row + n) as floats in the member's scratch; the product's own weights become those, its results begin at the first. */
 static void widen(const cpu_task *t, trit_float_mul *a, uint32_t row, uint32_t n) {
     const trit_quant_matrix m = trit_cpu_matrix_of(t->op->weight);
-    const trit_quant_format *format = trit_quant_format_of(m.dtype);
     float *rows = cpu_scratch(t);
-    for (uint32_t i = 0; i < n; i++) format->unpack(&m, row + i, rows + (size_t)i * a->k);
+    for (uint32_t i = 0; i < n; i++) trit_cpu_widen_row(t->exec->device->kernels, &m, row + i, rows + (size_t)i * a->k);
     a->w = rows;
     a->w_stride = a->k * sizeof *rows;
     a->y += row;
@@ -126,7 +120,7 @@ void trit_cpu_linear_float(const cpu_task *t, uint32_t row0, uint32_t row1, uint
     }
 }
 
-void trit_cpu_linear_row(const cpu_task *t, uint32_t row, const bool *wanted, uint32_t n_tokens) {
+void trit_cpu_linear_row(const cpu_task *t, uint32_t row, uint32_t wanted) {
     const trit_dtype dtype = t->op->weight->dtype;
     void (*mul)(const trit_float_mul *, uint32_t, uint32_t) = mul_of(t->exec->device->kernels, dtype);
     trit_float_mul a = float_mul_of(t, 0, 1);
@@ -134,8 +128,8 @@ void trit_cpu_linear_row(const cpu_task *t, uint32_t row, const bool *wanted, ui
         widen(t, &a, row, 1);
         row = 0;
     }
-    for (uint32_t j = 0; j < n_tokens; j++, a.x += a.x_stride, a.y += a.y_stride)
-        if (wanted[j]) mul(&a, row, row + 1);
+    for (; wanted; wanted >>= 1, a.x += a.x_stride, a.y += a.y_stride)
+        if (wanted & 1) mul(&a, row, row + 1);
 }
 
 static void op_linear(const cpu_task *t) {

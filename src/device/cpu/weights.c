@@ -5,7 +5,20 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "device/cpu/cpu.h"
+#include "quant/formats.h"
 #include "quant/layout.h"
+#include "quant/q6_k.h"
+
+trit_quant_matrix trit_cpu_matrix_of(const trit_weight *w) {
+    return (trit_quant_matrix){.dtype = w->dtype, .data = w->data, .n_bytes = w->n_bytes, .n_rows = w->n_rows, .n_cols = w->n_cols,
+                               .scale = w->factor, .i2_s_block = w->i2_s_block};
+}
+
+void trit_cpu_widen_row(const trit_kernels *kernels, const trit_quant_matrix *m, uint64_t row, float *x) {
+    if (m->dtype == trit_dtype_q6_k) kernels->unpack_q6_k(x, trit_quant_row(m, row), m->n_cols / trit_q6_k_block);
+    else if (m->dtype == trit_dtype_f16 || m->dtype == trit_dtype_bf16) kernels->convert(trit_dtype_f32, x, m->dtype, trit_quant_row(m, row), m->n_cols);
+    else trit_quant_format_of(m->dtype)->unpack(m, row, x);
+}
 
 /* Eight trits as eight codes: each byte plus one, the sign bits kept out of the carry. */
 static uint64_t codes_of(const int8_t *trits) {
