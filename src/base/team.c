@@ -1,8 +1,10 @@
-/* Persistent threads. Between ops of one run the members meet at a spinning barrier: an op is tens of microseconds long, far
- * less than it costs to sleep and wake. After a while of spinning a member yields, so that a busy machine is not made
- * busier; between runs the members sleep. */
+/* Persistent threads. A run is announced by its number; each member takes its own part of it, or finds that the caller took it, so that
+ * nobody waits for a thread that the system does not let run just now. What passes between the caller and a member stands in a cache line of
+ * the member's own: a run costs as much as it has parts, and two of them some 100 ns. Between runs members spin for a while, since ops follow
+ * each other in microseconds; then they yield, so that a busy machine is not made busier; then they sleep until a part of theirs comes. */
 #include "base/team.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -16,12 +18,21 @@
 #include "base/error.h"
 #include "base/os.h"
 
-enum { spins_before_yield = 4000, spins_before_sleep = 40000 };
+/* A pause is 25 to 50 ns, a yield half a microsecond where nobody else wants to run. Who yields gives a whole slice of milliseconds away where somebody
+ * does, so the caller, for whom all wait, is slower to do so. */
+enum { caller_spins = 4000, member_spins = 1000, member_yields = 2000 };
+
+/* A run's number and its parts in one word. */
+enum { parts_bits = 11, parts_mask = (1 << parts_bits) - 1, most_parts = 1024 };
 
 typedef struct member {
+    _Alignas(64) atomic_uint_fast64_t taken; /* number of the last run of which this member's part was taken */
+    atomic_uint_fast64_t done;               /* of the last one of which it was done */
+    atomic_bool sleeps;
+    unsigned index;
     trit_team *team;
     pthread_t thread;
-    unsigned index;
+    pthread_cond_t wake;
 } member;
 
 struct trit_team {
@@ -30,13 +41,10 @@ struct trit_team {
     member *members;    /* [n], the first is the caller's and has no thread */
     void (*fn)(void *arg, unsigned i, unsigned n);
     void *arg;
-    pthread_mutex_t turn; /* held by the caller of a run */
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    atomic_uint run;     /* number of the current run; rising */
+    pthread_mutex_t turn; /* held by the caller of a run; it may take it several times */
+    pthread_mutex_t lock; /* of sleep */
     atomic_bool quit;
-    atomic_uint arrived; /* members at the barrier */
-    atomic_uint phase;   /* number of barriers passed */
+    _Alignas(64) atomic_uint_fast64_t run; /* number << parts_bits | parts */
 };
 
 static inline void pause_cpu(void) {
@@ -47,69 +55,112 @@ static inline void pause_cpu(void) {
 #endif
 }
 
-void trit_team_barrier(trit_team *team) {
-    if (team->n == 1) return;
-    unsigned phase = atomic_load_explicit(&team->phase, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) + 1 == team->n) {
-        atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&team->phase, phase + 1, memory_order_release);
-        return;
-    }
-    for (unsigned spins = 0; atomic_load_explicit(&team->phase, memory_order_acquire) == phase; spins++) {
-        if (spins < spins_before_yield)
-            pause_cpu();
-        else
-            sched_yield();
-    }
+/* One of the member itself and the caller gets it. A member that was away for long may come with the number of a run that is over: its part was
+ * taken then, so the number is not below `taken`. */
+static bool take_part(member *m, uint64_t number) {
+    uint_fast64_t taken = atomic_load_explicit(&m->taken, memory_order_relaxed);
+    return taken < number && atomic_compare_exchange_strong_explicit(&m->taken, &taken, number, memory_order_acq_rel, memory_order_relaxed);
 }
 
-/* Waits for a run other than `last`; returns its number. */
-static unsigned wait_for_run(trit_team *team, unsigned last) {
-    for (unsigned spins = 0; spins < spins_before_sleep; spins++) {
-        unsigned run = atomic_load_explicit(&team->run, memory_order_acquire);
-        if (run != last) return run;
-        if (spins < spins_before_yield)
+/* Has a run with a part for the member come since *seen? */
+static bool has_come(const member *me, uint64_t *seen, uint64_t run) {
+    const bool is_mine = run != *seen && (run & parts_mask) > me->index;
+    *seen = run;
+    return is_mine;
+}
+
+/* Returns when there is a run that has a part for the member; *seen becomes its word. */
+static void wait_for_run(member *me, uint64_t *seen) {
+    trit_team *team = me->team;
+    for (unsigned spins = 0; spins < member_spins + member_yields; spins++) {
+        if (has_come(me, seen, atomic_load_explicit(&team->run, memory_order_acquire))) return;
+        if (spins < member_spins)
             pause_cpu();
         else
             sched_yield();
     }
     pthread_mutex_lock(&team->lock);
-    while (atomic_load_explicit(&team->run, memory_order_acquire) == last) pthread_cond_wait(&team->wake, &team->lock);
-    unsigned run = atomic_load_explicit(&team->run, memory_order_acquire);
+    for (;;) {
+        atomic_store(&me->sleeps, true); /* in one order with `run`: the caller sees this, or the member sees the run */
+        if (has_come(me, seen, atomic_load(&team->run))) break;
+        pthread_cond_wait(&me->wake, &team->lock);
+    }
+    atomic_store(&me->sleeps, false);
     pthread_mutex_unlock(&team->lock);
-    return run;
 }
 
 static void *member_main(void *arg) {
     member *me = arg;
     trit_team *team = me->team;
-    for (unsigned last = 0;;) {
-        last = wait_for_run(team, last);
+    for (uint64_t seen = 0;;) {
+        wait_for_run(me, &seen);
         if (atomic_load_explicit(&team->quit, memory_order_relaxed)) return NULL;
-        team->fn(team->arg, me->index, team->n);
-        trit_team_barrier(team);
+        const uint64_t number = seen >> parts_bits;
+        if (!take_part(me, number)) continue;
+        team->fn(team->arg, me->index, (unsigned)(seen & parts_mask));
+        atomic_store_explicit(&me->done, number, memory_order_release);
     }
 }
 
-static void start_run(trit_team *team) {
-    pthread_mutex_lock(&team->lock);
-    atomic_fetch_add_explicit(&team->run, 1, memory_order_release);
-    pthread_cond_broadcast(&team->wake);
-    pthread_mutex_unlock(&team->lock);
+/* Announces a run; returns its number. */
+static uint64_t start_run(trit_team *team, unsigned n_parts) {
+    const uint64_t number = (atomic_load_explicit(&team->run, memory_order_relaxed) >> parts_bits) + 1;
+    atomic_store(&team->run, number << parts_bits | n_parts);
+    for (unsigned i = 1; i < n_parts; i++) {
+        if (!atomic_load(&team->members[i].sleeps)) continue;
+        pthread_mutex_lock(&team->lock);
+        atomic_store_explicit(&team->members[i].sleeps, false, memory_order_relaxed); /* once is enough */
+        pthread_cond_signal(&team->members[i].wake);
+        pthread_mutex_unlock(&team->lock);
+    }
+    return number;
+}
+
+static void wait_for(const member *m, uint64_t number) {
+    for (unsigned spins = 0; atomic_load_explicit(&m->done, memory_order_acquire) != number; spins++) {
+        if (spins < caller_spins)
+            pause_cpu();
+        else
+            sched_yield();
+    }
+}
+
+static void run_parts(trit_team *team, unsigned n_parts, bool takes_all, void (*fn)(void *arg, unsigned i, unsigned n), void *arg) {
+    trit_team_take(team);
+    team->fn = fn;
+    team->arg = arg;
+    const uint64_t number = start_run(team, n_parts);
+    fn(arg, 0, n_parts);
+    for (unsigned i = 1; takes_all && i < n_parts; i++) {
+        if (!take_part(&team->members[i], number)) continue;
+        fn(arg, i, n_parts);
+        atomic_store_explicit(&team->members[i].done, number, memory_order_relaxed);
+    }
+    for (unsigned i = 1; i < n_parts; i++) wait_for(&team->members[i], number);
+    trit_team_give(team);
 }
 
 void trit_team_run(trit_team *team, void (*fn)(void *arg, unsigned i, unsigned n), void *arg) {
-    if (trit_team_size(team) == 1) {
+    if (trit_team_size(team) == 1)
         fn(arg, 0, 1);
-        return;
-    }
-    pthread_mutex_lock(&team->turn);
-    team->fn = fn;
-    team->arg = arg;
-    start_run(team);
-    fn(arg, 0, team->n);
-    trit_team_barrier(team);
-    pthread_mutex_unlock(&team->turn);
+    else
+        run_parts(team, team->n, false, fn, arg);
+}
+
+void trit_team_parts(trit_team *team, unsigned n_parts, void (*fn)(void *arg, unsigned i, unsigned n), void *arg) {
+    assert(n_parts >= 1 && n_parts <= trit_team_size(team));
+    if (n_parts == 1)
+        fn(arg, 0, 1);
+    else
+        run_parts(team, n_parts, true, fn, arg);
+}
+
+void trit_team_take(trit_team *team) {
+    if (trit_team_size(team) > 1) pthread_mutex_lock(&team->turn);
+}
+
+void trit_team_give(trit_team *team) {
+    if (trit_team_size(team) > 1) pthread_mutex_unlock(&team->turn);
 }
 
 trit_status trit_team_choose(unsigned *out, unsigned n, trit_error *err) {
@@ -125,22 +176,37 @@ trit_status trit_team_choose(unsigned *out, unsigned n, trit_error *err) {
     return trit_ok;
 }
 
+/* A mutex that its holder may take again. */
+static void init_turn(pthread_mutex_t *turn) {
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(turn, &attr);
+    pthread_mutexattr_destroy(&attr);
+}
+
 trit_status trit_team_new(trit_team **out, unsigned n, trit_error *err) {
-    if (n < 1 || n > 1024) return trit_error_set(err, trit_arg, "threads: %u is not between 1 and 1024", n);
-    trit_team *team = trit_alloc_zero(1, sizeof *team);
-    if (!team) return trit_error_memory(err, sizeof *team, "the thread team");
-    team->n = n;
-    team->members = trit_alloc_zero(n, sizeof *team->members);
-    if (!team->members) {
+    if (n < 1 || n > most_parts) return trit_error_set(err, trit_arg, "threads: %u is not between 1 and %d", n, most_parts);
+    trit_team *team = trit_alloc_aligned(1, sizeof *team);
+    member *members = trit_alloc_aligned(n, sizeof *members);
+    if (!team || !members) {
         trit_free(team);
-        return trit_error_memory(err, n * sizeof *team->members, "the thread team");
+        trit_free(members);
+        return trit_error_memory(err, sizeof *team + n * sizeof *members, "the thread team");
     }
-    pthread_mutex_init(&team->turn, NULL);
+    memset(team, 0, sizeof *team);
+    memset(members, 0, n * sizeof *members);
+    team->n = n;
+    team->members = members;
+    init_turn(&team->turn);
     pthread_mutex_init(&team->lock, NULL);
-    pthread_cond_init(&team->wake, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        members[i].team = team;
+        members[i].index = i;
+        pthread_cond_init(&members[i].wake, NULL);
+    }
     for (unsigned i = 1; i < n; i++) {
-        team->members[i] = (member){.team = team, .index = i};
-        int failed = pthread_create(&team->members[i].thread, NULL, member_main, &team->members[i]);
+        int failed = pthread_create(&members[i].thread, NULL, member_main, &members[i]);
         if (failed) {
             trit_team_free(team);
             return trit_error_set(err, trit_fail, "cannot start thread %u of %u: %s", i + 1, n, strerror(failed));
@@ -154,9 +220,9 @@ trit_status trit_team_new(trit_team **out, unsigned n, trit_error *err) {
 void trit_team_free(trit_team *team) {
     if (!team) return;
     atomic_store_explicit(&team->quit, true, memory_order_relaxed);
-    start_run(team);
+    (void)start_run(team, team->n);
     for (unsigned i = 1; i <= team->n_started; i++) pthread_join(team->members[i].thread, NULL);
-    pthread_cond_destroy(&team->wake);
+    for (unsigned i = 0; i < team->n; i++) pthread_cond_destroy(&team->members[i].wake);
     pthread_mutex_destroy(&team->lock);
     pthread_mutex_destroy(&team->turn);
     trit_free(team->members);
@@ -183,7 +249,7 @@ static void take_pieces(void *arg, unsigned i, unsigned n) {
 
 void trit_team_share(trit_team *team, uint64_t n, uint64_t step, void (*fn)(void *arg, unsigned i, uint64_t first, uint64_t last), void *arg) {
     shared s = {.fn = fn, .arg = arg, .n = n, .step = step};
-    trit_team_run(team, take_pieces, &s);
+    trit_team_parts(team, trit_team_size(team), take_pieces, &s);
 }
 
 void trit_team_split(uint64_t n, uint64_t step, unsigned i, unsigned n_parts, uint64_t *first, uint64_t *last) {

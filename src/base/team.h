@@ -17,12 +17,17 @@ TRIT_MUST_CHECK trit_status trit_team_new(trit_team **out, unsigned n, trit_erro
 void trit_team_free(trit_team *team);
 unsigned trit_team_size(const trit_team *team);
 
-/* Runs fn(arg, i, n) for i = 0..n-1, i = 0 on the calling thread; returns when all are done. Callers from
- * several threads take turns; fn may not run the team again. */
+/* Runs fn(arg, i, n) for i = 0..n-1 on a thread each, i = 0 on the calling one; returns when all are done. Callers from several threads take
+ * turns; fn may not run the team again. */
 void trit_team_run(trit_team *team, void (*fn)(void *arg, unsigned i, unsigned n), void *arg);
 
-/* Inside a run: waits until all n members have called it; what one wrote before is seen by all after. */
-void trit_team_barrier(trit_team *team);
+/* Runs fn(arg, i, n_parts) for i = 0..n_parts-1, n_parts <= the team's size, where no part waits for another: the caller does the first, and those
+ * whose thread has not come by then, so that a busy machine costs no more than its threads. Else as trit_team_run. */
+void trit_team_parts(trit_team *team, unsigned n_parts, void (*fn)(void *arg, unsigned i, unsigned n_parts), void *arg);
+
+/* Several runs in one turn: from take to give other callers wait. */
+void trit_team_take(trit_team *team);
+void trit_team_give(trit_team *team);
 
 /* Runs fn(arg, i, first, last) over all of [0, n) in pieces of `step`, the last one shorter; member i is the one that was free. What
  * fn makes must not depend on i. */

@@ -68,7 +68,7 @@ typedef struct trit_device_vtable {
     trit_status (*page_out)(const trit_exec *e, uint32_t page, uint8_t *to, trit_error *err);
     trit_status (*page_in)(trit_exec *e, uint32_t page, const uint8_t *from, trit_error *err);
 
-    /* The host's work between runs: fn(arg, i, n) for i = 0..n-1 by as many threads, n = n_threads, as trit_team_run. */
+    /* The host's work between runs: fn(arg, i, n) for i = 0..n-1 by as many threads at most, n = n_threads, as trit_team_parts. */
     void (*together)(trit_device *d, void (*fn)(void *arg, unsigned i, unsigned n), void *arg);
 
     /* Tensors: storage of the device, and one op on views of such storage. */

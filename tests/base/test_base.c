@@ -1,8 +1,7 @@
-/* base: math against libm, UTF-8, checked sizes, texts, the team. */
+/* base: math against libm, UTF-8, checked sizes, texts. */
 #include "test.h"
 
 #include <math.h>
-#include <stdatomic.h>
 
 #include "base/alloc.h"
 #include "base/math.h"
@@ -10,7 +9,6 @@
 #include "base/os.h"
 #include "base/rng.h"
 #include "base/str.h"
-#include "base/team.h"
 #include "base/utf8.h"
 
 static double relative(double a, double b) {
@@ -149,98 +147,6 @@ static void sizes_in_words(void **state) {
         if (trit_parse_bytes(bad[i], &n) || n != 7) fail_msg("\"%s\" is read as %llu", bad[i], (unsigned long long)n);
 }
 
-typedef struct count {
-    trit_team *team;
-    atomic_uint sum, phase_error;
-    unsigned shared;
-} count;
-
-static void count_member(void *arg, unsigned i, unsigned n) {
-    count *c = arg;
-    for (unsigned round = 0; round < 50; round++) {
-        if (i == round % n) c->shared = round; /* plain: the barrier alone orders it */
-        trit_team_barrier(c->team);
-        if (c->shared != round) atomic_fetch_add(&c->phase_error, 1);
-        trit_team_barrier(c->team);
-    }
-    atomic_fetch_add(&c->sum, i + 1);
-}
-
-static void team_runs_all_members(void **state) {
-    (void)state;
-    trit_error err;
-    for (unsigned n = 1; n <= 5; n++) {
-        count c = {0};
-        assert_ok(trit_team_new(&c.team, n, &err));
-        for (int run = 0; run < 20; run++) trit_team_run(c.team, count_member, &c);
-        assert_int_equal(atomic_load(&c.sum), 20 * n * (n + 1) / 2);
-        assert_int_equal(atomic_load(&c.phase_error), 0);
-        trit_team_free(c.team);
-    }
-    trit_team *none;
-    assert_int_equal(trit_team_new(&none, 0, &err), trit_arg);
-}
-
-enum { most_items = 70 };
-
-typedef struct visits {
-    unsigned n, step, n_threads;
-    atomic_uint seen[most_items];
-} visits;
-
-static void visit(void *arg, unsigned i, uint64_t first, uint64_t last) {
-    visits *v = arg;
-    assert_true(i < v->n_threads && first % v->step == 0 && first < last && last <= v->n && (last - first == v->step || last == v->n));
-    for (uint64_t k = first; k < last; k++) atomic_fetch_add(&v->seen[k], 1);
-}
-
-/* Each item once, by a whole team and by none. */
-static void team_shares_all(void **state) {
-    (void)state;
-    trit_error err;
-    for (unsigned n_threads = 0; n_threads <= 4; n_threads += 2) {
-        trit_team *team = NULL;
-        if (n_threads) assert_ok(trit_team_new(&team, n_threads, &err));
-        for (unsigned n = 0; n <= most_items; n += 7) {
-            visits v = {.n = n, .step = 1 + n % 9, .n_threads = trit_team_size(team)};
-            trit_team_share(team, n, v.step, visit, &v);
-            for (unsigned k = 0; k < most_items; k++) assert_int_equal(atomic_load(&v.seen[k]), k < n);
-        }
-        trit_team_free(team);
-    }
-}
-
-static void team_sizes(void **state) {
-    (void)state;
-    trit_error err;
-    unsigned n;
-    assert_int_equal(setenv("TRIT_THREADS", "3", 1), 0);
-    assert_ok(trit_team_choose(&n, 0, &err));
-    assert_int_equal(n, 3);
-    assert_ok(trit_team_choose(&n, 5, &err));
-    assert_int_equal(n, 5);
-    assert_int_equal(setenv("TRIT_THREADS", "3x", 1), 0);
-    assert_int_equal(trit_team_choose(&n, 0, &err), trit_arg);
-    assert_string_equal(err.message, "TRIT_THREADS: \"3x\" is not a number between 1 and 1024");
-    assert_int_equal(unsetenv("TRIT_THREADS"), 0);
-    assert_ok(trit_team_choose(&n, 0, &err));
-    assert_true(n >= 1);
-}
-
-static void team_splits_cover(void **state) {
-    (void)state;
-    for (uint64_t n = 0; n < 70; n++)
-        for (unsigned parts = 1; parts < 6; parts++) {
-            uint64_t at = 0, first, last;
-            for (unsigned i = 0; i < parts; i++) {
-                trit_team_split(n, 16, i, parts, &first, &last);
-                assert_true(first == at && last >= first);
-                at = last;
-            }
-            assert_int_equal(at, n);
-        }
-}
-
 static const char *word_at(const void *list, size_t i) {
     return ((const char *const *)list)[i];
 }
@@ -299,8 +205,7 @@ int main(void) {
         cmocka_unit_test(math_is_near_libm), cmocka_unit_test(many_exps_are_the_single_ones),
         cmocka_unit_test(utf8_is_strict),     cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(globs),                 cmocka_unit_test(texts),             cmocka_unit_test(sizes_in_words),
-        cmocka_unit_test(team_runs_all_members), cmocka_unit_test(team_shares_all),   cmocka_unit_test(team_sizes),
-        cmocka_unit_test(team_splits_cover),     cmocka_unit_test(files_are_replaced_whole),
+        cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(mistyped_names),        cmocka_unit_test(strict_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

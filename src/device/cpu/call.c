@@ -41,7 +41,7 @@ void trit_cpu_parallel(cpu_device *cpu, int64_t n, int64_t step, int64_t work, t
     if (trit_cpu_is_serial(cpu, n, step, work))
         fn(arg, 0, n);
     else
-        trit_team_run(cpu->team, run_share, &(shared_work){n, step, fn, arg});
+        trit_team_parts(cpu->team, trit_team_size(cpu->team), run_share, &(shared_work){n, step, fn, arg});
 }
 
 static void run_piece(void *arg, unsigned i, uint64_t first, uint64_t last) {

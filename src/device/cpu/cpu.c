@@ -1,6 +1,7 @@
 /* The CPU device: a thread team, the kernels of one instruction-set tier, and runs of op lists. */
 #include "device/cpu/cpu.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/error.h"
 #include "base/os.h"
 #include "memory/track.h"
+#include "quant/layout.h"
 
 static void cpu_close(trit_device *d) {
     cpu_device *cpu = (cpu_device *)d;
@@ -138,22 +140,62 @@ static void cpu_exec_trace(trit_exec *e, trit_trace_fn fn, void *user) {
     e->trace_user = user;
 }
 
-/* Work below which an op is done by the first member alone: a few microseconds, about what it costs to divide it. */
-enum { serial_products = 1 << 19, serial_scores = 1 << 17, serial_elements = 1 << 14 };
+/* What an op costs, in products of int8: about 0.01 ns with AVX-512 VNNI. What others are worth beside them was measured there on one thread of
+ * a small model, whose weights are in the caches. An angle is a sine and a cosine in double. */
+enum { per_float_product = 4, per_score = 8, per_element = 32, per_angle = 2048 };
 
-/* Is the op too small to be divided in this batch? All members must answer alike, so only the batch and the list count. */
-static bool is_serial(const trit_exec *e, const trit_op *op) {
+/* What a part costs beside its work, in the same unit: an empty run of two members takes 0.24 us. */
+enum { per_part = 1 << 14 };
+
+typedef struct cost {
+    uint64_t work;
+    uint64_t most_parts; /* more would be empty */
+} cost;
+
+static uint64_t positions_seen(const trit_batch *b, const trit_op *op) {
+    uint64_t n = 0;
+    for (uint32_t t = 0; t < b->n_tokens; t++) n += op->window && op->window <= b->position[t] ? op->window : b->position[t] + 1;
+    return n;
+}
+
+/* Of rows of elements; `divides`: within rows, too. */
+static cost cost_of_rows(const trit_exec *e, const trit_op *op, uint32_t of_one, bool divides) {
+    const uint64_t rows = cpu_value_rows(e, op->out), n = rows * e->program->values[op->out].cols;
+    return (cost){n * of_one, divides ? n : rows};
+}
+
+/* A head and its scan cost the same: what the members leave in one the parts of the other read. */
+static cost cost_of(const trit_exec *e, const trit_op *op) {
     const trit_batch *b = e->batch;
     switch (op->kind) {
-    case trit_op_linear: return (uint64_t)op->weight->n_rows * op->weight->n_cols * cpu_value_rows(e, op->out) < serial_products;
-    case trit_op_attention: {
-        uint64_t seen = 0;
-        for (uint32_t t = 0; t < b->n_tokens; t++) seen += b->position[t] + 1;
-        return seen * op->n_heads * op->head_dim < serial_scores;
+    case trit_op_linear:
+    case trit_op_head_scan:
+    case trit_op_head: {
+        const uint64_t products = (uint64_t)op->weight->n_rows * op->weight->n_cols * cpu_value_rows(e, op->out);
+        return (cost){e->program->values[op->in[0]].type == trit_value_a8 ? products : products * per_float_product, trit_n_tiles(op->weight->n_rows)};
     }
-    case trit_op_kv_store: return (uint64_t)b->n_tokens * op->n_heads * op->head_dim < serial_elements;
-    default: return (uint64_t)cpu_value_rows(e, op->out) * e->program->values[op->out].cols < serial_elements;
+    case trit_op_attention: return (cost){positions_seen(b, op) * op->n_heads * op->head_dim * per_score, (uint64_t)b->n_tokens * op->n_heads};
+    case trit_op_kv_store: {
+        const uint64_t heads = (uint64_t)b->n_tokens * op->n_heads;
+        return (cost){2 * heads * op->head_dim * per_element, heads};
     }
+    case trit_op_angles: return cost_of_rows(e, op, per_angle / 2, false);
+    case trit_op_add:
+    case trit_op_glu:
+    case trit_op_scale: return cost_of_rows(e, op, per_element, true);
+    default: return cost_of_rows(e, op, per_element, false);
+    }
+}
+
+/* Into how many parts an op is divided in this batch. P parts take work / P + P per_part, the least where P P per_part = work: two from 0.6 us on,
+ * all of sixteen from 40 us on. What one member does alone is handed to nobody, so that a step of a small model runs as with one thread. */
+static unsigned parts_of(const trit_exec *e, const trit_op *op) {
+    const unsigned n = trit_team_size(e->device->team);
+    if (n == 1) return 1;
+    const cost c = cost_of(e, op);
+    const unsigned most = c.most_parts < n ? (unsigned)c.most_parts : n;
+    const double parts = sqrt((double)(c.work / per_part));
+    return most < 2 || parts < 2 ? 1 : parts < most ? (unsigned)parts : most; /* none: a batch without outputs */
 }
 
 static bool share_slot(const trit_program *p, trit_value a, trit_value b) {
@@ -169,38 +211,48 @@ static bool depends(const trit_program *p, const trit_op *later, const trit_op *
     return by_cache || share_slot(p, later->out, earlier->out);
 }
 
-/* Must all members meet before op k, ops [since, k) having begun after they last met? Ops of the first member alone follow each
- * other by themselves. */
-static bool must_meet(const trit_exec *e, size_t since, size_t k, bool serial) {
-    const trit_op *ops = e->program->ops;
-    for (size_t j = since; j < k; j++)
-        if (!(serial && is_serial(e, &ops[j])) && depends(e->program, &ops[k], &ops[j])) return true;
-    return false;
-}
+/* Ops [first, end), none of which needs another. */
+typedef struct region {
+    trit_exec *exec;
+    size_t first, end;
+} region;
 
-static void show_trace(trit_exec *e, const trit_op *op, unsigned i) {
-    trit_team_barrier(e->device->team);
-    if (i == 0 && op->out >= 0) e->trace(e->trace_user, op, &e->program->values[op->out], cpu_value(e, op->out), cpu_value_rows(e, op->out));
-    trit_team_barrier(e->device->team);
-}
-
-/* Every member walks the whole list and does its part of each op; they meet only where an op needs what others did. */
-static void run_member(void *arg, unsigned i, unsigned n) {
-    trit_exec *e = arg;
-    const trit_program *p = e->program;
-    for (size_t k = 0, since = 0; k < p->n_ops; k++) {
-        const trit_op *op = &p->ops[k];
-        bool serial = is_serial(e, op);
-        if (n > 1 && must_meet(e, since, k, serial)) {
-            trit_team_barrier(e->device->team);
-            since = k;
-        }
-        if (!serial)
-            trit_cpu_ops[op->kind](&(cpu_task){e, op, i, n});
-        else if (i == 0)
-            trit_cpu_ops[op->kind](&(cpu_task){e, op, 0, 1});
-        if (e->trace) show_trace(e, op, i);
+static void run_region(void *arg, unsigned i, unsigned n) {
+    const region *r = arg;
+    for (size_t k = r->first; k < r->end; k++) {
+        const trit_op *op = &r->exec->program->ops[k];
+        trit_cpu_ops[op->kind](&(cpu_task){r->exec, op, i, n});
     }
+}
+
+/* Where the ops end that may be done together with op `first`: in as many parts, and independent of each other. */
+static size_t region_end(const trit_exec *e, size_t first, unsigned n_parts) {
+    const trit_program *p = e->program;
+    size_t end = first + 1;
+    for (; end < p->n_ops && !e->trace && parts_of(e, &p->ops[end]) == n_parts; end++)
+        for (size_t j = first; j < end; j++)
+            if (depends(p, &p->ops[end], &p->ops[j])) return end;
+    return end;
+}
+
+static void show_trace(const trit_exec *e, const trit_op *op) {
+    if (op->out >= 0) e->trace(e->trace_user, op, &e->program->values[op->out], cpu_value(e, op->out), cpu_value_rows(e, op->out));
+}
+
+static void run_ops(trit_exec *e) {
+    const trit_program *p = e->program;
+    bool has_team = false;
+    for (region r = {.exec = e}; r.first < p->n_ops; r.first = r.end) {
+        const unsigned n_parts = parts_of(e, &p->ops[r.first]);
+        r.end = n_parts > 1 ? region_end(e, r.first, n_parts) : r.first + 1;
+        if (n_parts > 1 && !has_team) {
+            trit_team_take(e->device->team);
+            has_team = true;
+        }
+        trit_team_parts(e->device->team, n_parts, run_region, &r);
+        if (e->trace) show_trace(e, &p->ops[r.first]);
+    }
+    if (has_team) trit_team_give(e->device->team);
 }
 
 static trit_status cpu_run(trit_exec *e, const trit_batch *batch, const float **result, size_t *stride, trit_error *err) {
@@ -208,7 +260,7 @@ static trit_status cpu_run(trit_exec *e, const trit_batch *batch, const float **
         return trit_error_set(err, trit_arg, "a batch of %u tokens and %u outputs is beyond the engine's %u and %u", batch->n_tokens,
                               batch->n_outputs, e->max_tokens, e->max_outputs);
     e->batch = batch;
-    trit_team_run(e->device->team, run_member, e);
+    run_ops(e);
     e->batch = NULL;
     *result = cpu_value(e, e->program->result);
     *stride = cpu_value_stride(e, e->program->result) / sizeof(float);
@@ -228,7 +280,8 @@ static trit_status cpu_page_in(trit_exec *e, uint32_t page, const uint8_t *from,
 }
 
 static void cpu_together(trit_device *d, void (*fn)(void *arg, unsigned i, unsigned n), void *arg) {
-    trit_team_run(((cpu_device *)d)->team, fn, arg);
+    trit_team *team = ((cpu_device *)d)->team;
+    trit_team_parts(team, trit_team_size(team), fn, arg);
 }
 
 static void release_storage(trit_storage *s) {
