@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -12,16 +13,18 @@ static trit_status read_failed(const char *what, trit_error *err) {
     return trit_error_set(err, trit_io, "%s: %s", what, strerror(errno));
 }
 
+/* A signal ends it at any moment, also one that comes just before a read that waits. */
 static trit_status read_all(trit_text *text, FILE *f, const char *what, trit_error *err) {
     enum { piece = 1 << 16 };
-    for (;;) {
+    ssize_t n = 0;
+    do {
         if (!trit_text_reserve(text, text->n + piece)) return trit_error_memory(err, text->n + piece, what);
-        size_t n = fread(text->data + text->n, 1, piece, f);
-        text->n += n;
-        if (n < piece) break;
-    }
+        if (!trit_interrupt_wait(fileno(f))) break;
+        n = read(fileno(f), text->data + text->n, piece);
+        if (n > 0) text->n += (size_t)n;
+    } while (n > 0 || (n < 0 && errno == EINTR));
     text->data[text->n] = '\0';
-    return ferror(f) || trit_interrupted() ? read_failed(what, err) : trit_ok;
+    return n < 0 || trit_interrupted() ? read_failed(what, err) : trit_ok;
 }
 
 trit_status trit_input_read(trit_text *text, const char *path, trit_error *err) {

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -515,9 +516,13 @@ static void nap(long ms) {
 static void test_interrupt(void **state) {
     (void)state;
     require_builtin();
-    pid_t pid = start("exec $TRIT_EMULATOR \"$TRIT_PROGRAM\" run --ignore-eos -t 1");
+    /* In the middle of an answer that has no end. */
+    result made = shf("sh '%s' '%s' long.gguf", test_source("tests/long_context.sh"), test_source("models/story.gguf"));
+    expect_code(&made, 0, "tests/long_context.sh");
+    release(&made);
+    pid_t pid = start("TRIT_CPU=scalar exec $TRIT_EMULATOR \"$TRIT_PROGRAM\" run -m long.gguf --ignore-eos -t 1");
     struct stat st;
-    for (int i = 0; i < 5000 && (stat("out.txt", &st) != 0 || st.st_size == 0); i++) nap(2);
+    for (int i = 0; i < 30000 && (stat("out.txt", &st) != 0 || st.st_size == 0); i++) nap(2);
     assert_int_equal(kill(pid, SIGINT), 0);
     result r = wait_for(pid);
     expect_code(&r, 130, "run and Ctrl-C");
@@ -529,8 +534,13 @@ static void test_interrupt(void **state) {
     (void)unlink("fifo.tmp");
     assert_int_equal(mkfifo("fifo.tmp", 0600), 0);
     pid = start("exec $TRIT_EMULATOR \"$TRIT_PROGRAM\" run < fifo.tmp");
-    int fd = open("fifo.tmp", O_WRONLY);
-    nap(300);
+    int fd = open("fifo.tmp", O_WRONLY), n_left = 1;
+    assert_int_equal(write(fd, "Once", 4), 4);
+    for (int i = 0; i < 30000 && n_left; i++) {
+        nap(2);
+        assert_int_equal(ioctl(fd, FIONREAD, &n_left), 0);
+    }
+    assert_int_equal(n_left, 0); /* it reads, and will want more */
     kill(pid, SIGINT);
     r = wait_for(pid);
     close(fd);
