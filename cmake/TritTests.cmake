@@ -32,7 +32,7 @@ function(trit_add_test name)
   file(MAKE_DIRECTORY ${folder})
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${folder})
   get_filename_component(room ${name} DIRECTORY)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS "${room}" SKIP_RETURN_CODE 77 ENVIRONMENT "${trit_test_environment}")
+  set_tests_properties(${name} PROPERTIES TIMEOUT 1800 LABELS "${room}" SKIP_RETURN_CODE 77 ENVIRONMENT "${trit_test_environment}")
 endfunction()
 
 # trit_test_name(out source): tests/io/test_gguf.c is "io/gguf".

@@ -7,8 +7,20 @@ set -eu
 t info -m '' >/dev/null 2>&1 || exit 77 # no model inside
 rm -rf ./*
 
+# measures CODE arguments...: as expect, and again where the machine was too busy for figures that can be true, which the program says itself.
+measures() {
+    wanted=$1 tries=0
+    shift
+    while :; do
+        code=0 tries=$((tries + 1))
+        t bench "$@" -q >out 2>err || code=$?
+        if [ $tries = 20 ] || ! grep -q 'measure again on a quiet machine' err; then break; fi
+    done
+    [ "$code" = "$wanted" ] || fail "trit bench $*: exit $code instead of $wanted"
+}
+
 # The document: the same on standard output and in the file, each row once.
-expect 0 bench -q -p 16,20 -n 4 -t 1,2 -b 1,2 --depth 32 -r 2 --json -o run.json
+measures 0 -p 16,20 -n 4 -t 1,2 -b 1,2 --depth 32 -r 2 --json -o run.json
 cmp out run.json || fail "the file is not what was printed"
 for key in test threads batch depth tps iqr gb_s limit_gb_s of_limit gmac_s limit_gmac_s samples; do
     [ "$(grep -o "\"$key\": " out | wc -l)" -ge 10 ] || fail "not ten times \"$key\""
@@ -16,22 +28,22 @@ done
 [ "$(grep -o '"test": "pp16"' out | wc -l)" = 2 ] || fail "pp16 on 1 and 2 threads"
 [ "$(grep -o '"test": "tg4"' out | wc -l)" = 6 ] || fail "tg4: 2 batches and a depth on 1 and 2 threads"
 for key in cpu tier cores memory_bytes version compiler revision date read_gb_s int8_gmac_s float_gmac_s; do says "\"$key\": " out; done
-if grep -q '": -\|"tps": 0[,.]' out; then fail "a figure that cannot be"; fi
+if grep -q '": -\|"tps": 0,' out; then fail "a figure that cannot be"; fi
 
 # Tables.
-expect 0 bench -q -p 8 -n 2 -t 1 -r 1
+measures 0 -p 8 -n 2 -t 1 -r 1
 says '^test  *threads  *tok/s' out
 says '^pp8  *1 ' out
-expect 0 bench -q -p 8 -n 0 -t 1 -r 1 --markdown
+measures 0 -p 8 -n 0 -t 1 -r 1 --markdown
 says '^| test *| threads *|' out
 says '^|---|--:|' out
 says '^| pp8 ' out
 if grep -q 'tg' out; then fail "-n 0 decodes"; fi
-expect 0 bench -q -p 0 -n 2 -t 1 -r 1
+measures 0 -p 0 -n 2 -t 1 -r 1
 if grep -q '^pp' out; then fail "-p 0 has a prompt"; fi
 
 # Every kernel of this machine has a row, and its tier a limit.
-expect 0 bench -q --kernels -r 1 --json -o kernels.json
+measures 0 --kernels -r 1 --json -o kernels.json
 says '"test": "t2_mul 1 token, cache", "tier": "scalar"' kernels.json
 says '"test": "f16_mul 1 token, memory"' kernels.json
 
@@ -43,22 +55,31 @@ says '"verdict": "no difference"' out
 says '"ratio": 1,' out
 expect 3 bench compare run.json kernels.json
 
-# A slower build is caught, and the same one is not: the portable code stands in for the slower one. Thresholds are wide, for
-# machines that others use too.
-expect 0 bench -q -p 64 -n 4 -t 1 -r 5 -o base.json
-expect 0 bench regress -q --threshold 90 --baseline base.json
-if grep -q '"test": "t2_mul 1 token, cache", "tier": "\(avx\|sse\|neon\)' kernels.json; then
-    TRIT_CPU=scalar expect 1 bench regress -q --threshold 30 --baseline base.json
-    says 'SLOWER' out
-    says 'rows are more than 30 % slower than base.json' err
-fi
+# What is slower than its baseline is caught, and what is not is not: of the same tier by the share of the limits too, of another one by
+# speed alone. The baselines are far from what any machine does, so that others may use this one too.
+measures 0 -p 64 -n 4 -t 1 -r 5 -o base.json
+baseline() { # SPEED SHARE
+    sed "s|\"samples\": \[[^]]*\]|\"samples\": [$1, $1, $1, $1, $1]|g; s|\"shares\": \[[^]]*\]|\"shares\": [$2, $2, $2, $2, $2]|g
+        s|\"limits\": \[[^]]*\]|\"limits\": [1e30, 1e30, 1e30]|g" base.json
+}
+baseline 0.001 1e-9 >slow.json
+baseline 1e9 1e9 >fast.json
+measures 0 regress --threshold 30 --baseline slow.json
+[ "$(grep -c ' ok$' out)" = 2 ] || fail "pp64 and tg4"
+for tier in "" scalar; do
+    [ -z "$tier" ] || export TRIT_CPU=$tier
+    measures 1 regress --threshold 30 --baseline fast.json
+    [ "$(grep -c SLOWER out)" = 2 ] || fail "pp64 and tg4"
+    says '2 of 2 rows are more than 30 % slower than fast.json' err
+done
+unset TRIT_CPU
 
 # The same in turns with the program itself: of any machine's file only the plan counts.
-expect 0 bench -q -p 8 -n 4 -t 1 -r 1 -o plan.json
+measures 0 -p 8 -n 4 -t 1 -r 1 -o plan.json
 sed 's/"cpu": "[^"]*"/"cpu": "Another 9000"/' plan.json >other.json
-expect 0 bench regress -q --threshold 80 --baseline other.json --baseline-program "$TRIT_PROGRAM" --json
+expect 0 bench regress -q --threshold 95 --baseline other.json --baseline-program "$TRIT_PROGRAM" --json
 [ "$(grep -o '"verdict": "ok"' out | wc -l)" = 2 ] || fail "pp8 and tg4"
-expect 0 bench -q -p 8 -n 4 -t 1,2 -r 1 -o plan.json
+measures 0 -p 8 -n 4 -t 1,2 -r 1 -o plan.json
 printf '\n\n' | t bench turns plan.json >said
 [ "$(grep -c '^[0-9.e+]* [0-9.e+]*$' said)" = 2 ] || fail "two turns: $(cat said)"
 printf '#!/bin/sh\nread -r line\necho fast\n' >liar
@@ -100,24 +121,26 @@ says 'GMAC/s where the processor does 0.0 at best cannot be: measure again' impo
 mkdir -p none still/intel-rapl:0 moving/intel-rapl:0
 for folder in still moving; do
     echo package-0 >$folder/intel-rapl:0/name
-    echo 1000000 >$folder/intel-rapl:0/energy_uj
     echo 262143328850 >$folder/intel-rapl:0/max_energy_range_uj
 done
+echo 1000000 >still/intel-rapl:0/energy_uj
+mkfifo moving/intel-rapl:0/energy_uj
 expect 5 bench energy --counters none
 says 'does not tell its energy' err
 expect 5 bench energy -q --counters still -n 2 -r 1
 says 'do not move' err
-(
+( # each who opens it finds a higher number
+    trap '' PIPE
     n=1000000
-    while [ ! -e stop ]; do
+    while :; do
         n=$((n + 50000))
-        echo $n >moving/next
-        mv moving/next moving/intel-rapl:0/energy_uj
+        echo $n >moving/intel-rapl:0/energy_uj || :
     done
-) &
+) >/dev/null 2>&1 &
+counter=$!
+trap 'kill $counter 2>/dev/null || :' EXIT
 expect 0 bench energy -q --counters moving -n 32 -r 2 --json
-touch stop
-wait
+kill $counter
 says '"joules_per_token": [0-9]' out
 
 # What is no file of a run is refused with a line that says why.
@@ -167,11 +190,15 @@ expect 2 bench regress
 expect 2 bench report run.json
 expect 2 bench report --html x.html
 
-# Ctrl-C ends it cleanly.
-"$TRIT_PROGRAM" bench -q -p 256 -n 100 -r 100 -o never.json >out 2>err &
+# Ctrl-C ends it cleanly: some minutes before it would end. Until the program cares for signals, those of a background job are ignored.
+TRIT_CPU=scalar "$TRIT_PROGRAM" bench -q -p 200 -n 50 -r 100 -o never.json >out 2>err &
 pid=$!
-sleep 1
-kill -INT $pid
+tries=0
+while kill -0 $pid 2>/dev/null; do
+    if [ $((tries % 100)) = 10 ]; then kill -INT $pid; fi
+    tries=$((tries + 1))
+    sleep 0.1
+done
 code=0
 wait $pid || code=$?
 [ $code = 130 ] || fail "interrupted: exit $code"

@@ -26,7 +26,13 @@ for document in "$TRIT_SOURCE"/*.md "$TRIT_SOURCE"/docs/*.md; do
     for block in blocks/"$name"-*; do
         [ -e "$block" ] || continue
         tested=$((tested + 1))
-        if ! (cd tree && sh -eu "../$block") </dev/null >said 2>&1; then
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            code=0
+            (cd tree && sh -eu "../$block") </dev/null >said 2>&1 || code=$?
+            # What `trit bench` says of figures that cannot be: the machine had other things to do.
+            if [ "$code" = 0 ] || ! grep -q 'measure again on a quiet machine' said; then break; fi
+        done
+        if [ "$code" != 0 ]; then
             echo "$name.md, the block before line $((${block##*-} + $(wc -l <"$block") + 1)), failed:"
             cat "$block" said
             bad=1

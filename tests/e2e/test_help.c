@@ -59,7 +59,8 @@ static void test_examples(void **state) {
              "{ echo '[1'; yes ',5,6,7' | head -300; echo ']'; } > tokens.json; echo '{\"text\": \"Once\"}' > texts.jsonl; "
              "echo '{\"query\": \"Once upon a\", \"choices\": [\"time\", \"dog\"], \"gold\": 0}' > choices.jsonl; "
              "echo '{\"text\": \"Once upon a time\"}' > lambada.jsonl; "
-             "$TRIT_EMULATOR \"$TRIT_PROGRAM\" bench -q -p 8 -n 2 -t 1 -r 2 -o before.json > /dev/null; cp before.json after.json; cp before.json run.json; "
+             "for i in 1 2 3 4 5 6 7 8 9; do $TRIT_EMULATOR \"$TRIT_PROGRAM\" bench -q -p 8 -n 2 -t 1 -r 2 -o before.json > /dev/null && break; done; "
+             "cp before.json after.json; cp before.json run.json; "
              "yes 'The little dog ran to the park.' | head -200 > story.txt; "
              "echo '{\"dim\": 128, \"n_layers\": 1, \"n_heads\": 2, \"context\": 16, \"batch_rows\": 2, \"steps\": 4, "
              "\"tokenizer\": \"tokenizer.json\"}' > small.json; "
@@ -70,6 +71,7 @@ static void test_examples(void **state) {
              "kept microsoft--bitnet-b1.58-2B-4T-gguf main ggml-model-i2_s.gguf; kept prism-ml--Ternary-Bonsai-8B-gguf main Ternary-Bonsai-8B-PQ2_0.gguf; "
              "kept tiiuae--Falcon-E-1B-Instruct prequantized config.json model.safetensors",
              test_source("tests/model/story-256.gguf"), test_source("fuzz/corpus/tokenizer_json/bytelevel.json"), test_source("tests/e2e/adapter"));
+    assert_int_equal(setenv("TRIT_THREADS", "1", 1), 0); /* small work: threads would wait for each other where the processor has more to do */
     result r = sh(setup);
     if (r.code == 77) skip();
     expect_code(&r, 0, "the examples' folder");
@@ -92,7 +94,13 @@ static void test_examples(void **state) {
             fputs(script, f);
             fclose(f);
             /* An example of export puts another model in the place of model.gguf. */
-            result e = sh("cd ex; cp kept.gguf model.gguf; HOME=$PWD HF_HUB_OFFLINE=1 bash -o pipefail example.sh");
+            static const char run[] = "cd ex; cp kept.gguf model.gguf; HOME=$PWD HF_HUB_OFFLINE=1 bash -o pipefail example.sh";
+            result e = sh(run);
+            /* What `bench` says of figures that cannot be: the machine had other things to do. */
+            for (int again = 0; again < 10 && e.code == 1 && strstr(e.err, "measure again on a quiet machine"); again++) {
+                release(&e);
+                e = sh(run);
+            }
             /* 3: its port is another's, or this build serves nothing; 130: it was ended before it served, 143: before it cared for signals.
              * e2e/serve looks closer. */
             if (!serves || (e.code != 3 && e.code != 130 && e.code != 143)) expect_code(&e, 0, line);
@@ -101,6 +109,7 @@ static void test_examples(void **state) {
         }
         release(&help);
     }
+    assert_int_equal(unsetenv("TRIT_THREADS"), 0);
     assert_true(n_run > 20);
 }
 
