@@ -19,7 +19,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { asks_for_key = 1, in_pieces = 2, leaves_at_once = 4, waits = 8, says_no_more = 16 };
-enum { n_answer = 1 << 20, wait_ms = 40, silent_ms = 2, end_ms = 20000 };
+enum { n_answer = 1 << 20, wait_ms = 40, silent_ms = 2, end_ms = 120000 };
 
 static const char key[] = "sesame";
 

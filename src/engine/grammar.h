@@ -177,6 +177,7 @@ bool trit_guide_move(trit_guide *guide, const char *s, size_t n, size_t *at); /*
 bool trit_guide_may_end(const trit_guide *guide);
 bool trit_guide_must_end(const trit_guide *guide); /* it may end, and nothing else */
 bool trit_guide_is_full(const trit_guide *guide);  /* there were too many ways to read the text, or one more byte of it */
+uint64_t trit_guide_work(const trit_guide *guide); /* what the last mask cost: nodes of the vocabulary, and pairs of states and bytes, looked at */
 
 /* Sets logits [n_vocab] of the tokens that cannot be next to -INFINITY. Where `room` tokens are left, this one included, those that lead to where
  * the rest needs more bytes are such tokens, too (and, where no byte can be wasted, all that are not on a shortest way), unless nothing would be

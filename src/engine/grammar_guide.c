@@ -28,6 +28,7 @@ struct trit_guide {
     const mask *current; /* what the next token is checked against; NULL: nothing yet */
     bool may_end;        /* the current mask lets the answer end */
     bool is_full;        /* there were too many ways to read the text, once */
+    uint64_t n_seen;     /* nodes of the vocabulary's trees, for this mask */
 };
 
 /* The tokens that the grammar names: their bytes stand one behind the other, and no text has the first. */
@@ -125,6 +126,10 @@ bool trit_guide_is_full(const trit_guide *g) {
     return g->is_full;
 }
 
+uint64_t trit_guide_work(const trit_guide *g) {
+    return g->states.work_done + g->n_seen;
+}
+
 /* ---- Tokens ---- */
 
 /* The tokens from..to by their texts. */
@@ -147,7 +152,8 @@ static void walk(trit_guide *g, mask *m, int kind, uint32_t i, uint32_t end, uin
     const uint32_t n_moves = g->states.n_moves, *move = g->states.move;
     uint32_t *path = g->path;
     const bool hurries = state[path[0]].least > room;
-    while (i < end && !g->is_full) {
+    uint64_t n_seen = 0;
+    for (; i < end && !g->is_full; n_seen++) {
         const trit_token_tree_node *node = &t->node[i];
         uint32_t c = class_of[node->byte], next = move[path[node->depth - 1] * n_moves + c];
         if (next == trit_state_unknown) {
@@ -173,6 +179,7 @@ static void walk(trit_guide *g, mask *m, int kind, uint32_t i, uint32_t end, uin
         let_through(t, node->first, to, m->bits);
         m->any = true;
     }
+    g->n_seen += n_seen;
     g->n_path = 1;
 }
 
@@ -252,7 +259,7 @@ static mask *mask_within(trit_guide *g, uint32_t left) {
 }
 
 bool trit_guide_mask(trit_guide *g, float *logits, uint32_t n_vocab, uint32_t room, bool no_end) {
-    g->states.work_done = 0;
+    g->states.work_done = g->n_seen = 0;
     g->may_end = now(g)->may_end && !no_end && g->tokens->n_eog;
     mask *m = mask_within(g, room - 1); /* of 0: no bound */
     if (g->is_full) return false;

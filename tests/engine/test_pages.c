@@ -110,7 +110,7 @@ static void registered_pages_are_listed(void **state) {
 /* A long chain that lost its beginning: each page is followed to the loss once, not all the way each time. */
 static void orphans_are_left_out_at_once(void **state) {
     (void)state;
-    enum { n = 30000 };
+    enum { n = 100000 };
     trit_error err;
     trit_pages p;
     trit_pages_list list;
@@ -127,7 +127,7 @@ static void orphans_are_left_out_at_once(void **state) {
     assert_int_equal(trit_pages_take(&p), page[0]);
     const clock_t start = clock();
     assert_ok(trit_pages_list_all(&list, &p, &err));
-    assert_true(clock() - start < 2 * CLOCKS_PER_SEC); /* milliseconds, and some 20 s otherwise */
+    assert_true(clock() - start < 20 * CLOCKS_PER_SEC); /* milliseconds, and minutes otherwise */
     assert_int_equal(list.n, 0);
     trit_pages_list_fini(&list);
     trit_pages_fini(&p);
