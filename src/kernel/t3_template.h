@@ -15,8 +15,11 @@
  *      t3_widen(wide, dots)                wide += dots
  *      T3_PLANES                           of the 64 inputs, that t3_dots can hold: 1 to 5
  *      T3_VECTORS, T3_TOKENS               the tile for many tokens: as many dots as the registers hold
+ *      T3_FEW                              if defined: up to so many tokens, by rows of one scale, go without a table of codes; t3_dots are
+ *                                          int32 then
  *
- * One token: bytes are used as they come. Several: a block of 320 inputs is unpacked once into codes, which all tokens then meet. */
+ * One token: bytes are used as they come. Many: a block of 320 inputs is unpacked once into codes, which all tokens then meet. Few: codes meet them as
+ * soon as they are there, so that unpacking and products fill the processor's units together. */
 #ifndef TRIT_KERNEL_T3_TEMPLATE_H
 #define TRIT_KERNEL_T3_TEMPLATE_H
 
@@ -132,6 +135,10 @@ static void mul_tile(const trit_t2_mul *a, uint32_t tile, uint32_t row1, uint32_
 
 /* ---- several tokens ---- */
 
+/* The products of several tokens leave the processor no time to see the next loads by itself. So far ahead it is asked for them; addresses beyond the
+ * weights do no harm. */
+enum { near_bytes = 8192, far_bytes = 16384 };
+
 /* Some vectors of rows by up to max_tokens tokens. */
 typedef struct panel {
     const trit_t2_mul *a;
@@ -145,7 +152,9 @@ typedef struct panel {
 ALWAYS_INLINE void unpack(panel *p, const uint8_t *const w[T3_VECTORS], size_t block, int n_vectors) {
     for (int v = 0; v < n_vectors; v++)
         for (size_t c = 0; c < plane_chunks; c++) {
-            t2_bytes f = t3_load(w[v] + block * trit_t3_block_bytes + c * trit_chunk_bytes);
+            const uint8_t *chunk = w[v] + block * trit_t3_block_bytes + c * trit_chunk_bytes;
+            __builtin_prefetch((const void *)((uintptr_t)chunk + near_bytes), 0, 2);
+            t2_bytes f = t3_load(chunk);
             for (size_t k = 0; k < planes; k++, f = t3_times3(f)) p->codes[k * plane_chunks + c][v] = t3_code(f);
         }
 }
@@ -221,10 +230,82 @@ static void mul_tokens(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint3
     for (; v < end; v++) mul_panel(a, v, row1, token, n_tokens, 1);
 }
 
+#ifdef T3_FEW
+/* Chunks of a block, of which n_planes exist, by tokens that begin at x, where the block's activations are. */
+ALWAYS_INLINE void add_few(t3_dots dots[T3_TOKENS][T3_VECTORS], const uint8_t *const w[T3_VECTORS], const int8_t *x, size_t x_stride, size_t n_planes,
+                           int n_vectors, int n_tokens) {
+    for (size_t c = 0; c < plane_chunks; c++) {
+        t2_bytes f[T3_VECTORS];
+        for (int v = 0; v < n_vectors; v++) {
+            const uint8_t *chunk = w[v] + c * trit_chunk_bytes;
+            __builtin_prefetch((const void *)((uintptr_t)chunk + near_bytes));
+            __builtin_prefetch((const void *)((uintptr_t)chunk + far_bytes), 0, 2);
+            f[v] = t3_load(chunk);
+        }
+        for (size_t k = 0; k < n_planes; k++) {
+            t2_bytes codes[T3_VECTORS];
+            for (int v = 0; v < n_vectors; v++) {
+                codes[v] = t3_code(f[v]);
+                f[v] = t3_times3(f[v]);
+            }
+            for (int j = 0; j < n_tokens; j++) {
+                const t2_bytes four = t2_four(x + (size_t)j * x_stride + k * plane_inputs + 4 * c);
+                for (int v = 0; v < n_vectors; v++) dots[j][v] = t3_dot(dots[j][v], codes[v], four);
+            }
+        }
+    }
+}
+
+ALWAYS_INLINE void mul_few(const trit_t2_mul *a, uint32_t vector, uint32_t row1, uint32_t token, int n_vectors, int n_tokens) {
+    const extent e = extent_of(a);
+    const int8_t *x = a->x + token * a->x_stride;
+    const uint8_t *w[T3_VECTORS];
+    t3_dots dots[T3_TOKENS][T3_VECTORS];
+    for (int v = 0; v < n_vectors; v++) {
+        const uint32_t u = vector + (uint32_t)v;
+        w[v] = a->w + u / vectors_a_tile * a->w_stride + u % vectors_a_tile * T2_BYTES;
+        for (int j = 0; j < n_tokens; j++) dots[j][v] = t3_dots_zero();
+    }
+    for (size_t block = 0; block < e.n_blocks; block++) {
+        const size_t left = e.n_planes - planes * block;
+        const int8_t *of_block = x + planes * block * plane_inputs;
+        if (left >= planes) add_few(dots, w, of_block, a->x_stride, planes, n_vectors, n_tokens);
+        else add_few(dots, w, of_block, a->x_stride, left, n_vectors, n_tokens);
+        for (int v = 0; v < n_vectors; v++) w[v] += trit_t3_block_bytes;
+    }
+    for (int j = 0; j < n_tokens; j++)
+        for (int v = 0; v < n_vectors; v++) {
+            const uint32_t row = (vector + (uint32_t)v) * rows_a_vector;
+            float total[rows_a_vector];
+            clear(total, a);
+            add_group(total, t3_widen(t2_wide_zero(), dots[j][v]), a, &e, x + (size_t)j * a->x_stride, e.n_planes - 1, a->w_scale + row);
+            store(a, total, row, row1, token + (uint32_t)j);
+        }
+}
+
+ALWAYS_INLINE void mul_few_rows(const trit_t2_mul *a, uint32_t row0, uint32_t row1, uint32_t token, int n_tokens) {
+    uint32_t v = row0 / rows_a_vector, end = (row1 + rows_a_vector - 1) / rows_a_vector;
+    for (; v + T3_VECTORS <= end; v += T3_VECTORS) mul_few(a, v, row1, token, T3_VECTORS, n_tokens);
+    for (; v < end; v++) mul_few(a, v, row1, token, 1, n_tokens);
+}
+
+static void mul_few_tokens(const trit_t2_mul *a, uint32_t row0, uint32_t row1) {
+    uint32_t t = 0;
+    for (; t + T3_TOKENS <= a->n_tokens; t += T3_TOKENS) mul_few_rows(a, row0, row1, t, T3_TOKENS);
+    for (; t + 4 <= a->n_tokens; t += 4) mul_few_rows(a, row0, row1, t, 4);
+    for (; t + 2 <= a->n_tokens; t += 2) mul_few_rows(a, row0, row1, t, 2);
+    for (uint32_t r = row0; t < a->n_tokens && r < row1; r += trit_tile_rows) mul_tile(a, r / trit_tile_rows, row1, t);
+}
+#endif
+
 void T3_MUL(const trit_t2_mul *a, uint32_t row0, uint32_t row1) {
     assert(row0 % trit_tile_rows == 0);
     if (a->n_tokens == 1)
         for (uint32_t tile = row0 / trit_tile_rows; tile * trit_tile_rows < row1; tile++) mul_tile(a, tile, row1, 0);
+#ifdef T3_FEW
+    else if (a->n_tokens <= T3_FEW && !a->group)
+        mul_few_tokens(a, row0, row1);
+#endif
     else
         for (uint32_t t = 0; t < a->n_tokens; t += max_tokens)
             mul_tokens(a, row0, row1, t, a->n_tokens - t < max_tokens ? a->n_tokens - t : max_tokens);
