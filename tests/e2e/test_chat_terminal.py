@@ -91,10 +91,11 @@ for variables, wanted in ({}, True), ({"NO_COLOR": "1"}, False):
     chat.type("\x04")
     chat.end(0)
 
-# An answer that has no end before Ctrl-C, which stops it and not the program; what came stays in the conversation.
+# An answer that has no end (nor a new story, which the begin token would be) before Ctrl-C, which stops it and not the program; what came stays
+# in the conversation.
 source = os.environ["TRIT_SOURCE"]
 subprocess.run(["sh", source + "/tests/long_context.sh", source + "/models/story.gguf", "long.gguf"], check=True)
-chat = Chat("--raw", "-m", "long.gguf", "--logit-bias", "2=-inf", TRIT_CPU="scalar")
+chat = Chat("--raw", "-m", "long.gguf", "--logit-bias", "1=-inf", "--logit-bias", "2=-inf", TRIT_CPU="scalar")
 chat.expect("> ")
 chat.type("Lily\r")
 chat.expect(r"Lily\s+\S+ \S+")

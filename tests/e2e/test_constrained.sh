@@ -9,7 +9,7 @@ export TRIT_THREADS=1
 
 # ---- run ----
 printf 'root ::= "yes" | "no" # nothing else\n' >answer.gbnf
-expect 0 run --grammar answer.gbnf --temp 2 -q "Is water wet?"
+expect 0 run --grammar answer.gbnf --temp 2 --seed 5 -q "Is water wet?"
 grep -qxE 'yes|no' out || fail "neither yes nor no"
 person='{"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}, "age": {"type": "integer", "minimum": 0, "maximum": 150}},
  "required": ["name", "age"], "additionalProperties": false}'
@@ -19,10 +19,10 @@ for schema in person.json "$person"; do
     tr -d '\n' <out | grep -qE '^ *\{ *"name" *: *"[^"]*" *, *"age" *: *[0-9]{1,3} *\} *$' || fail "no person"
 done
 # Few tokens: whole all the same; too few: cut, and no error.
-expect 0 run --schema person.json --temp 2 -n 24 -q "Who wrote Emma?"
+expect 0 run --schema person.json --temp 2 --seed 5 -n 24 -q "Who wrote Emma?"
 says '}' out
-expect 0 run --schema person.json -n 1 -q "Who wrote Emma?"
-expect 0 run --schema person.json --json -q "Who wrote Emma?"
+expect 0 run --schema person.json --seed 5 -n 1 -q "Who wrote Emma?"
+expect 0 run --schema person.json --seed 5 --json -q "Who wrote Emma?"
 says '"stop_reason": "eos"' out
 
 # ---- What is refused ----
@@ -67,16 +67,16 @@ done
 
 # ---- batch ----
 printf 'Who?\nWhat?\nWhere?\n' >prompts.txt
-expect 0 batch prompts.txt answers.jsonl --schema person.json --temp 2 --parallel 3 -q
+expect 0 batch prompts.txt answers.jsonl --schema person.json --temp 2 --seed 5 --parallel 3 -q
 [ "$(grep -c '\\"name\\"' answers.jsonl)" = 3 ] || fail "not three persons"
-expect 0 batch prompts.txt answers.txt --grammar answer.gbnf --temp 2 -q
+expect 0 batch prompts.txt answers.txt --grammar answer.gbnf --temp 2 --seed 5 -q
 [ "$(grep -cxE 'yes|no' answers.txt)" = 3 ] || fail "not three words"
 expect 3 batch prompts.txt none.jsonl --schema '{"not": {}}'
 [ ! -e none.jsonl ] || fail "an output of nothing"
 
 # ---- serve ----
 command -v curl >/dev/null || exit 0
-start_server -q || exit 0
+start_server -q --seed 5 || exit 0
 # ask CODE members...: one request, its answer in `out`
 ask() {
     code=$(curl -sS -o out -w '%{http_code}' "$url/v1/completions" -d "{\"prompt\": \"Once\", \"max_tokens\": 60, \"temperature\": 2, $2}")

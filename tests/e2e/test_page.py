@@ -484,12 +484,13 @@ with contextlib.ExitStack() as stack:
     source = os.environ["TRIT_SOURCE"]
     with open(os.path.join(folder, "template"), "w", encoding="utf-8") as f:
         f.write(TEMPLATE)
-    plain = Server() if pictures else Server("-m", source + "/models/story.gguf", "-m", source + "/tests/model/story-256.gguf")
+    plain = Server() if pictures else Server("-m", source + "/models/story.gguf", "-m", source + "/tests/model/story-256.gguf", "--seed", "3")
     stack.callback(plain.end)
-    # Its answers have no end before they are stopped: the begin token would end a story.
+    # Its answers have no end before they are stopped, nor a new story, which the begin token would be.
     long = os.path.join(folder, "long.gguf")
     subprocess.run(["sh", source + "/tests/long_context.sh", source + "/models/story.gguf", long], check=True)
-    talking = Server("-m", long, "--alias", "story", "--chat-template", os.path.join(folder, "template"), "--logit-bias", "1=-inf")
+    talking = Server("-m", long, "--alias", "story", "--chat-template", os.path.join(folder, "template"), "--logit-bias", "1=-inf", "--logit-bias",
+                     "2=-inf", "--seed", "3")
     stack.callback(talking.end)
     b = Browser(os.path.join(folder, "profile"))
     stack.callback(b.end)
