@@ -231,4 +231,10 @@ static inline int begin_post(const serving *s, const char *body) {
     return begin_post_with(s, "", body);
 }
 
+/* Until the first of an answer has come; nothing of it is taken. */
+static inline void await_answer(int fd) {
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, MSG_PEEK), 1);
+}
+
 #endif

@@ -192,7 +192,7 @@ static void room_for_one(void **state) {
     serving s;
     begin_slowly(&s, (trit_server_opts){.max_loaded = 1});
     const int busy = begin_post(&s, "{\"model\": \"a\", \"prompt\": \"Once\", \"max_tokens\": 60, \"ignore_eos\": true, \"stream\": true}");
-    await_metric(&s, "trit_answers_running{model=\"a\"}", 1);
+    await_answer(busy);
     char *of_b = text_of(&s, ASK("b")), *of_a = text_of(&s, ASK("a"));
     assert_string_equal(of_a, of_b);
     answer a = get(&s, "/v1/models");

@@ -114,7 +114,9 @@ static void queue_and_leave(void **state) {
     serving s;
     serve_slowly(&s, (trit_server_opts){.engine.max_sequences = 1, .max_waiting = 1});
     const double free_pages = metric(&s, "trit_cache_pages_free{model=\"story\"}");
-    const int first = begin_post(&s, long_answer), second = begin_post(&s, long_answer);
+    const int first = begin_post(&s, long_answer);
+    await_metric(&s, "trit_answers_running{model=\"story\"}", 1);
+    const int second = begin_post(&s, long_answer);
     await_metric(&s, "trit_answers_waiting{model=\"story\"}", 1);
     answer a = post(&s, "/v1/completions", long_answer);
     assert_non_null(strstr(a.head, "Retry-After: "));
@@ -227,7 +229,7 @@ static void drains(void **state) {
     pthread_t stopper;
     serve_slowly(&s, (trit_server_opts){0});
     const int fd = begin_post(&s, "{\"prompt\": \"Once\", \"max_tokens\": 60, \"ignore_eos\": true, \"stream\": true}");
-    await_metric(&s, "trit_answers_running{model=\"story\"}", 1);
+    await_answer(fd);
     assert_int_equal(pthread_create(&stopper, NULL, stop, &s), 0);
     answer a = hear(fd);
     assert_int_equal(a.status, 200);
