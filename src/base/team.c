@@ -18,9 +18,9 @@
 #include "base/error.h"
 #include "base/os.h"
 
-/* A pause is 25 to 50 ns, a yield half a microsecond where nobody else wants to run. Who yields gives a whole slice of milliseconds away where somebody
- * does, so the caller, for whom all wait, is slower to do so. */
-enum { caller_spins = 4000, member_spins = 1000, member_yields = 2000 };
+/* A pause is 25 to 50 ns, a yield half a microsecond where nobody else wants to run; where somebody does it gives a slice of milliseconds away, so ops
+ * of a step may end that much apart before one yields. */
+enum { spins_before_yield = 4000, yields_before_sleep = 2000 };
 
 /* A run's number and its parts in one word. */
 enum { parts_bits = 11, parts_mask = (1 << parts_bits) - 1, most_parts = 1024 };
@@ -72,9 +72,9 @@ static bool has_come(const member *me, uint64_t *seen, uint64_t run) {
 /* Returns when there is a run that has a part for the member; *seen becomes its word. */
 static void wait_for_run(member *me, uint64_t *seen) {
     trit_team *team = me->team;
-    for (unsigned spins = 0; spins < member_spins + member_yields; spins++) {
+    for (unsigned spins = 0; spins < spins_before_yield + yields_before_sleep; spins++) {
         if (has_come(me, seen, atomic_load_explicit(&team->run, memory_order_acquire))) return;
-        if (spins < member_spins)
+        if (spins < spins_before_yield)
             pause_cpu();
         else
             sched_yield();
@@ -118,7 +118,7 @@ static uint64_t start_run(trit_team *team, unsigned n_parts) {
 
 static void wait_for(const member *m, uint64_t number) {
     for (unsigned spins = 0; atomic_load_explicit(&m->done, memory_order_acquire) != number; spins++) {
-        if (spins < caller_spins)
+        if (spins < spins_before_yield)
             pause_cpu();
         else
             sched_yield();
