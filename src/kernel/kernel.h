@@ -160,6 +160,20 @@ typedef struct trit_matmul {
     int64_t y_row;
 } trit_matmul;
 
+/* The same of 64 columns of a, of which only those count whose bits are set: y[i][j] += a[i][l] * b[l][j] for each bit l of bits[i] | always, in rising
+ * order. Where the other elements of a are 0, b is finite and y began at 0.0f, that is the whole product, to the bit. */
+enum { trit_sparse_depth = 64, trit_sparse_width = 96 };
+
+typedef struct trit_sparse_mul {
+    uint32_t m, width;    /* width: of b, a multiple of 16, at most trit_sparse_width: 24 KB of b stay in the first-level cache */
+    const float *a;       /* [m, trit_sparse_depth] */
+    const uint64_t *bits; /* [m]; bit l is that of column l */
+    uint64_t always;
+    const float *b;       /* [trit_sparse_depth, width], 64-byte aligned; rows that no bit asks for are not read */
+    float *y;             /* [m, y_row], 64-byte aligned */
+    size_t y_row;         /* a multiple of 16 */
+} trit_sparse_mul;
+
 /* The way back through ternary weights, y = x W, four rows of W at a time: what these add to a column is one of 81 sums of a token's four numbers, so
  * the sums are made once and looked up for all columns (tables in place of products: arXiv:2407.00088). With x_r = x[t][r] * scale[r]:
  *
@@ -297,6 +311,9 @@ typedef struct trit_kernels {
 
     /* Floats: each product rounded, then each sum. Whole numbers wrap around. BOOL: y |= a & b. */
     void (*matmul)(const trit_matmul *p);
+    /* bits[i]: which of x[i][0..trit_sparse_depth) are not 0, of n rows; NaN is not. */
+    void (*nonzeros)(uint64_t *bits, const float *x, size_t n);
+    void (*sparse_mul)(const trit_sparse_mul *p);
     void (*quads_mul)(const trit_quads_mul *p);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.

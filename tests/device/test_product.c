@@ -1,4 +1,6 @@
 /* device/cpu/product: sums of whole numbers, at the edges of tiles, parts and panels, with operands laid along memory and across it. */
+#include <math.h>
+
 #include "base/alloc.h"
 #include "device/cpu/matmul.h"
 #include "test.h"
@@ -86,6 +88,91 @@ static void wide(void **state) {
     expect_all(d->kernels, wide_m, wide_n, 5);
 }
 
+/* ---- Mostly zeros ---- */
+
+static float *numbers(int64_t n, unsigned zeros_in_16, uint32_t *seed) {
+    float *x = trit_alloc_aligned((size_t)n, sizeof *x);
+    assert_non_null(x);
+    for (int64_t i = 0; i < n; i++) {
+        const bool is_zero = test_lcg(seed) % 16 < zeros_in_16;
+        x[i] = is_zero ? (test_lcg(seed) % 2 ? 0.0f : -0.0f) : (float)(test_lcg(seed) % 2001) * 1e-3f - 1.0f;
+    }
+    return x;
+}
+
+/* [rows, cols] of `gap` more columns, or that across memory. */
+static float *place(const float *x, int64_t rows, int64_t cols, bool turned, int64_t *row, int64_t *col) {
+    *row = turned ? 1 : cols + gap;
+    *col = turned ? rows + gap : 1;
+    float *out = trit_alloc_zero((size_t)((rows + gap) * (cols + gap)), sizeof *out);
+    assert_non_null(out);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++) out[i * *row + j * *col] = x[i * cols + j];
+    return out;
+}
+
+static bool same(float x, float y) {
+    return memcmp(&x, &y, sizeof x) == 0 || (isnan(x) && isnan(y));
+}
+
+/* The bits of one sum after the other, whichever operand has the zeros, and how they lie; and what is not finite reaches all that it meets. */
+static void expect_sparse(const trit_kernels *kernels, int64_t m, int64_t n, int64_t k, unsigned zeros_a, unsigned zeros_b, bool is_finite) {
+    uint32_t seed = 5;
+    float *x = numbers(m * k, zeros_a, &seed), *w = numbers(k * n, zeros_b, &seed), *y = trit_alloc((size_t)(m * (n + gap)), sizeof *y);
+    assert_non_null(y);
+    if (!is_finite) {
+        float *dense = zeros_a ? w : x;
+        dense[3] = INFINITY, dense[k * (zeros_a ? n : m) - 1] = NAN, dense[k + 70] = -INFINITY;
+    }
+    float *sums = trit_alloc_zero((size_t)(m * n), sizeof *sums);
+    assert_non_null(sums);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t l = 0; l < k; l++)
+            for (int64_t j = 0; j < n; j++) sums[i * n + j] += x[i * k + l] * w[l * n + j];
+    for (int turned = 0; turned < 4; turned++) {
+        cpu_product p = {.kind = cpu_product_matrix, .type = trit_dtype_f32, .m = m, .n = n, .k = k, .y = y, .y_row = n + gap};
+        float *const at = place(x, m, k, turned & 1, &p.a_row, &p.a_col), *const by = place(w, k, n, turned & 2, &p.b_row, &p.b_col);
+        p.a = at, p.b = by;
+        for (int64_t i = 0; i < m * (n + gap); i++) y[i] = 77;
+        assert_true(trit_cpu_product_sparse(kernels, &p));
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = 0; j < n + gap; j++) {
+                const float got = y[i * (n + gap) + j], right = j < n ? sums[i * n + j] : 77;
+                if (!same(got, right))
+                    fail_msg("[%d, %d] by [, %d], way %d: %d, %d is %a instead of %a", (int)m, (int)k, (int)n, turned, (int)i, (int)j, (double)got,
+                             (double)right);
+            }
+        trit_free(at), trit_free(by);
+    }
+    trit_free(x), trit_free(w), trit_free(y), trit_free(sums);
+}
+
+static void sparse(void **state) {
+    static const int64_t sizes[][3] = {{960, 320, 65}, {33, 35, 1900}, {16, 2100, 64}, {517, 16, 300}, {700, 500, 71}};
+    const cpu_device *d = *state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (int finite = 0; finite < 2; finite++) {
+            expect_sparse(d->kernels, sizes[i][0], sizes[i][1], sizes[i][2], 11, 0, finite);
+            expect_sparse(d->kernels, sizes[i][0], sizes[i][1], sizes[i][2], 0, 14, finite);
+        }
+}
+
+/* Few zeros, and small products, are not worth it. */
+static void dense(void **state) {
+    static float x[300 * 100], w[100 * 300], y[300 * 300];
+    const cpu_device *d = *state;
+    cpu_product p = {.kind = cpu_product_matrix, .type = trit_dtype_f32, .m = 300, .n = 300, .k = 100, .a = x, .a_row = 100, .a_col = 1, .b = w, .b_row = 300,
+                     .b_col = 1, .y = y, .y_row = 300};
+    assert_true(trit_cpu_product_sparse(d->kernels, &p));
+    for (int i = 0; i < 300 * 100; i++) x[i] = w[i] = (float)(i % 5);
+    assert_false(trit_cpu_product_sparse(d->kernels, &p));
+    for (int i = 0; i < 300 * 100; i++) x[i] = 0;
+    p.k = 20;
+    assert_false(trit_cpu_product_sparse(d->kernels, &p));
+    p.k = 100, p.type = trit_dtype_i32;
+    assert_false(trit_cpu_product_sparse(d->kernels, &p));
+}
+
 static int open_device(void **state) {
     trit_error err;
     fill();
@@ -98,6 +185,6 @@ static int close_device(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(edges), cmocka_unit_test(wide)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(edges), cmocka_unit_test(wide), cmocka_unit_test(sparse), cmocka_unit_test(dense)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

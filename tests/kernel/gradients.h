@@ -142,4 +142,47 @@ static void check_quads(const pair *p) {
     }
 }
 
+/* Zeros of both signs are none, whatever else is. */
+static void check_nonzeros(const pair *p) {
+    enum { n = 5, all = n * trit_sparse_depth };
+    float *x = floats(all, wild);
+    uint64_t a[n + 1], b[n + 1];
+    a[n] = b[n] = 77;
+    for (size_t i = 0; i < all; i++) x[i] = next() % 3 == 0 ? 0.0f : next() % 3 == 0 ? -0.0f : next() % 9 == 0 ? NAN : x[i];
+    A(p, nonzeros)(a, x, n);
+    B(p, nonzeros)(b, x, n);
+    same_bytes(p, "bits", a, b, sizeof a);
+    for (size_t i = 0; i < all; i++) {
+        const bool is_set = a[i / trit_sparse_depth] >> i % trit_sparse_depth & 1;
+        if (is_set == (x[i] == 0)) fail_msg("nonzeros: the bit of %g is %d", (double)x[i], is_set);
+    }
+    free(x);
+}
+
+/* Each width, rows without any column, and columns that always count. */
+static void check_sparse(const pair *p) {
+    for (uint32_t width = 16; width <= trit_sparse_width; width += 16)
+        for (int mood = 0; mood < n_moods; mood++) {
+            const uint32_t m = 1 + next() % 9;
+            const size_t y_row = width + 16 * (next() % 3), n_y = m * y_row;
+            const uint64_t always = next() % 2 ? 0 : (uint64_t)1 << next() % 64;
+            float *x = floats(m * trit_sparse_depth, (enum mood)mood), *w = bytes(trit_sparse_depth * width * sizeof *w), *a = bytes(n_y * sizeof *a),
+                  *b = bytes(n_y * sizeof *b), *c = bytes(n_y * sizeof *c);
+            uint64_t bits[9];
+            for (size_t i = 0; i < m; i++) bits[i] = next() % 5 == 0 ? 0 : (uint64_t)next() << 32 | next();
+            for (size_t i = 0; i < trit_sparse_depth * width; i++) w[i] = number((enum mood)mood);
+            for (size_t i = 0; i < n_y; i++) a[i] = b[i] = c[i] = number((enum mood)mood);
+            trit_sparse_mul q = {.m = m, .width = width, .a = x, .bits = bits, .always = always, .b = w, .y = a, .y_row = y_row};
+            A(p, sparse_mul)(&q);
+            q.y = b;
+            B(p, sparse_mul)(&q);
+            same_floats(p, "product", a, b, n_y);
+            for (size_t i = 0; i < m; i++)
+                for (size_t l = 0; l < trit_sparse_depth; l++)
+                    for (size_t j = 0; j < width && (bits[i] | always) >> l & 1; j++) c[i * y_row + j] += x[i * trit_sparse_depth + l] * w[l * width + j];
+            same_floats(p, "product counted out", a, c, n_y);
+            free(x), free(w), free(a), free(b), free(c);
+        }
+}
+
 #endif

@@ -213,6 +213,22 @@ static void tensors(bench *b, const trit_kernels *f) {
     keep(b, y, 8 * 60 * sizeof *y);
 }
 
+/* The first rows of x as rows of 64, of which about half of the columns count, by columns of weights. */
+static void sparse(bench *b, const trit_kernels *f) {
+    enum { m = 5 };
+    _Static_assert(trit_sparse_depth * trit_sparse_width <= n_rows * k && m * trit_sparse_width <= n_tokens * (k + 5), "enough numbers");
+    _Alignas(64) float w[trit_sparse_depth * trit_sparse_width], x[m * trit_sparse_depth];
+    uint64_t bits[m];
+    memcpy(w, b->weights, sizeof w);
+    for (size_t i = 0; i < m * trit_sparse_depth; i++) x[i] = b->x[0][i] < 0 ? 0 : b->x[0][i];
+    f->nonzeros(bits, x, m), keep(b, bits, sizeof bits);
+    for (uint32_t width = 16; width <= trit_sparse_width; width += 16) {
+        memset(b->y, 0, sizeof b->y);
+        f->sparse_mul(&(trit_sparse_mul){.m = m, .width = width, .a = x, .bits = bits, .always = 5, .b = w, .y = b->y[0], .y_row = trit_sparse_width});
+        keep(b, b->y[0], m * trit_sparse_width * sizeof(float));
+    }
+}
+
 static void exercise(bench *b, const trit_kernels *f) {
     b->n = 0;
     products(b, f);
@@ -222,6 +238,7 @@ static void exercise(bench *b, const trit_kernels *f) {
     attention(b, f);
     packed(b, f);
     tensors(b, f);
+    sparse(b, f);
     probes(b, f);
 }
 

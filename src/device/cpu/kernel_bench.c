@@ -18,6 +18,8 @@ typedef struct family {
     void (*count)(const bench *b, trit_kernel_work *out);
 } family;
 
+enum { sparse_rows = 252 };
+
 typedef struct bench_case {
     const char *slots; /* all whose names begin so */
     const char *name;
@@ -260,6 +262,22 @@ static void call_matmul(bench *b) {
                                  .b = b->w, .b_row = c->n_rows / 2, .y = b->y, .y_row = c->n_rows / 2});
 }
 
+static void count_sparse(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.float_macs = macs_of(b) / 4, .bytes = weights_of(b)};
+}
+
+/* Every other column counts. `w` holds k rows of half as many floats as it has rows of weights. */
+static void call_sparse(bench *b) {
+    static const uint64_t none[sparse_rows];
+    const bench_case *c = &b->shape;
+    AS(b, sparse_mul)(&(trit_sparse_mul){.m = c->n_tokens, .width = c->n_rows / 2, .a = b->x, .bits = none, .always = UINT64_MAX / 3,
+                                         .b = (const float *)(const void *)b->w, .y = b->y, .y_row = c->n_rows / 2});
+}
+
+static void call_nonzeros(bench *b) {
+    AS(b, nonzeros)((uint64_t *)(void *)b->y, b->x, b->shape.n_tokens);
+}
+
 /* Half of the tokens: where the other ones' results would be, the kernel has its room. One addition out of a table stands for the products of
  * four rows and counts once, or the kernel would seem to multiply faster than the processor can. */
 static void count_quads(const bench *b, trit_kernel_work *out) {
@@ -308,6 +326,8 @@ static const family convert = {call_convert, count_two_rows};
 static const family fold_run = {call_fold_run, count_row};
 static const family fold_rows = {call_fold_rows, count_columns};
 static const family matmul = {call_matmul, count_matmul};
+static const family sparse = {call_sparse, count_sparse};
+static const family nonzeros = {call_nonzeros, count_columns};
 static const family quads = {call_quads, count_quads};
 static const family crc32c = {call_crc32c, count_crc32c};
 
@@ -364,6 +384,8 @@ static const bench_case cases[] = {
     {"fold_rows", "sum of 64 rows of 128", &fold_rows, 128, 1, 64, 0},
     {"fold_run", "sum of 4096", &fold_run, 4096, 1, 1, 0},
     {"matmul", "252 by 256 by 32", &matmul, 256, 64, 252, 0},
+    {"sparse_mul", "252 by 64 by 96, half of it zeros", &sparse, trit_sparse_depth, 2 * trit_sparse_width, sparse_rows, 0},
+    {"nonzeros", "252 rows", &nonzeros, trit_sparse_depth, 1, sparse_rows, 0},
     {"quads_mul", "16 tokens", &quads, 2560, cached, 32, 0},
     {"crc32c", "64 KiB", &crc32c, 65536, 1, 1, 0},
 };

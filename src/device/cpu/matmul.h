@@ -27,6 +27,9 @@ enum { trit_cpu_product_rows = 6 };
 /* Our own, on the calling thread: each element of y is summed over k from first to last, each product rounded. */
 void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p);
 
+/* sparse.c: the same, to the bit, faster where one of a and b is mostly zeros. False: not done, as far as a sample tells neither is. */
+bool trit_cpu_product_sparse(const trit_kernels *kernels, const cpu_product *p);
+
 /* blas.c or blas_none.c: the same by the BLAS, on the calling thread; bits differ between processors. False: not done, there is none, or
  * it does not have the type. */
 bool trit_cpu_blas_product(const cpu_product *p);

@@ -154,6 +154,7 @@ static void by_layout(const trit_kernels *kernels, const cpu_product *p, int64_t
 
 void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p) {
     const int64_t size = (int64_t)trit_dtype_bytes(p->type);
+    if (trit_cpu_product_sparse(kernels, p)) return;
     if (p->m >= few_rows || p->b_col != 1) {
         by_layout(kernels, p, size);
         return;
