@@ -440,7 +440,7 @@ static bool fill(trit_kernel_bench *b) {
     if (!b->w || !b->q || !b->scale || !b->x || !b->u || !b->y) return false;
     memset(b->w, 0x15, c->n_rows * b->stride); /* codes 0 and 1; small numbers in all float types */
     for (size_t i = 0; c->family == &quads && i < c->n_rows * b->stride / 2; i++)
-        ((uint16_t *)(void *)b->w)[i] = (uint16_t)(i * 7919 % trit_quad_sums * trit_quad_tokens);
+        ((uint16_t *)(void *)b->w)[i] = (uint16_t)(((uint32_t)i * 2654435761u >> 16) % trit_quad_sums * trit_quad_tokens); /* as irregular as trits */
     for (size_t t = 0; t < c->n_tokens; t++) trit_kernels_for(trit_cpu_scalar)->a8_quantize(b->q + t * a8, b->x + t * c->k, c->k);
     return true;
 }
