@@ -36,12 +36,20 @@ static inline void store_part(float *p, v16 v, size_t n) {
     memcpy(p, buffer, n * sizeof *p);
 }
 
-/* Asks for part i of n of the rows that follow a span. Beyond them a prefetch does no harm. */
-ALWAYS_INLINE void fetch_next(const trit_kv_span *s, size_t i, size_t n) {
-    if (!s->next) return;
+/* Asks for the rows that are wanted soon, in equal steps. Into the second level: the first one has room for too few lines on their way. */
+typedef struct fetch {
+    const unsigned char *at, *end;
+    size_t step;
+} fetch;
+
+ALWAYS_INLINE fetch fetch_in_steps(const trit_kv_span *s, uint32_t n) {
+    const uint32_t n_bytes = s->next ? (uint32_t)(s->n_next * s->stride) : 0;
     const unsigned char *p = s->next;
-    const size_t bytes = s->n * s->stride;
-    for (size_t at = bytes * i / n / 64 * 64; at < bytes * (i + 1) / n; at += 64) __builtin_prefetch(p + at);
+    return (fetch){p, p ? p + n_bytes : p, (n_bytes / (n ? n : 1) + 63) / 64 * 64};
+}
+
+ALWAYS_INLINE void fetch_step(fetch *f) {
+    for (size_t left = f->step; left && f->at < f->end; left -= 64, f->at += 64) __builtin_prefetch(f->at, 0, 2);
 }
 
 #endif

@@ -475,12 +475,14 @@ ALWAYS_INLINE void score_tile(enum kind kind, const trit_kv_scores *a, uint32_t 
 
 ALWAYS_INLINE void score_queries(enum kind kind, const trit_kv_scores *a, uint32_t query, int n_queries) {
     const int n_keys = attention_sums / n_queries;
+    fetch soon = fetch_in_steps(&a->keys, a->keys.n / (uint32_t)n_keys + 1);
     uint32_t i = 0;
     for (; i + (uint32_t)n_keys <= a->keys.n; i += (uint32_t)n_keys) {
-        if (query == 0) fetch_next(&a->keys, i / (uint32_t)n_keys, a->keys.n / (uint32_t)n_keys);
+        if (query == 0) fetch_step(&soon);
         score_tile(kind, a, i, query, n_keys, n_queries);
     }
     for (; i < a->keys.n; i++) score_tile(kind, a, i, query, 1, n_queries);
+    if (query == 0) fetch_step(&soon);
 }
 
 ALWAYS_INLINE void scores(enum kind kind, const trit_kv_scores *a) {
@@ -500,18 +502,20 @@ void KERNEL(kv_scores_f16)(const trit_kv_scores *a) {
 }
 
 /* Columns [j, j + 16 n_parts) of n_queries results: they stay in registers while all positions pass. */
-ALWAYS_INLINE void mix_tile(enum kind kind, const trit_kv_mix *a, uint32_t query, size_t j, int n_queries, int n_parts) {
+ALWAYS_INLINE void mix_tile(enum kind kind, const trit_kv_mix *a, fetch *soon, uint32_t query, size_t j, int n_queries, int n_parts) {
     const unsigned char *row = (const unsigned char *)a->values.rows + j * kind_bytes(kind);
     const float *p = a->p + query * a->p_stride;
     float *y = a->y + query * a->y_stride + j;
     v16 acc[max_tile][max_tile];
     for (int t = 0; t < n_queries; t++)
         for (int c = 0; c < n_parts; c++) acc[t][c] = v16_load(y + (size_t)t * a->y_stride + 16 * c);
-    for (uint32_t i = 0; i < a->values.n; i++, row += a->values.stride)
+    for (uint32_t i = 0; i < a->values.n; i++, row += a->values.stride) {
+        if (query == 0) fetch_step(soon);
         for (int c = 0; c < n_parts; c++) {
             v16 v = load(kind, row + 16 * (size_t)c * kind_bytes(kind));
             for (int t = 0; t < n_queries; t++) acc[t][c] = v16_add(acc[t][c], v16_mul(v16_set1(p[(size_t)t * a->p_stride + i]), v));
         }
+    }
     for (int t = 0; t < n_queries; t++)
         for (int c = 0; c < n_parts; c++) v16_store(y + (size_t)t * a->y_stride + 16 * c, acc[t][c]);
 }
@@ -531,11 +535,9 @@ ALWAYS_INLINE void mix_queries(enum kind kind, const trit_kv_mix *a, uint32_t qu
     const int n_parts = attention_sums / n_queries;
     const size_t d = a->values.d, step = 16 * (size_t)n_parts;
     size_t j = 0;
-    for (; j + step <= d; j += step) {
-        if (query == 0) fetch_next(&a->values, j / step, d / step);
-        mix_tile(kind, a, query, j, n_queries, n_parts);
-    }
-    for (; j + 16 <= d; j += 16) mix_tile(kind, a, query, j, n_queries, 1);
+    fetch soon = fetch_in_steps(&a->values, (uint32_t)(d / 16 + 1) * (a->values.n + 1) / (uint32_t)n_parts);
+    for (; j + step <= d; j += step) mix_tile(kind, a, &soon, query, j, n_queries, n_parts);
+    for (; j + 16 <= d; j += 16) mix_tile(kind, a, &soon, query, j, n_queries, 1);
     for (int t = 0; j < d && t < n_queries; t++) mix_tail(kind, a, query + (uint32_t)t, j);
 }
 

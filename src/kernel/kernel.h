@@ -104,12 +104,13 @@ typedef struct trit_c6_mul {
 } trit_c6_mul;
 
 /* Positions of the key or value cache of one head, `stride` bytes apart. q8 rows are: int8 [d], then one float scale at byte
- * (d + 3) / 4 * 4; x = q * scale. Pages are too short for the processor to see where the next one lies, so a kernel fetches it. */
+ * (d + 3) / 4 * 4; x = q * scale. Pages are too short for the processor to see where the next one lies, so a kernel fetches one that is
+ * wanted soon. */
 typedef struct trit_kv_span {
     const void *rows; /* n rows of d elements */
-    const void *next; /* as many rows that are wanted after these; NULL: unknown */
+    const void *next; /* n_next rows that are wanted soon; NULL: unknown */
     size_t stride;    /* bytes */
-    uint32_t n, d;
+    uint32_t n, d, n_next;
 } trit_kv_span;
 
 /* What attention takes at once: query vectors that share keys and values, and positions of q8 values. */
@@ -139,9 +140,15 @@ typedef struct trit_kv_mix {
     size_t y_stride;
 } trit_kv_mix;
 
-/* A quantized query's int16s: whole vectors of every tier. */
+/* A quantized query, int16s: n = trit_kv_query_columns(d) of them, whole vectors of every tier, zeros from d on; the same n once more, of
+ * each four the two at even places first; the int32 -128 * the sum of those at even places; zeros. The second half serves kernels that add 128
+ * to the bytes at even places of a key and multiply pairs. */
+static inline size_t trit_kv_query_columns(uint32_t d) {
+    return ((size_t)d + 63) / 64 * 64;
+}
+
 static inline size_t trit_kv_query_width(uint32_t d) {
-    return ((size_t)d + 31) / 32 * 32;
+    return 2 * trit_kv_query_columns(d) + 32;
 }
 
 static inline float trit_kv_query_limit(uint32_t d) {
@@ -259,8 +266,8 @@ typedef struct trit_kernels {
      * position out, and where all are masked the result is NaN. */
     float (*softmax_exp)(float *x, size_t n, float s);
 
-    /* A query for q8 keys: a = max|x|, L = trit_kv_query_limit(d), q = RNE(x * (L / a)), 0 for a == 0, NaN becomes 0, zeros
-     * up to trit_kv_query_width(d). Returns the scale a / L. */
+    /* A query for q8 keys: a = max|x|, L = trit_kv_query_limit(d), q = RNE(x * (L / a)), 0 for a == 0, NaN becomes 0, and
+     * what follows them in a quantized query, trit_kv_query_width(d) in all. Returns the scale a / L. */
     float (*kv_query_q8)(int16_t *q, const float *x, uint32_t d);
 
     void (*kv_scores_f32)(const trit_kv_scores *a);

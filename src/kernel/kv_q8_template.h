@@ -1,44 +1,12 @@
 /* Attention over the q8 cache for one tier, in integers: queries and weights as int16, keys and values as int8, products added in
  * int32, whose order is free. A tier's file (x86/kv_q8_avx2.c, ...) includes the headers that implement v16 and i16 with its
- * instructions, names KERNEL(slot), and includes this file. What i16 offers is listed in x86/i16_avx512.h.
+ * instructions, names KERNEL(slot), and includes this file. What i16 offers is listed in x86/i16_avx2.h.
  *
  * A tile is four queries by two keys, or two queries or one by four keys: each key is widened once for all queries of the tile. */
 #ifndef TRIT_KERNEL_KV_Q8_TEMPLATE_H
 #define TRIT_KERNEL_KV_Q8_TEMPLATE_H
 
-#include <math.h>
-
-#include "kernel/elements.h"
-#include "kernel/variants.h"
-
-static inline float scale_of(const unsigned char *row, uint32_t d) {
-    float scale;
-    memcpy(&scale, row + (d + 3) / 4 * 4, sizeof scale);
-    return scale;
-}
-
-/* ---- queries ---- */
-
-static inline v16 part_of(const float *x, size_t i, size_t n) {
-    return i + 16 <= n ? v16_load(x + i) : load_part(kind_f32, x + i, n - i);
-}
-
-/* sixteen int16s of x * factor within +-limit, NaN as 0 */
-static inline void store_scaled(int16_t *p, v16 x, v16 factor, float limit) {
-    v16 v = v16_mul(x, factor);
-    i16_store(p, v16_min(v16_max(v16_where_nan(v, v16_zero(), v), v16_set1(-limit)), v16_set1(limit)));
-}
-
-float KERNEL(kv_query_q8)(int16_t *q, const float *x, uint32_t d) {
-    const float limit = trit_kv_query_limit(d);
-    v16 m = v16_zero();
-    for (size_t i = 0; i < d; i += 16) m = v16_max(v16_abs(part_of(x, i, d)), m); /* passes over NaN */
-    const float largest = v16_largest(m);
-    const v16 factor = v16_set1(largest > 0.0f ? limit / largest : 0.0f);
-    memset(q, 0, trit_kv_query_width(d) * sizeof *q);
-    for (size_t i = 0; i < d; i += 16) store_scaled(q + i, part_of(x, i, d), factor, limit);
-    return largest / limit;
-}
+#include "kernel/kv_q8_rows.h"
 
 /* ---- scores ---- */
 
@@ -85,12 +53,14 @@ ALWAYS_INLINE void score_tile(const trit_kv_scores *a, uint32_t key, uint32_t qu
 }
 
 ALWAYS_INLINE void score_queries(const trit_kv_scores *a, uint32_t query, int n_keys, int n_queries) {
+    fetch soon = fetch_in_steps(&a->keys, a->keys.n / (uint32_t)n_keys + 1);
     uint32_t i = 0;
     for (; i + (uint32_t)n_keys <= a->keys.n; i += (uint32_t)n_keys) {
-        if (query == 0) fetch_next(&a->keys, i / (uint32_t)n_keys, a->keys.n / (uint32_t)n_keys);
+        if (query == 0) fetch_step(&soon);
         score_tile(a, i, query, n_keys, n_queries);
     }
     for (; i < a->keys.n; i++) score_tile(a, i, query, 1, n_queries);
+    if (query == 0) fetch_step(&soon);
 }
 
 void KERNEL(kv_scores_q8)(const trit_kv_scores *a) {
@@ -101,26 +71,6 @@ void KERNEL(kv_scores_q8)(const trit_kv_scores *a) {
 }
 
 /* ---- mix ---- */
-
-typedef struct kv_weights {
-    int16_t w[trit_kv_max_queries][trit_kv_max_positions];
-    float unit[trit_kv_max_queries]; /* what 1 of w is worth */
-} kv_weights;
-
-/* The weights p * scale of n <= trit_kv_max_positions positions as int16; returns what one unit of them is worth. */
-static float quantize_weights(int16_t w[trit_kv_max_positions], const float *p, const float scale[trit_kv_max_positions], uint32_t n) {
-    enum { n_parts = trit_kv_max_positions / 16 };
-    v16 part[n_parts], m = v16_zero();
-    for (uint32_t c = 0; c < n_parts; c++) {
-        v16 weight = 16 * c < n ? part_of(p, 16 * c, n) : v16_zero();
-        part[c] = v16_mul(weight, v16_load(scale + 16 * c));
-        m = v16_max(v16_abs(part[c]), m);
-    }
-    const float largest = v16_largest(m);
-    const v16 factor = v16_set1(largest > 0.0f ? 32767.0f / largest : 0.0f);
-    for (uint32_t c = 0; c < n_parts; c++) store_scaled(w + 16 * c, part[c], factor, 32767.0f);
-    return largest / 32767.0f;
-}
 
 ALWAYS_INLINE i16_pairs pair_of(const unsigned char *row, const unsigned char *partner, size_t columns) {
     if (columns == 16) return i16_pair(row, partner);
@@ -157,10 +107,12 @@ ALWAYS_INLINE void mix_columns(const trit_kv_mix *a, const kv_weights *w, uint32
 ALWAYS_INLINE void mix_queries(const trit_kv_mix *a, const kv_weights *w, uint32_t query, int n_queries) {
     const size_t d = a->values.d;
     size_t j = 0;
+    fetch soon = fetch_in_steps(&a->values, (uint32_t)(d / 16) + 1);
     for (; j + 16 <= d; j += 16) {
-        if (query == 0) fetch_next(&a->values, j / 16, d / 16);
+        if (query == 0) fetch_step(&soon);
         mix_columns(a, w, query, j, 16, n_queries);
     }
+    if (query == 0) fetch_step(&soon);
     if (j < d) mix_columns(a, w, query, j, d - j, n_queries);
 }
 

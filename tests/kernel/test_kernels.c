@@ -5,6 +5,7 @@
  * canaries, so that a write beyond is a difference. */
 #include <math.h>
 
+#include "kernel/kv_query.h"
 #include "kernel/kernel.h"
 #include "quant/layout.h"
 #include "tensor/half.h"
@@ -445,8 +446,11 @@ static int16_t *int16s(const span_shape *s, bool extreme) {
     size_t width = trit_kv_query_width(s->d);
     int16_t limit = (int16_t)trit_kv_query_limit(s->d), *q = calloc(s->n_queries * width, sizeof *q);
     assert_non_null(q);
-    for (size_t i = 0; i < s->n_queries * width; i++)
-        if (i % width < s->d) q[i] = extreme ? (int16_t)-limit : (int16_t)((int)(next() % (2 * (uint32_t)limit + 1)) - limit);
+    for (size_t t = 0; t < s->n_queries; t++) {
+        for (size_t j = 0; j < s->d; j++)
+            q[t * width + j] = extreme ? (int16_t)-limit : (int16_t)((int)(next() % (2 * (uint32_t)limit + 1)) - limit);
+        trit_kv_query_complete(q + t * width, s->d);
+    }
     return q;
 }
 
@@ -458,7 +462,7 @@ static void check_scores_of(const pair *p, span_shape c, enum mood mood) {
     int16_t *q8 = int16s(&c, next() % 4 == 0);
     if (strstr(p->row->slot, "q8") && next() % 4 == 0)
         for (uint32_t i = 0; i < s.n; i++) memset((unsigned char *)rows + i * s.stride, 0x80, s.d); /* -128: the largest sums */
-    s.next = next() % 2 ? rows : NULL;
+    s.next = next() % 2 ? rows : NULL, s.n_next = s.n;
     trit_kv_scores scores = {.keys = s, .q = q, .q8 = q8, .q8_scale = scale, .q_stride = stride, .n_queries = c.n_queries,
                              .score = a + margin, .score_stride = s.n + 3};
     A(p, kv_scores_f32)(&scores);
@@ -491,7 +495,7 @@ static void check_mix_of(const pair *p, span_shape c, enum mood mood) {
     void *rows = kv_rows(p->row->slot, &s, mood);
     size_t n_weights = c.n_queries * (size_t)(s.n + 1), n_y = c.n_queries * (size_t)(s.d + 3);
     float *weight = floats(n_weights, mood), *a = canaries(n_y), *b = canaries(n_y);
-    s.next = next() % 2 ? rows : NULL;
+    s.next = next() % 2 ? rows : NULL, s.n_next = s.n;
     trit_kv_mix mix = {.values = s, .p = weight, .p_stride = s.n + 1, .n_queries = c.n_queries, .y = a + margin, .y_stride = s.d + 3};
     A(p, kv_mix_f32)(&mix);
     mix.y = b + margin;

@@ -79,30 +79,38 @@ static seen within_page(seen s, uint32_t p) {
     return (seen){first < s.first ? s.first : first, end > s.end ? s.end : end};
 }
 
-static const uint8_t *rows_of(const tile *t, uint32_t is_value, uint32_t position) {
+static const uint8_t *rows_of(const tile *t, uint32_t is_value, uint32_t kv_head, uint32_t position) {
     const trit_exec *e = t->task->exec;
     const trit_batch *b = e->batch;
     uint32_t page = b->page_table[(size_t)b->sequence[t->run.row] * b->max_pages + position / trit_page_tokens];
-    return e->cache + trit_kv_offset(&e->kv, page, t->task->op->layer, is_value, t->kv_head, position % trit_page_tokens);
+    return e->cache + trit_kv_offset(&e->kv, page, t->task->op->layer, is_value, kv_head, position % trit_page_tokens);
 }
 
-/* The positions of `s`, a part of a page; those of `next` are wanted after them. */
-static trit_kv_span span_of(const tile *t, uint32_t is_value, seen s, seen next) {
-    return (trit_kv_span){
-        .rows = rows_of(t, is_value, s.first),
-        .next = next.first < next.end ? rows_of(t, is_value, next.first) : NULL,
-        .stride = trit_kv_row_bytes(&t->task->exec->kv),
-        .n = s.end - s.first,
-        .d = t->task->op->head_dim,
-    };
+/* The positions of `s`, a part of a page. */
+static trit_kv_span span_of(const tile *t, uint32_t is_value, seen s) {
+    return (trit_kv_span){.rows = rows_of(t, is_value, t->kv_head, s.first), .stride = trit_kv_row_bytes(&t->task->exec->kv), .n = s.end - s.first,
+                          .d = t->task->op->head_dim};
 }
 
-/* Products of all queries with the keys of `s`. Those with positions that a query does not see are never looked at. */
-static void score_page(const tile *t, const float q8_scale[max_queries], seen s, seen next, uint32_t at) {
+/* Tells the kernel that works on page p of `all` what to fetch meanwhile. A tile reads its pages of keys, then those of values; one that is alone with
+ * its sequence goes on with the next head. One page takes less time than memory to answer for all of it. */
+static void look_ahead(const tile *t, trit_kv_span *span, uint32_t is_value, seen all, uint32_t p) {
+    enum { pages_ahead = 2 };
+    const uint32_t first = all.first / trit_page_tokens, n = (all.end - 1) / trit_page_tokens - first + 1;
+    uint32_t at = p - first + is_value * n + pages_ahead, head = t->kv_head;
+    if (at >= 2 * n && t->run.n == t->task->exec->batch->n_tokens) at -= 2 * n, head++;
+    if (at >= 2 * n || head >= t->task->exec->kv.n_kv_heads) return;
+    const seen soon = within_page(all, first + at % n);
+    span->next = rows_of(t, at >= n, head, soon.first);
+    span->n_next = soon.end - soon.first;
+}
+
+/* Products of all queries with the keys of `keys`. Those with positions that a query does not see are never looked at. */
+static void score_page(const tile *t, const float q8_scale[max_queries], trit_kv_span keys, uint32_t at) {
     const trit_kernels *k = t->task->exec->device->kernels;
     const uint32_t d = t->task->op->head_dim;
     const trit_kv_form form = t->task->exec->kv.form;
-    const trit_kv_scores a = {.keys = span_of(t, 0, s, next), .q = t->w.q, .q8 = t->w.q8, .q8_scale = q8_scale,
+    const trit_kv_scores a = {.keys = keys, .q = t->w.q, .q8 = t->w.q8, .q8_scale = q8_scale,
                               .q_stride = form == trit_kv_form_q8 ? trit_kv_query_width(d) : rounded(d), .n_queries = t->run.n * t->n_members,
                               .score = t->w.score + at, .score_stride = t->w.score_stride};
     switch (form) {
@@ -112,12 +120,12 @@ static void score_page(const tile *t, const float q8_scale[max_queries], seen s,
     }
 }
 
-/* Adds the values of `s` to the results of n_tokens tokens, all of which see all of `s`. */
-static void mix_page(const tile *t, seen s, seen next, uint32_t at, uint32_t token, uint32_t n_tokens) {
+/* Adds `values` to the results of n_tokens tokens, which see all of them. */
+static void mix_page(const tile *t, trit_kv_span values, uint32_t at, uint32_t token, uint32_t n_tokens) {
     const trit_kernels *k = t->task->exec->device->kernels;
     const uint32_t query = token * t->n_members;
     const size_t stride = rounded(t->task->op->head_dim);
-    const trit_kv_mix a = {.values = span_of(t, 1, s, next), .p = t->w.score + query * t->w.score_stride + at, .p_stride = t->w.score_stride,
+    const trit_kv_mix a = {.values = values, .p = t->w.score + query * t->w.score_stride + at, .p_stride = t->w.score_stride,
                            .n_queries = n_tokens * t->n_members, .y = t->w.y + query * stride, .y_stride = stride};
     switch (t->task->exec->kv.form) {
     case trit_kv_form_f32: k->kv_mix_f32(&a); return;
@@ -142,12 +150,14 @@ static void mix_all(const tile *t, seen all) {
     for (uint32_t p = all.first / trit_page_tokens; p * trit_page_tokens < all.end; p++) {
         const seen of_first = within_page(seen_by_token(t, 0), p), of_last = within_page(seen_by_token(t, t->run.n - 1), p);
         if (of_first.first == of_last.first && of_first.end == of_last.end) {
-            mix_page(t, of_first, within_page(all, p + 1), of_first.first - all.first, 0, t->run.n);
+            trit_kv_span values = span_of(t, 1, of_first);
+            look_ahead(t, &values, 1, all, p);
+            mix_page(t, values, of_first.first - all.first, 0, t->run.n);
             continue;
         }
         for (uint32_t i = 0; i < t->run.n; i++) {
             seen s = within_page(seen_by_token(t, i), p);
-            if (s.first < s.end) mix_page(t, s, (seen){0, 0}, s.first - all.first, i, 1);
+            if (s.first < s.end) mix_page(t, span_of(t, 1, s), s.first - all.first, i, 1);
         }
     }
 }
@@ -160,7 +170,9 @@ static void attend(const tile *t) {
     gather_queries(t, q8_scale);
     for (uint32_t p = all.first / trit_page_tokens; p * trit_page_tokens < all.end; p++) {
         seen s = within_page(all, p);
-        score_page(t, q8_scale, s, within_page(all, p + 1), s.first - all.first);
+        trit_kv_span keys = span_of(t, 0, s);
+        look_ahead(t, &keys, 0, all, p);
+        score_page(t, q8_scale, keys, s.first - all.first);
     }
     for (uint32_t i = 0; i < t->run.n * t->n_members; i++) {
         seen s = seen_by_token(t, i / t->n_members);

@@ -1,4 +1,4 @@
-/* int16 vectors with AdvSIMD. Meanings: ../x86/i16_avx512.h. Its widening multiply-add takes a row by one weight, so pairs stay apart. */
+/* int16 vectors with AdvSIMD. Meanings: ../x86/i16_avx2.h. Its widening multiply-add takes a row by one weight, so pairs stay apart. */
 #ifndef TRIT_KERNEL_ARM_I16_NEON_H
 #define TRIT_KERNEL_ARM_I16_NEON_H
 

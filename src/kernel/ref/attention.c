@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/kv_query.h"
 #include "kernel/ref/exp.h"
 #include "kernel/ref/ints.h"
 #include "kernel/ref/lanes.h"
@@ -53,8 +54,9 @@ float trit_softmax_exp_scalar(float *x, size_t n, float s) {
 
 float trit_kv_query_q8_scalar(int16_t *q, const float *x, uint32_t d) {
     const float limit = trit_kv_query_limit(d), largest = largest_magnitude(x, d), factor = largest > 0.0f ? limit / largest : 0.0f;
-    memset(q, 0, trit_kv_query_width(d) * sizeof *q);
+    memset(q, 0, trit_kv_query_columns(d) * sizeof *q);
     for (uint32_t j = 0; j < d; j++) q[j] = trit_int16_from_f32(x[j] * factor, limit);
+    trit_kv_query_complete(q, d);
     return largest / limit;
 }
 

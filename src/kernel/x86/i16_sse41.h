@@ -1,4 +1,4 @@
-/* int16 vectors with SSE4.1. Meanings: i16_avx512.h. */
+/* int16 vectors with SSE4.1. Meanings: i16_avx2.h. */
 #ifndef TRIT_KERNEL_X86_I16_SSE41_H
 #define TRIT_KERNEL_X86_I16_SSE41_H
 

@@ -1,5 +1,3 @@
 /* Attention over the q8 cache with AVX-512 VNNI: dpwssd multiplies and adds in one instruction. */
-#include "kernel/x86/i16_avx512.h"
-
 #define KERNEL(slot) trit_##slot##_avx512vnni
-#include "kernel/kv_q8_template.h"
+#include "kernel/x86/kv_q8_zmm.h"
