@@ -23,6 +23,7 @@
 #include "base/error.h"
 #include "device/cpu/cpu.h"
 #include "quant/layout.h"
+#include "tensor/half.h"
 
 enum { smallest_head = 1 << 22, rows_at_once = 256 };
 
@@ -31,10 +32,12 @@ enum { smallest_head = 1 << 22, rows_at_once = 256 };
 enum { most_code = 31, most_scale = 255 };
 
 /* The largest |w| of a group. NaN counts for nothing here. */
-static float largest(const float *w, uint32_t n) {
-    float most = 0;
-    for (uint32_t i = 0; i < n; i++) most = fabsf(w[i]) > most ? fabsf(w[i]) : most;
-    return most;
+static float largest(const float w[trit_c6_group]) {
+    float most[16] = {0};
+    for (uint32_t i = 0; i < trit_c6_group; i += 16)
+        for (uint32_t l = 0; l < 16; l++) most[l] = fabsf(w[i + l]) > most[l] ? fabsf(w[i + l]) : most[l];
+    for (uint32_t l = 1; l < 16; l++) most[0] = most[l] > most[0] ? most[l] : most[0];
+    return most[0];
 }
 
 /* A group's codes to their place: of row `row` of a tile, of which `group` is the group. */
@@ -56,15 +59,16 @@ typedef struct squares {
     float row[16], rest[16];
 } squares;
 
-/* codes = w / scale to the nearest within +-31, by whose 32 the codes are more; 32 where scale is 0. */
+/* codes = w / scale to the nearest, within +-31, and 32 more; 32 where scale is 0. Adding 1.5 * 2^23, where floats are whole numbers, rounds, and
+ * leaves the code in the low bits. */
 static void round_group(uint8_t codes[trit_c6_group], const float w[trit_c6_group], float scale, squares *s) {
-    const float by = scale > 0 ? 1 / scale : 0;
+    const float by = scale > 0 ? 1 / scale : 0, whole = 0x1.8p23f;
     for (uint32_t i = 0; i < trit_c6_group; i += 16)
         for (uint32_t l = 0; l < 16; l++) {
-            const float x = w[i + l], c = (float)(int32_t)(x * by + (x < 0 ? -0.5f : 0.5f)), rest = x - scale * c;
+            const float x = w[i + l], at = x * by + whole, rest = x - scale * (at - whole);
             s->row[l] += x * x;
             s->rest[l] += rest * rest;
-            codes[i + l] = (uint8_t)((int32_t)c + trit_c6_zero);
+            codes[i + l] = (uint8_t)((trit_bits_from_f32(at) + trit_c6_zero) & 63);
         }
 }
 
@@ -97,21 +101,25 @@ typedef struct coarse_job {
     uint8_t *coarse;
     float *scale;        /* [n_tiles, 16] */
     float *error, *norm; /* [n_rows] */
-    float *scratch;      /* [n_threads, scratch_floats]: a row, zeros up to whole groups */
+    float *scratch;      /* [n_threads, scratch_floats]: a row, zeros up to whole groups, and the largest of each group */
     size_t stride, scratch_floats;
 } coarse_job;
 
-static void make_row(const coarse_job *job, uint64_t r, const float *row) {
+static void make_row(const coarse_job *job, uint64_t r, float *row) {
     const uint32_t n_cols = job->w->n_cols, in_tile = r % trit_tile_rows;
     const double g = rounding_of_row(n_cols);
-    const float most = largest(row, n_cols);
+    float most = 0, *of_groups = row + trit_k256(n_cols);
+    for (uint32_t k = 0, i = 0; k < n_cols; k += trit_c6_group, i++) {
+        of_groups[i] = largest(row + k);
+        most = of_groups[i] > most ? of_groups[i] : most;
+    }
     const bool known = (most >= smallest_entry && most <= FLT_MAX / 2) || most == 0;
     const float scale = known ? most / (most_code * most_scale) * 1.000001f : 0; /* a little more: no code is beyond 31 */
     uint8_t *tile = job->coarse + r / trit_tile_rows * job->stride;
     squares s = {0};
     for (uint32_t k = 0, i = 0; k < n_cols && known; k += trit_c6_group, i++) {
         uint8_t codes[trit_c6_group], *block = tile + i / trit_c6_groups * trit_c6_block_bytes;
-        const float of_group = scale > 0 ? ceilf(largest(row + k, trit_c6_group) / (most_code * scale)) : 0;
+        const float of_group = scale > 0 ? ceilf(of_groups[i] / (most_code * scale)) : 0;
         round_group(codes, row + k, scale * of_group, &s);
         place_group(block + i % trit_c6_groups * trit_c6_group_bytes, in_tile, codes);
         block[trit_c6_groups * trit_c6_group_bytes + i % trit_c6_groups * trit_tile_rows + in_tile] = (uint8_t)of_group;
@@ -140,7 +148,7 @@ trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *er
     cpu_device *cpu = (cpu_device *)d;
     if (trit_weight_is_ternary(w) || w->bias || (uint64_t)w->n_rows * w->n_cols < smallest_head) return trit_ok;
     const size_t n_tiles = trit_n_tiles(w->n_rows), padded = n_tiles * trit_tile_rows, bounds_bytes = 3 * padded * sizeof(float);
-    coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_c6_tile_bytes(w->n_cols), .scratch_floats = trit_k256(w->n_cols)};
+    coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_c6_tile_bytes(w->n_cols), .scratch_floats = trit_k256(w->n_cols) + trit_k256(w->n_cols) / trit_c6_group};
     uint8_t *block = trit_device_take(d, bounds_bytes + n_tiles * job.stride, 1, "head");
     job.scratch = trit_alloc(trit_team_size(cpu->team) * job.scratch_floats, sizeof *job.scratch);
     if (!block || !job.scratch) {
@@ -223,9 +231,19 @@ static void measure(cpu_scan *s, const float *x, const int8_t *q, uint32_t n) {
     s->rest_norm = (float)((sqrt(rest) + rounding_of_coarse(n) * (sqrt(sum) + sqrt(rest))) * (1 + 0x1p-20));
 }
 
-/* E, with what the last few operations round away. */
-static float bound(const trit_weight *w, uint32_t row, const cpu_scan *s, float a) {
-    return w->coarse_error[row] * s->x_norm + w->coarse_norm[row] * s->rest_norm + fabsf(a) * 0x1p-20f + FLT_MIN;
+/* Of n <= 16 rows: so compilers can use vectors, and few rows are looked at one by one. */
+typedef struct bounds {
+    float least[trit_tile_rows], most[trit_tile_rows]; /* a - E and a + E */
+} bounds;
+
+/* E has here, too, what the last few operations round away. */
+static void find_bounds(bounds *out, const trit_weight *w, uint32_t row, uint32_t n, const cpu_scan *s, const float *a) {
+    const float *error = w->coarse_error + row, *norm = w->coarse_norm + row, x_norm = s->x_norm, rest_norm = s->rest_norm;
+    for (uint32_t i = 0; i < n; i++) {
+        const float e = error[i] * x_norm + norm[i] * rest_norm + fabsf(a[i]) * 0x1p-20f + FLT_MIN;
+        out->least[i] = a[i] - e;
+        out->most[i] = a[i] + e;
+    }
 }
 
 static void my_head_rows(const cpu_task *t, uint32_t *row0, uint32_t *row1) {
@@ -233,6 +251,19 @@ static void my_head_rows(const cpu_task *t, uint32_t *row0, uint32_t *row1) {
     trit_team_split(t->op->weight->n_rows, trit_tile_rows, t->i, t->n, &first, &last);
     *row0 = (uint32_t)first;
     *row1 = (uint32_t)last;
+}
+
+static uint32_t rows_of_tile(uint32_t row, uint32_t last) {
+    return last - row < trit_tile_rows ? last - row : trit_tile_rows;
+}
+
+static void find_best(best *found, const trit_weight *w, uint32_t row, uint32_t n, const cpu_scan *s, const float *a) {
+    bounds b;
+    float most = -INFINITY;
+    find_bounds(&b, w, row, n, s, a);
+    for (uint32_t i = 0; i < n; i++) most = b.least[i] > most ? b.least[i] : most;
+    if (found->n == found->size && !(most > found->value[0])) return;
+    for (uint32_t i = 0; i < n; i++) best_add(found, b.least[i], row + i);
 }
 
 /* In place of the a - E of the rows that were found: their own products, which also take the place of the coarse ones. -infinity where there are
@@ -267,7 +298,7 @@ void trit_cpu_head_scan(const cpu_task *t) {
         e->device->kernels->c6_mul(&m, first, last);
         for (uint32_t o = 0; o < b->n_outputs; o++) {
             const float *a = cpu_value_row(e, t->op->out, o);
-            for (uint32_t r = first; r < last; r++) best_add(&found[o], a[r] - bound(w, r, scan_of(e, t->i, o), a[r]), r);
+            for (uint32_t r = first; r < last; r += trit_tile_rows) find_best(&found[o], w, r, rows_of_tile(r, last), scan_of(e, t->i, o), a + r);
         }
     }
     for (uint32_t o = 0; o < b->n_outputs; o++) settle_best(t, &found[o], o);
@@ -316,14 +347,22 @@ void trit_cpu_head(const cpu_task *t) {
     asked q = {.n = 0};
     float floor[trit_cpu_scan_outputs];
     for (uint32_t o = 0; o < n_outputs; o++) floor[o] = floor_of(t, o);
-    for (uint32_t r = row0; r < row1; r++) {
-        uint32_t wanted = 0;
+    for (uint32_t r = row0; r < row1; r += trit_tile_rows) {
+        const uint32_t n = rows_of_tile(r, row1);
+        uint32_t wanted[trit_tile_rows] = {0}, any = 0; /* an output a bit */
         for (uint32_t o = 0; o < n_outputs; o++) {
-            const float a = ((const float *)cpu_value_row(e, t->op->in[1], o))[r];
-            if (!(a + bound(w, r, scan_of(e, t->i, o), a) < floor[o])) wanted |= 1u << o;
-            else ((float *)cpu_value_row(e, t->op->out, o))[r] = -INFINITY;
+            bounds b;
+            float *y = (float *)cpu_value_row(e, t->op->out, o) + r;
+            find_bounds(&b, w, r, n, scan_of(e, t->i, o), (const float *)cpu_value_row(e, t->op->in[1], o) + r);
+            for (uint32_t i = 0; i < n; i++) {
+                const uint32_t reaches = !(b.most[i] < floor[o]);
+                wanted[i] |= reaches << o;
+                any |= reaches;
+                y[i] = -INFINITY;
+            }
         }
-        if (wanted) ask(t, &q, r, wanted);
+        for (uint32_t i = 0; i < n && any; i++)
+            if (wanted[i]) ask(t, &q, r + i, wanted[i]);
     }
     compute_asked(t, &q);
 }
