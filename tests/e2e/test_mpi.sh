@@ -58,7 +58,7 @@ ends() { # WORDS arguments...
     words=$1 code=0
     shift
     # shellcheck disable=SC2086
-    timeout 60 mpirun -n 2 "$TRIT_PROGRAM" train "$@" $small >out 2>err || code=$?
+    timeout 300 mpirun -n 2 "$TRIT_PROGRAM" train "$@" $small >out 2>err || code=$?
     [ "$code" != 0 ] || fail "goes on: $words"
     [ "$code" != 124 ] || fail "hangs: $words"
     says "$words" err
@@ -70,15 +70,15 @@ mkdir file
 ends 'step-2: is a file' "$text" -o file --batch-rows 4 --steps 4
 
 # A process that is killed ends the job; the last checkpoint is whole, and one process goes on from it.
-job 2 "$text" -o killed --batch-rows 4 --steps 100000 >out 2>err &
+job 2 "$text" -o "$PWD/killed" --batch-rows 4 --steps 100000 >out 2>err &
 waiting=$!
 tries=0
 until [ -d killed/step-4 ]; do
     tries=$((tries + 1))
-    [ $tries -lt 600 ] || fail "no checkpoint"
+    [ $tries -lt 2400 ] || fail "no checkpoint"
     sleep 0.05
 done
-pkill -KILL -n -f "train .*-o killed" || fail "nothing to kill"
+pkill -KILL -n -f "train .*-o $PWD/killed" || fail "nothing to kill"
 code=0
 wait $waiting || code=$?
 [ "$code" != 0 ] || fail "a killed process is no failure"
