@@ -148,7 +148,8 @@ trit_status trit_cpu_prepare_head(trit_device *d, trit_weight *w, trit_error *er
     cpu_device *cpu = (cpu_device *)d;
     if (trit_weight_is_ternary(w) || w->bias || (uint64_t)w->n_rows * w->n_cols < smallest_head) return trit_ok;
     const size_t n_tiles = trit_n_tiles(w->n_rows), padded = n_tiles * trit_tile_rows, bounds_bytes = 3 * padded * sizeof(float);
-    coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_c6_tile_bytes(w->n_cols), .scratch_floats = trit_k256(w->n_cols) + trit_k256(w->n_cols) / trit_c6_group};
+    const size_t k256 = trit_k256(w->n_cols);
+    coarse_job job = {.w = w, .kernels = cpu->kernels, .stride = trit_c6_tile_bytes(w->n_cols), .scratch_floats = k256 + k256 / trit_c6_group};
     uint8_t *block = trit_device_take(d, bounds_bytes + n_tiles * job.stride, 1, "head");
     job.scratch = trit_alloc(trit_team_size(cpu->team) * job.scratch_floats, sizeof *job.scratch);
     if (!block || !job.scratch) {
