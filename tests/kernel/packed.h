@@ -1,6 +1,6 @@
 /* Packed trits, blocks of Q6_K and the checksum of files: a part of test_kernels.c. */
-#ifndef TEST_KERNEL_PACKED_H
-#define TEST_KERNEL_PACKED_H
+#ifndef TRIT_TESTS_KERNEL_PACKED_H
+#define TRIT_TESTS_KERNEL_PACKED_H
 
 static void check_two_bit(const pair *p) {
     for (size_t n = 0; n <= 1600; n += n < 520 ? 1 : 77)
