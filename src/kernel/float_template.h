@@ -463,7 +463,7 @@ void KERNEL(attend_grad)(const trit_attend *a) {
 }
 
 /* As many sums as hide the latency of additions: each key or value is widened once for all queries of a tile. */
-enum { attention_sums = GEMV_ROWS };
+enum { attention_sums = GEMV_ROWS, mix_sums = GEMM_ROWS * GEMM_TOKENS >= 2 * GEMV_ROWS ? 2 * GEMV_ROWS : GEMV_ROWS };
 
 ALWAYS_INLINE void score_tile(enum kind kind, const trit_kv_scores *a, uint32_t key, uint32_t query, int n_keys, int n_queries) {
     float sum[max_tile][max_tile];
@@ -532,7 +532,7 @@ static inline void mix_tail(enum kind kind, const trit_kv_mix *a, uint32_t query
 }
 
 ALWAYS_INLINE void mix_queries(enum kind kind, const trit_kv_mix *a, uint32_t query, int n_queries) {
-    const int n_parts = attention_sums / n_queries;
+    const int n_parts = mix_sums / n_queries < max_tile ? mix_sums / n_queries : max_tile;
     const size_t d = a->values.d, step = 16 * (size_t)n_parts;
     size_t j = 0;
     fetch soon = fetch_in_steps(&a->values, (uint32_t)(d / 16 + 1) * (a->values.n + 1) / (uint32_t)n_parts);

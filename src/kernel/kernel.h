@@ -140,15 +140,14 @@ typedef struct trit_kv_mix {
     size_t y_stride;
 } trit_kv_mix;
 
-/* A quantized query, int16s: n = trit_kv_query_columns(d) of them, whole vectors of every tier, zeros from d on; the same n once more, of
- * each four the two at even places first; the int32 -128 * the sum of those at even places; zeros. The second half serves kernels that add 128
- * to the bytes at even places of a key and multiply pairs. */
+/* A quantized query, int16s: n = trit_kv_query_columns(d) of them, whole vectors of every tier, zeros from d on; then the same n once more, of
+ * each four the two at even places first, for kernels that multiply the bytes at even places of a key by themselves. */
 static inline size_t trit_kv_query_columns(uint32_t d) {
     return ((size_t)d + 63) / 64 * 64;
 }
 
 static inline size_t trit_kv_query_width(uint32_t d) {
-    return 2 * trit_kv_query_columns(d) + 32;
+    return 2 * trit_kv_query_columns(d);
 }
 
 static inline float trit_kv_query_limit(uint32_t d) {

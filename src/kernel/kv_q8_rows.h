@@ -43,8 +43,7 @@ float KERNEL(kv_query_q8)(int16_t *q, const float *x, uint32_t d) {
 
 typedef struct kv_weights {
     int16_t w[trit_kv_max_queries][trit_kv_max_positions];
-    float unit[trit_kv_max_queries];    /* what 1 of w is worth */
-    int32_t begin[trit_kv_max_queries]; /* what sums begin with, where they do not with 0 */
+    float unit[trit_kv_max_queries]; /* what 1 of w is worth */
 } kv_weights;
 
 /* The weights p * scale of n <= trit_kv_max_positions positions as int16; returns what one unit of them is worth. */

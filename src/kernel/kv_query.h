@@ -6,18 +6,13 @@
 
 #include "kernel/kernel.h"
 
-/* The rest of a query whose int16s, zeros from d on, are there. */
+/* The second half of a query whose first half is there. */
 static inline void trit_kv_query_complete(int16_t *q, uint32_t d) {
     const size_t n = trit_kv_query_columns(d);
-    int32_t even = 0;
     for (size_t i = 0; i < n; i += 4) {
         const int16_t four[4] = {q[i], q[i + 2], q[i + 1], q[i + 3]};
         memcpy(q + n + i, four, sizeof four);
-        even += four[0] + four[1];
     }
-    even *= -128;
-    memset(q + 2 * n, 0, (trit_kv_query_width(d) - 2 * n) * sizeof *q);
-    memcpy(q + 2 * n, &even, sizeof even);
 }
 
 #endif

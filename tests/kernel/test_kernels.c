@@ -6,7 +6,6 @@
 #include <math.h>
 
 #include "kernel/kv_query.h"
-#include "kernel/kernel.h"
 #include "quant/layout.h"
 #include "tensor/half.h"
 #include "test.h"
@@ -446,11 +445,9 @@ static int16_t *int16s(const span_shape *s, bool extreme) {
     size_t width = trit_kv_query_width(s->d);
     int16_t limit = (int16_t)trit_kv_query_limit(s->d), *q = calloc(s->n_queries * width, sizeof *q);
     assert_non_null(q);
-    for (size_t t = 0; t < s->n_queries; t++) {
-        for (size_t j = 0; j < s->d; j++)
-            q[t * width + j] = extreme ? (int16_t)-limit : (int16_t)((int)(next() % (2 * (uint32_t)limit + 1)) - limit);
-        trit_kv_query_complete(q + t * width, s->d);
-    }
+    for (size_t i = 0; i < s->n_queries * width; i++)
+        if (i % width < s->d) q[i] = extreme ? (int16_t)-limit : (int16_t)((int)(next() % (2 * (uint32_t)limit + 1)) - limit);
+    for (size_t t = 0; t < s->n_queries; t++) trit_kv_query_complete(q + t * width, s->d);
     return q;
 }
 

@@ -300,17 +300,14 @@ static void test_softmax(void **unused) {
  * to nothing to that. */
 static void test_attention(void **unused) {
     (void)unused;
-    enum { d = 70, n = 9, n_queries = 3, stride = 320, q_stride = 288 };
+    enum { d = 70, n = 9, n_queries = 3, stride = 320, q_stride = 256 };
     float in[n][d], q[n_queries][q_stride], p[n_queries][n], score[n_queries][n], y[n_queries][d], q8_scale[n_queries];
     int16_t q8[n_queries][q_stride];
     unsigned char rows[n * stride];
     fill(&in[0][0], n * d), fill(&q[0][0], n_queries * q_stride), fill(&p[0][0], n_queries * n);
     assert_int_equal(trit_kv_query_width(d), q_stride);
     for (size_t t = 0; t < n_queries; t++) q8_scale[t] = scalar->kv_query_q8(q8[t], q[t], d);
-    int32_t even = 0, begin;
-    for (size_t j = 0; j < d; j++) even += j % 2 ? 0 : q8[0][j], assert_int_equal(q8[0][128 + j / 4 * 4 + (size_t)"\0\2\1\3"[j % 4]], q8[0][j]);
-    memcpy(&begin, q8[0] + 256, sizeof begin);
-    assert_int_equal(begin, -128 * even);
+    for (size_t j = 0; j < d; j++) assert_int_equal(q8[0][128 + j / 4 * 4 + (size_t)"\0\2\1\3"[j % 4]], q8[0][j]); /* the second half */
     for (int form = 0; form < 3; form++) {
         double step = form == 0 ? 1e-6 : form == 1 ? 4.0 / 2048 : 4.0 / 127;
         for (size_t i = 0; i < n; i++)
@@ -342,7 +339,7 @@ static void test_int16(void **unused) {
     (void)unused;
     enum { d = 128, n = 32, row_bytes = d + 4 };
     float x[d], q[d], p[n], score[n], y[d] = {0}, q8_scale;
-    int16_t q8[2 * d + 32];
+    int16_t q8[2 * d];
     _Alignas(4) unsigned char rows[n * row_bytes];
     fill(q, d);
     for (size_t i = 0; i < n; i++) {
@@ -351,7 +348,7 @@ static void test_int16(void **unused) {
         scalar->kv_store_q8(rows + i * row_bytes, x, d);
     }
     trit_kv_span s = {.rows = rows, .stride = row_bytes, .n = n, .d = d};
-    assert_int_equal(trit_kv_query_width(d), 2 * d + 32);
+    assert_int_equal(trit_kv_query_width(d), 2 * d);
     q8_scale = scalar->kv_query_q8(q8, q, d);
     scalar->kv_scores_q8(&(trit_kv_scores){.keys = s, .q8 = q8, .q8_scale = &q8_scale, .q_stride = d, .n_queries = 1, .score = score});
     scalar->kv_mix_q8(&(trit_kv_mix){.values = s, .p = p, .n_queries = 1, .y = y});

@@ -1,7 +1,7 @@
 /* Attention over the q8 cache with vectors of 512 bits, for the files kv_q8_avx512.c and kv_q8_avx512vnni.c, which name KERNEL(slot).
  *
- * Products of int16s are added by twos, so the bytes of keys and values have to become words. A word of two bytes gives two words without any
- * shuffle: its upper byte by a shift, its lower one, plus 128, by a mask; sums begin with what takes the 128 away again.
+ * Products of int16s are added by twos, so the bytes of keys and values have to become words. Shifts make two words out of a word of two bytes where
+ * they stand, which takes none of the shuffles that widening would; queries and weights come in the order that this gives.
  *
  * Scores: a tile is sixteen keys by four queries; four columns of all sixteen make a vector, so that sums need not be added up. Values: bytes of
  * four positions become the four bytes of a column. */
@@ -19,8 +19,8 @@ static inline __m512i row_part(const unsigned char *p, size_t n) {
     return n >= block ? _mm512_loadu_si512(p) : _mm512_maskz_loadu_epi8(((__mmask64)1 << n) - 1, p);
 }
 
-static inline __m512i lower_words(__m512i x) { /* (x ^ 0x80) & 0xff */
-    return _mm512_ternarylogic_epi32(x, _mm512_set1_epi16(0x80), _mm512_set1_epi16(0xff), 0x28);
+static inline __m512i lower_words(__m512i x) {
+    return _mm512_srai_epi16(_mm512_slli_epi16(x, 8), 8);
 }
 
 static inline __m512i upper_words(__m512i x) {
@@ -49,7 +49,7 @@ static inline void transpose_within_parts(__m512i v[4]) {
     v[3] = _mm512_unpackhi_epi64(c, d);
 }
 
-/* Two int16s, or an int32, in all lanes */
+/* Two int16s in all lanes */
 static inline __m512i pair_of(const int16_t *p) {
     int32_t pair;
     memcpy(&pair, p, sizeof pair);
@@ -65,10 +65,7 @@ ALWAYS_INLINE void score_tile(const trit_kv_scores *a, fetch *soon, uint32_t key
     float scale[tile_keys];
     for (uint32_t i = 0; i < tile_keys; i++) scale[i] = scale_of(rows + (i < n ? i : n - 1) * stride, a->keys.d);
     __m512i sums[tile_queries][2];
-    for (int t = 0; t < n_queries; t++) {
-        sums[t][0] = pair_of(queries + (size_t)t * a->q_stride + trit_kv_query_columns(a->keys.d));
-        sums[t][1] = _mm512_setzero_si512();
-    }
+    for (int t = 0; t < n_queries; t++) sums[t][0] = sums[t][1] = _mm512_setzero_si512();
     for (size_t k = 0; k < d; k += block) {
         __m512i keys[4][4], some[4]; /* [of sixteen columns the fours][of keys the fours] */
 #pragma GCC unroll 4
@@ -124,7 +121,7 @@ ALWAYS_INLINE void mix_eights(const trit_kv_mix *a, const kv_weights *w, fetch *
     const unsigned char *row = (const unsigned char *)a->values.rows + j, *last = row + (a->values.n - 1) * stride;
     const int16_t *weight = w->w[query];
     __m512i sums[tile_queries][2];
-    for (int t = 0; t < n_queries; t++) sums[t][0] = sums[t][1] = _mm512_set1_epi32(w->begin[query + (uint32_t)t]);
+    for (int t = 0; t < n_queries; t++) sums[t][0] = sums[t][1] = _mm512_setzero_si512();
     for (uint32_t left = a->values.n; left; row += 4 * stride, weight += 4, left -= left < 4 ? left : 4) {
         if (query == 0) fetch_step(soon);
         /* a position that is not there has the last one's values, and the weight 0 */
@@ -170,15 +167,10 @@ ALWAYS_INLINE void mix_queries(const trit_kv_mix *a, const kv_weights *w, uint32
 
 void KERNEL(kv_mix_q8)(const trit_kv_mix *a) {
     if (!a->values.n) return;
-    _Static_assert(trit_kv_max_positions == 32, "a vector of weights");
     float scale[trit_kv_max_positions] = {0};
     kv_weights w;
-    const __m512i of_first = _mm512_maskz_set1_epi32(0x5555, (int)0xff80ff80); /* words -128, -128 for two positions of four */
     for (uint32_t i = 0; i < a->values.n; i++) scale[i] = scale_of((const unsigned char *)a->values.rows + i * a->values.stride, a->values.d);
-    for (uint32_t t = 0; t < a->n_queries; t++) {
-        w.unit[t] = quantize_weights(w.w[t], a->p + t * a->p_stride, scale, a->values.n);
-        w.begin[t] = _mm512_reduce_add_epi32(i16_dot(_mm512_setzero_si512(), _mm512_loadu_si512(w.w[t]), of_first));
-    }
+    for (uint32_t t = 0; t < a->n_queries; t++) w.unit[t] = quantize_weights(w.w[t], a->p + t * a->p_stride, scale, a->values.n);
     uint32_t t = 0;
     for (; t + 4 <= a->n_queries; t += 4) mix_queries(a, &w, t, 4);
     for (; t + 2 <= a->n_queries; t += 2) mix_queries(a, &w, t, 2);
