@@ -194,7 +194,7 @@ static unsigned parts_of(const trit_exec *e, const trit_op *op) {
     if (n == 1) return 1;
     const cost c = cost_of(e, op);
     const unsigned most = c.most_parts < n ? (unsigned)c.most_parts : n;
-    const double parts = sqrt((double)(c.work / per_part));
+    const double parts = sqrt((double)c.work / per_part);
     return most < 2 || parts < 2 ? 1 : parts < most ? (unsigned)parts : most; /* none: a batch without outputs */
 }
 
