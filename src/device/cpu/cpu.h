@@ -44,11 +44,11 @@ struct trit_exec {
     void *trace_user;
 };
 
-/* One member's part of an op. */
+/* A part of an op, and nobody else's: what is kept for member i is the part's. */
 typedef struct cpu_task {
     trit_exec *exec;
     const trit_op *op;
-    unsigned i, n; /* member i of n */
+    unsigned i, n; /* part i of n, at most as many as members */
 } cpu_task;
 
 static inline void *cpu_value(const trit_exec *e, trit_value v) {
