@@ -151,7 +151,8 @@ static void attention(bench *b, const trit_kernels *f) {
     } forms[] = {{f->kv_store_f32, f->kv_scores_f32, f->kv_mix_f32},
                  {f->kv_store_f16, f->kv_scores_f16, f->kv_mix_f16},
                  {f->kv_store_q8, f->kv_scores_q8, f->kv_mix_q8}};
-    int16_t q8[(head + 31) / 32 * 32];
+    int16_t q8[2 * ((head + 63) / 64 * 64)];
+    assert(sizeof q8 == trit_kv_query_width(head) * sizeof *q8);
     float q8_scale = f->kv_query_q8(q8, b->x[2], head);
     keep(b, q8, sizeof q8);
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {

@@ -31,7 +31,7 @@ struct trit_kernel_bench {
     void (*fn)(void); /* the variant */
     bench_case shape;
     uint8_t *w;                 /* [n_rows, stride], or as much in tiles */
-    int8_t *q;                  /* A8 [n_tokens] */
+    int8_t *q;                  /* A8 [n_tokens], or quantized queries */
     float *scale, *x, *u, *y;
     size_t stride;
 };
@@ -430,9 +430,10 @@ static float *floats(size_t n) {
 
 static bool fill(trit_kernel_bench *b) {
     const bench_case *c = &b->shape;
-    const size_t a8 = trit_a8_row_bytes(c->k), widest = c->k > c->n_rows ? c->k : c->n_rows, n_groups = c->group ? (c->k + c->group - 1) / c->group : 1;
+    const size_t a8 = trit_a8_row_bytes(c->k), query = trit_kv_query_width(c->k) * sizeof(int16_t);
+    const size_t widest = c->k > c->n_rows ? c->k : c->n_rows, n_groups = c->group ? (c->k + c->group - 1) / c->group : 1;
     b->w = trit_alloc_aligned(c->n_rows, b->stride);
-    b->q = trit_alloc_aligned(c->n_tokens, a8);
+    b->q = trit_alloc_aligned(c->n_tokens, a8 > query ? a8 : query);
     b->scale = floats(c->n_rows * n_groups);
     b->x = floats((size_t)c->n_tokens * c->k);
     b->u = floats(widest);
