@@ -33,7 +33,8 @@ for document in "$TRIT_SOURCE"/*.md "$TRIT_SOURCE"/docs/*.md; do
             if [ "$code" = 0 ] || ! grep -q 'measure again on a quiet machine' said; then break; fi
         done
         if [ "$code" != 0 ]; then
-            echo "$name.md, the block before line $((${block##*-} + $(wc -l <"$block") + 1)), failed:"
+            line=$(printf '%s\n' "${block##*-}" | sed 's/^0*//') # 083 would be octal
+            echo "$name.md, the block before line $((line + $(wc -l <"$block") + 1)), failed:"
             cat "$block" said
             bad=1
         fi
