@@ -69,11 +69,12 @@ static void turn(float *to, const float *from, int64_t stride, int64_t m, int64_
         for (int64_t c = r < even_m ? even_n : 0; c < n; c++) to[r * depth + c] = from[c * stride + r];
 }
 
-/* The same of a size that the compiler knows, while the lines that come `ahead` elements later are asked for. */
+/* The same of a size that the compiler knows, while the lines that come `ahead` elements later are asked for; at the end some of these are none of
+ * ours, and no pointers. */
 static void turn_tile(float *to, const float *from, int64_t stride, int64_t ahead) {
     for (int64_t c = 0; c < tile; c += 2) {
-        __builtin_prefetch(from + ahead + c * stride);
-        __builtin_prefetch(from + ahead + (c + 1) * stride);
+        __builtin_prefetch((const void *)((uintptr_t)from + (uintptr_t)(ahead + c * stride) * sizeof *from));
+        __builtin_prefetch((const void *)((uintptr_t)from + (uintptr_t)(ahead + (c + 1) * stride) * sizeof *from));
         for (int64_t r = 0; r < tile; r += 2) trit_turn_pairs(to + r * depth + c, depth * sizeof *to, from + c * stride + r, (size_t)stride * sizeof *to);
     }
 }
