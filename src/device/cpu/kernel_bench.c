@@ -167,11 +167,19 @@ static void call_kv_query(bench *b) {
     AS(b, kv_query_q8)((int16_t *)(void *)b->q, b->x, b->shape.k);
 }
 
-static void call_kv_scores(bench *b) {
+static void score_all(bench *b, size_t q_stride) {
     for (uint32_t i = 0; i < b->shape.n_rows; i += trit_kv_max_positions)
         AS(b, kv_scores_q8)(&(trit_kv_scores){.keys = span_at(b, i), .q = b->x, .q8 = (const int16_t *)(const void *)b->q, .q8_scale = b->x,
-                                              .q_stride = trit_kv_query_width(b->shape.k), .n_queries = b->shape.n_tokens, .score = b->y + i,
+                                              .q_stride = q_stride, .n_queries = b->shape.n_tokens, .score = b->y + i,
                                               .score_stride = b->shape.n_rows});
+}
+
+static void call_kv_scores(bench *b) {
+    score_all(b, b->shape.k);
+}
+
+static void call_kv_scores_q8(bench *b) {
+    score_all(b, trit_kv_query_width(b->shape.k));
 }
 
 static void call_kv_mix(bench *b) {
@@ -311,7 +319,7 @@ static const family binary = {call_binary, count_three_rows};
 static const family rope = {call_rope, count_three_rows};
 static const family kv_query = {call_kv_query, count_query};
 static const family kv_scores = {call_kv_scores, count_float};
-static const family kv_scores_q8 = {call_kv_scores, count_rows};
+static const family kv_scores_q8 = {call_kv_scores_q8, count_rows};
 static const family softmax = {call_softmax, count_two_rows};
 static const family kv_mix = {call_kv_mix, count_float};
 static const family kv_mix_q8 = {call_kv_mix, count_rows};
