@@ -27,13 +27,13 @@
  *   which the byte times 3 modulo 256 gives exactly, says the next one. A plane is what a group of 64 is: chunks never divide a group.
  *   Inputs beyond K have trit 0; planes beyond them are in the last block and nothing reads activations for them. Scales as with T2.
  *
- * C6, coarse weights of 6 bits with a scale for each 64 inputs: blocks of 256 inputs, ceil(K / 256) of them. A block is 49 chunks: three for each run
- * of 16 inputs, then one of scales.
+ * C6, coarse weights of 6 bits with a scale for each 64 inputs: blocks of 256 inputs, ceil(K / 256) of them. A block is 49 chunks: one of scales, then
+ * three for each run of 16 inputs. Scales come first because a line read out of turn stops the processor's own reading ahead.
  *
- *      byte 4 r + b of chunk 0:      bits 3:0 of the codes of row r and input b, in its bits 3:0, and of input b + 4, in 7:4
- *      byte 4 r + b of chunk 1:      the same of inputs b + 8 and b + 12
- *      byte 4 r + b of chunk 2:      bits 5:4 of the codes of inputs b, b + 4, b + 8, b + 12, in its bits 1:0, 3:2, 5:4, 7:6
- *      byte 16 g + r of the last:    the scale of row r and group g, inputs 64 g to 64 g + 63 of the block
+ *      byte 16 g + r of the first:   the scale of row r and group g, inputs 64 g to 64 g + 63 of the block
+ *      byte 4 r + b of a run's 0:   bits 3:0 of the codes of row r and input b, in its bits 3:0, and of input b + 4, in 7:4
+ *      byte 4 r + b of its 1:       the same of inputs b + 8 and b + 12
+ *      byte 4 r + b of its 2:       bits 5:4 of the codes of inputs b, b + 4, b + 8, b + 12, in its bits 1:0, 3:2, 5:4, 7:6
  *
  *   weight = (code - 32) * scale of the group (0 to 255) * scale of the row; those are float [n_tiles, 16]. Inputs beyond K have any code: their
  *   activations are 0.
@@ -81,6 +81,10 @@ static inline size_t trit_t2_tile_bytes(size_t k) {
 
 static inline size_t trit_t3_tile_bytes(size_t k) {
     return (k + trit_t3_block - 1) / trit_t3_block * trit_t3_block_bytes;
+}
+
+static inline size_t trit_c6_group_at(size_t group) { /* in its block */
+    return trit_chunk_bytes + group * trit_c6_group_bytes;
 }
 
 static inline size_t trit_c6_tile_bytes(size_t k) {

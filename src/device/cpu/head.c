@@ -121,8 +121,8 @@ static void make_row(const coarse_job *job, uint64_t r, float *row) {
         uint8_t codes[trit_c6_group], *block = tile + i / trit_c6_groups * trit_c6_block_bytes;
         const float of_group = scale > 0 ? ceilf(of_groups[i] / (most_code * scale)) : 0;
         round_group(codes, row + k, scale * of_group, &s);
-        place_group(block + i % trit_c6_groups * trit_c6_group_bytes, in_tile, codes);
-        block[trit_c6_groups * trit_c6_group_bytes + i % trit_c6_groups * trit_tile_rows + in_tile] = (uint8_t)of_group;
+        place_group(block + trit_c6_group_at(i % trit_c6_groups), in_tile, codes);
+        block[i % trit_c6_groups * trit_tile_rows + in_tile] = (uint8_t)of_group;
     }
     const double of_row = length(s.row), of_rest = length(s.rest);
     /* 8 g more for the norms' own rounding and that of E. Where no bound is known the row is always computed. */

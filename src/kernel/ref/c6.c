@@ -5,7 +5,7 @@
 /* The code of a row of a tile, see quant/layout.h. */
 static int32_t code_at(const uint8_t *tile, uint32_t row, uint32_t k) {
     const uint32_t vector = k % trit_c6_run / 4, byte = 4 * row + k % 4;
-    const uint8_t *group = tile + k / (trit_c6_groups * trit_c6_group) * trit_c6_block_bytes + k / trit_c6_group % trit_c6_groups * trit_c6_group_bytes;
+    const uint8_t *group = tile + k / (trit_c6_groups * trit_c6_group) * trit_c6_block_bytes + trit_c6_group_at(k / trit_c6_group % trit_c6_groups);
     const uint8_t *run = group + k % trit_c6_group / trit_c6_run * trit_c6_run_bytes;
     const unsigned low = run[vector / 2 * trit_chunk_bytes + byte] >> 4 * (vector % 2) & 15, high = run[2 * trit_chunk_bytes + byte] >> 2 * vector & 3;
     return (int32_t)(low | high << 4);
@@ -19,7 +19,7 @@ static float row_dot(const trit_c6_mul *a, uint32_t row, const int8_t *q) {
         const uint32_t group = first / trit_c6_group % trit_c6_groups;
         int32_t sum = 0;
         for (uint32_t k = first; k < a->k && k < first + trit_c6_group; k++) sum += (code_at(tile, row % trit_tile_rows, k) - trit_c6_zero) * q[k];
-        total += (float)sum * (float)block[trit_c6_groups * trit_c6_group_bytes + group * trit_tile_rows + row % trit_tile_rows];
+        total += (float)sum * (float)block[group * trit_tile_rows + row % trit_tile_rows];
     }
     return total;
 }
