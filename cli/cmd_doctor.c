@@ -98,7 +98,7 @@ static void check_kernels(doctor *d) {
 static void check_device(doctor *d) {
     trit_device *device = NULL;
     trit_error err = {0};
-    trit_device_opts opts = {.n_threads = (unsigned)d->opts->run.threads};
+    trit_device_opts opts = trit_device_choice(&d->opts->run);
     if (trit_device_open(&device, d->opts->run.device, &opts, &err) != trit_ok) {
         tell(d, "device", verdict_fail, "%s", err.message);
         return;

@@ -183,7 +183,7 @@ static trit_status run(const void *options, const trit_args *args, trit_error *e
     const serve_opts *o = options;
     shelf all = {.opts = o};
     trit_text template = {0};
-    trit_device_opts device = {.n_threads = (unsigned)o->run.threads};
+    trit_device_opts device = trit_device_choice(&o->run);
     trit_status status = trit_args_at_most(args, 0, err);
     if (status == trit_ok) status = trit_model_list_make(&all.list, &o->models, &o->aliases, o->models_dir, err);
     if (status == trit_ok) status = check_options(o, all.list.n, err);

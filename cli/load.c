@@ -28,13 +28,15 @@ const trit_option trit_model_options[7] = {
      "an adapter that changes the model: a PEFT folder or a GGUF file; may be given several times, they add up"},
 };
 
-const trit_option trit_run_options[5] = {
+const trit_option trit_run_options[6] = {
     {"threads", 't', trit_opt_int, offsetof(trit_run_choice, threads), "N", 0, 4096, "threads; 0: one a physical core"},
     {"ctx", 'c', trit_opt_int, offsetof(trit_run_choice, context), "N", 0, 1 << 30,
      "positions for prompt and answer together; 0: as the model has, 4096 at most"},
     {"kv", 0, trit_opt_choice, offsetof(trit_run_choice, kv), "f32|f16|q8", 0, 0, "number format of the attention cache; f16 without it"},
     {"chunk", 0, trit_opt_int, offsetof(trit_run_choice, chunk), "N", 0, 1 << 20, "tokens of a prompt computed together; 0: the engine chooses"},
     {"device", 0, trit_opt_choice, offsetof(trit_run_choice, device), "cpu|cuda|vulkan|metal|mlx|auto", 0, 0, "where to compute"},
+    {"no-tune", 0, trit_opt_flag, offsetof(trit_run_choice, no_tune), NULL, 0, 0,
+     "ternary weights take 2 bits in memory, without a measurement of what is faster"},
 };
 
 const trit_option trit_output_options[3] = {
@@ -55,6 +57,10 @@ uint32_t trit_i2_s_block_of(const char *choice) {
 static trit_kv_type kv_type_of(const char *name) {
     if (!name) return trit_kv_default;
     return strcmp(name, "f32") == 0 ? trit_kv_f32 : strcmp(name, "f16") == 0 ? trit_kv_f16 : trit_kv_q8;
+}
+
+trit_device_opts trit_device_choice(const trit_run_choice *run) {
+    return (trit_device_opts){.n_threads = (unsigned)run->threads, .weights = run->no_tune ? "t2" : NULL};
 }
 
 trit_engine_opts trit_engine_choice(const trit_run_choice *run) {
@@ -87,7 +93,7 @@ trit_status trit_load(trit_loaded *out, const trit_model_choice *model, const tr
     trit_status status = trit_loras_parse(&loras, &model->loras, err);
     if (status == trit_ok) status = trit_locate(&path, model->model, output, err);
     if (status == trit_ok && run && !out->device) {
-        trit_device_opts device_opts = {.n_threads = (unsigned)run->threads};
+        trit_device_opts device_opts = trit_device_choice(run);
         status = trit_device_open(&out->device, run->device, &device_opts, err);
     }
     if (status == trit_ok) {

@@ -23,6 +23,7 @@ uint32_t trit_i2_s_block_of(const char *choice);
 typedef struct trit_run_choice {
     int64_t threads, context, chunk; /* 0: the library chooses */
     const char *device, *kv;
+    bool no_tune;
 } trit_run_choice;
 
 /* What the command says. */
@@ -30,7 +31,7 @@ typedef struct trit_output_choice {
     bool json, quiet, verbose;
 } trit_output_choice;
 
-extern const trit_option trit_model_options[7], trit_run_options[5], trit_output_options[3];
+extern const trit_option trit_model_options[7], trit_run_options[6], trit_output_options[3];
 
 /* The groups' rows for a command's table of groups; `type` has a member of each. */
 #define TRIT_MODEL_GROUP(type, member) {"Model", trit_model_options, TRIT_COUNT(trit_model_options), offsetof(type, member)}
@@ -50,7 +51,8 @@ TRIT_MUST_CHECK trit_status trit_load(trit_loaded *out, const trit_model_choice 
                                       const trit_output_choice *output, trit_error *err);
 void trit_unload(trit_loaded *loaded);
 
-/* Engine options by the user's choice; the caller adds what is its own. */
+/* Device and engine options by the user's choice; the caller adds what is its own. */
+trit_device_opts trit_device_choice(const trit_run_choice *run);
 trit_engine_opts trit_engine_choice(const trit_run_choice *run);
 
 /* How messages call the model: its path, or "the built-in model". */

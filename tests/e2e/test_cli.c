@@ -586,6 +586,19 @@ static void test_doctor(void **state) {
     release(&r);
 }
 
+/* What the option says goes before the environment, whose wish would be refused. */
+static void test_no_tune(void **state) {
+    (void)state;
+    require_builtin();
+    result r = sh("TRIT_WEIGHTS=t4 t run -q -n 1 Once");
+    assert_int_equal(r.code, 2);
+    expect_one_line(&r, "t4");
+    release(&r);
+    r = sh("TRIT_WEIGHTS=t4 t run -q -n 1 --no-tune Once");
+    assert_int_equal(r.code, 0);
+    release(&r);
+}
+
 static void test_synthetic(void **state) {
     (void)state;
     result r = sh("t run -m synthetic:tiny --ids 1,2,3 -n 4 --temp 0 --json -q");
@@ -661,6 +674,7 @@ int main(void) {
         cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_completion),
         cmocka_unit_test(test_doctor),
+        cmocka_unit_test(test_no_tune),
         cmocka_unit_test(test_synthetic),
         cmocka_unit_test(test_reference_perplexity),
         cmocka_unit_test(test_malformed),
