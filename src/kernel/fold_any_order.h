@@ -11,7 +11,7 @@ ALWAYS_INLINE void LOOP(run)(INTO *y, const T *x, size_t n, INTO nothing, LOOP(e
     size_t i = 0;
     if (n >= lanes) {
         for (size_t l = 0; l < lanes; l++) lane[l] = nothing;
-        if (sizeof(INTO) == sizeof(float) && n >= wide_from) { /* twice as many vectors, since each waits for what it met before */
+        if (sizeof(INTO) == 4 && n >= wide_from) { /* twice as many vectors, since each waits for what it met before */
             INTO wide[wide_lanes];
             for (size_t l = 0; l < wide_lanes; l++) wide[l] = nothing;
             for (; i + wide_lanes <= n; i += wide_lanes)
