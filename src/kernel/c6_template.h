@@ -3,7 +3,6 @@
  *
  *      C6_MUL                          the name of the tier's function
  *      c6_dot(sums, codes, x)          sums += codes[0..3], of inputs 0 to 15, times x[0..15]; codes are at most 63
- *      c6_add(a, b)                    a + b
  *      c6_scales(p)                    a scale of each row as floats
  *      C6_TOKENS                       as many at once as the registers hold sums of
  *
@@ -34,7 +33,6 @@ ALWAYS_INLINE void ask_ahead(const uint8_t *run) {
 }
 
 enum { max_sums = (int)C6_TOKENS > (int)runs_a_group ? (int)C6_TOKENS : (int)runs_a_group };
-_Static_assert(runs_a_group == 4, "as many sums are added below");
 
 /* A row a lane. */
 typedef int32_t c6_ints __attribute__((vector_size(T2_BYTES)));
@@ -76,10 +74,8 @@ ALWAYS_INLINE void products(c6_floats total[C6_TOKENS], const uint8_t *w, uint32
             }
         }
         for (int j = 0; j < n_tokens; j++) {
-            int32_t lane[rows_a_vector];
-            c6_ints ints;
-            t2_store(lane, n_tokens == 1 ? c6_add(c6_add(sums[0], sums[1]), c6_add(sums[2], sums[3])) : sums[j]);
-            memcpy(&ints, lane, sizeof ints);
+            c6_ints ints = (c6_ints)sums[n_tokens == 1 ? 0 : j];
+            for (int i = 1; n_tokens == 1 && i < n_sums; i++) ints += (c6_ints)sums[i];
             total[j] += __builtin_convertvector(ints - trit_c6_zero * sum[j][g], c6_floats) * scale;
         }
     }

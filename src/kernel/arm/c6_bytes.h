@@ -4,10 +4,6 @@
 
 #include "kernel/arm/t2_bytes.h"
 
-static inline t2_wide c6_add(t2_wide a, t2_wide b) {
-    return vaddq_s32(a, b);
-}
-
 static inline float32x4_t c6_scales(const uint8_t *p) {
     uint32_t four;
     memcpy(&four, p, sizeof four);

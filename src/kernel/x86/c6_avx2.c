@@ -11,10 +11,6 @@ static inline t2_wide c6_dot(t2_wide sums, const t2_bytes codes[4], const int8_t
     return add_two(add_two(sums, codes, x), codes + 2, x + 8);
 }
 
-static inline t2_wide c6_add(t2_wide a, t2_wide b) {
-    return _mm256_add_epi32(a, b);
-}
-
 static inline __m256 c6_scales(const uint8_t *p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p)));
 }

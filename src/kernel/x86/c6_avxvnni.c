@@ -6,10 +6,6 @@ static inline t2_wide c6_dot(t2_wide sums, const t2_bytes codes[4], const int8_t
     return sums;
 }
 
-static inline t2_wide c6_add(t2_wide a, t2_wide b) {
-    return _mm256_add_epi32(a, b);
-}
-
 static inline __m256 c6_scales(const uint8_t *p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)p)));
 }

@@ -1,5 +1,6 @@
 /* t2_mul with AVX-512 VNNI: dpbusd multiplies codes (unsigned) by activations (signed) and adds fours into int32 lanes; nothing on
  * the way can saturate. It takes four activations straight from memory. */
+#include "kernel/x86/dpbusd_zmm.h"
 #include "kernel/x86/t2_zmm.h"
 #include "quant/layout.h"
 
@@ -9,15 +10,6 @@ static inline t2_sums t2_dot(t2_sums sums, t2_bytes codes, __m512i four) {
 
 static inline t2_wide t2_widen(t2_wide wide, t2_sums sums) {
     return _mm512_add_epi32(wide, sums);
-}
-
-/* As t2_dot, from memory for sure: compilers load the activations by themselves and copy sums about, which costs up to 15 %. */
-static inline t2_sums dot_from_memory(t2_sums sums, t2_bytes codes, const int8_t *x) {
-    typedef struct four {
-        int8_t x[4];
-    } four;
-    __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sums) : "v"(codes), "m"(*(const four *)x));
-    return sums;
 }
 
 /* The codes of a chunk as they stand, times 1, 4, 16 and 64: four masks and no shift, so that masks and products fill Zen 4's four units for
