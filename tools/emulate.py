@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a program for Linux on an emulated x86 processor that has AVX-512, VNNI and AVX-VNNI, whatever the real one has.
+"""Runs a program for Linux on an emulated x86 processor that has AVX-512, VNNI, BF16 and AVX-VNNI, whatever the real one has.
 
     tools/emulate.py PROGRAM [ARGUMENT...]
 

@@ -63,7 +63,7 @@ bool trit_cpu_has(trit_cpu_tier tier) {
     enum { ssse3 = 1u << 9, sse41 = 1u << 19, avx = 1u << 28, f16c = 1u << 29 }; /* 1.c */
     enum { avx2 = 1u << 5, avx512f = 1u << 16, avx512dq = 1u << 17, avx512bw = 1u << 30 }; /* 7.b */
     enum { avx512vnni = 1u << 11 }; /* 7.c */
-    enum { avxvnni = 1u << 4 }; /* 7.1.a */
+    enum { avxvnni = 1u << 4, avx512bf16 = 1u << 5 }; /* 7.1.a */
     const unsigned avx512vl = 1u << 31; /* 7.b */
     const unsigned state_avx = 0x6, state_avx512 = 0xe6;
 
@@ -78,6 +78,7 @@ bool trit_cpu_has(trit_cpu_tier tier) {
     case trit_cpu_avxvnni: return has_avx2 && seven.a >= 1 && all_bits(cpuid(7, 1).a, avxvnni);
     case trit_cpu_avx512: return has_avx512;
     case trit_cpu_avx512vnni: return has_avx512 && all_bits(seven.c, avx512vnni);
+    case trit_cpu_avx512bf16: return has_avx512 && all_bits(seven.c, avx512vnni) && seven.a >= 1 && all_bits(cpuid(7, 1).a, avx512bf16);
     default: return false;
     }
 }

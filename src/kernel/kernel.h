@@ -166,6 +166,17 @@ typedef struct trit_matmul {
     int64_t y_row;
 } trit_matmul;
 
+/* The product of matrices whose elements are rounded to bfloat16, two of a row of a and of a column of b to a 32-bit word, the first one in its lower half:
+ * a trit_matmul of words, of which k counts the pairs, by floats y. For l = 0, 1, ... in this order
+ *
+ *   y[i][j] += odd(a[i][l]) * odd(b[l][j]), then y[i][j] += even(a[i][l]) * even(b[l][j])
+ *
+ * each product and each sum rounded: the order of VDPBF16PS, which rounds sums alone and has no numbers below the normal floats. bf16_round leaves multiples
+ * of 2^-63, so products are floats and multiples of 2^-126, and no sum that began at 0 is below the normal ones: as long as products are finite, the bits
+ * are the same with that instruction and without it.
+ *
+ * bf16_round: to the nearest, halves to even; magnitudes below 2^-56 become 0 with their sign. */
+
 /* The same of 64 columns of a, of which only those count whose bits are set: y[i][j] += a[i][l] * b[l][j] for each bit l of bits[i] | always, in rising
  * order. Where the other elements of a are 0, b is finite and y began at 0.0f, that is the whole product, to the bit. */
 enum { trit_sparse_depth = 64, trit_sparse_width = 96 };
@@ -317,6 +328,9 @@ typedef struct trit_kernels {
 
     /* Floats: each product rounded, then each sum. Whole numbers wrap around. BOOL: y |= a & b. */
     void (*matmul)(const trit_matmul *p);
+    void (*bf16_matmul)(const trit_matmul *p);                                          /* of words; type does not count */
+    void (*bf16_round)(uint16_t *y, const float *x, size_t n);                          /* neighbours make pairs */
+    void (*bf16_pairs)(uint32_t *y, const float *even, const float *odd, size_t n);     /* pairs from two rows */
     /* bits[i]: which of x[i][0..trit_sparse_depth) are not 0, of n rows; NaN is not. */
     void (*nonzeros)(uint64_t *bits, const float *x, size_t n);
     void (*sparse_mul)(const trit_sparse_mul *p);

@@ -21,6 +21,7 @@ static void test_has(void **unused) {
     assert_false(trit_cpu_has(trit_cpu_sse41) && trit_cpu_has(trit_cpu_neon));
     static const trit_cpu_tier needs[][2] = {{trit_cpu_avx2, trit_cpu_sse41},       {trit_cpu_avxvnni, trit_cpu_avx2},
                                              {trit_cpu_avx512, trit_cpu_avx2},      {trit_cpu_avx512vnni, trit_cpu_avx512},
+                                             {trit_cpu_avx512bf16, trit_cpu_avx512vnni},
                                              {trit_cpu_dotprod, trit_cpu_neon},     {trit_cpu_i8mm, trit_cpu_dotprod}};
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
         if (trit_cpu_has(needs[i][0])) assert_true(trit_cpu_has(needs[i][1]));

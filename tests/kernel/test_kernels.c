@@ -710,6 +710,8 @@ static void check_matmul(const pair *p) {
             }
 }
 
+#include "pairs.h"
+
 /* ---- probes ---- */
 
 static void check_probe_read(const pair *p) {
@@ -765,7 +767,8 @@ static const struct {
     {"unpack_two_bit", check_two_bit}, {"unpack_base3", check_base3}, {"unpack_q6_k", check_q6_k}, {"crc32c", check_crc32c},
     {"map1", check_map1},          {"map2", check_map2},         {"choose", check_choose},
     {"convert", check_convert},   {"fold_run", check_fold_run},   {"fold_rows", check_fold_rows},
-    {"matmul", check_matmul},      {"nonzeros", check_nonzeros}, {"sparse_mul", check_sparse},   {"quads_mul", check_quads},
+    {"matmul", check_matmul},      {"bf16_matmul", check_bf16_matmul}, {"bf16_round", check_bf16_round}, {"bf16_pairs", check_bf16_pairs},
+    {"nonzeros", check_nonzeros}, {"sparse_mul", check_sparse},   {"quads_mul", check_quads},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };
 enum { n_checks = sizeof checks / sizeof checks[0] };
