@@ -195,6 +195,17 @@ static void packed(bench *b, const trit_kernels *f) {
     keep(b, &crc, sizeof crc);
 }
 
+/* Eight rows of x by 60 columns of weights, rounded to pairs. */
+static void pairs(bench *b, const trit_kernels *f) {
+    enum { m = 8, n = 60, n_pairs = 35 };
+    uint32_t a[m * n_pairs], w[n_pairs * n];
+    for (size_t i = 0; i < m; i++) f->bf16_round((uint16_t *)(a + i * n_pairs), b->x[i % n_tokens], 2 * n_pairs);
+    for (size_t l = 0; l < n_pairs; l++) f->bf16_pairs(w + l * n, b->weights[0] + 2 * l * n, b->weights[0] + (2 * l + 1) * n, n);
+    memset(b->y, 0, sizeof b->y);
+    f->bf16_matmul(&(trit_matmul){.m = m, .n = n, .k = n_pairs, .a = a, .a_row = n_pairs, .a_col = 1, .b = w, .b_row = n, .y = b->y[0], .y_row = n});
+    keep(b, w, sizeof w), keep(b, b->y[0], m * n * sizeof(float));
+}
+
 static void tensors(bench *b, const trit_kernels *f) {
     float *y = b->y[0];
     f->map1(trit_map_exp, trit_dtype_f32, y, b->x[0], k), keep(b, y, k * sizeof *y);
@@ -212,6 +223,7 @@ static void tensors(bench *b, const trit_kernels *f) {
     f->matmul(&(trit_matmul){.type = trit_dtype_f32, .m = 8, .n = 60, .k = 70, .a = b->x[0], .a_row = k + 5, .a_col = 1, .b = b->weights,
                              .b_row = 61, .y = y, .y_row = 60});
     keep(b, y, 8 * 60 * sizeof *y);
+    pairs(b, f);
 }
 
 /* The first rows of x as rows of 64, of which about half of the columns count, by columns of weights. */

@@ -270,6 +270,20 @@ static void call_matmul(bench *b) {
                                  .b = b->w, .b_row = c->n_rows / 2, .y = b->y, .y_row = c->n_rows / 2});
 }
 
+static void call_bf16_matmul(bench *b) {
+    const bench_case *c = &b->shape;
+    AS(b, bf16_matmul)(&(trit_matmul){.m = c->n_tokens, .n = c->n_rows / 2, .k = c->k, .a = b->x, .a_row = c->k, .a_col = 1, .b = b->w,
+                                      .b_row = c->n_rows / 2, .y = b->y, .y_row = c->n_rows / 2});
+}
+
+static void call_bf16_round(bench *b) {
+    AS(b, bf16_round)((uint16_t *)b->y, b->x, b->shape.k);
+}
+
+static void call_bf16_pairs(bench *b) {
+    AS(b, bf16_pairs)((uint32_t *)b->y, b->x, b->x + b->shape.k / 2, b->shape.k / 2);
+}
+
 static void count_sparse(const bench *b, trit_kernel_work *out) {
     *out = (trit_kernel_work){.float_macs = macs_of(b) / 4, .bytes = weights_of(b)};
 }
@@ -334,6 +348,9 @@ static const family convert = {call_convert, count_two_rows};
 static const family fold_run = {call_fold_run, count_row};
 static const family fold_rows = {call_fold_rows, count_columns};
 static const family matmul = {call_matmul, count_matmul};
+static const family bf16_matmul = {call_bf16_matmul, count_matmul};
+static const family bf16_round = {call_bf16_round, count_row};
+static const family bf16_pairs = {call_bf16_pairs, count_row};
 static const family sparse = {call_sparse, count_sparse};
 static const family nonzeros = {call_nonzeros, count_columns};
 static const family quads = {call_quads, count_quads};
@@ -392,6 +409,9 @@ static const bench_case cases[] = {
     {"fold_rows", "sum of 64 rows of 128", &fold_rows, 128, 1, 64, 0},
     {"fold_run", "sum of 4096", &fold_run, 4096, 1, 1, 0},
     {"matmul", "252 by 256 by 32", &matmul, 256, 64, 252, 0},
+    {"bf16_matmul", "252 by 256 pairs by 32", &bf16_matmul, 256, 64, 252, 0},
+    {"bf16_round", "4096", &bf16_round, 4096, 1, 1, 0},
+    {"bf16_pairs", "2 rows of 2048", &bf16_pairs, 4096, 1, 1, 0},
     {"sparse_mul", "252 by 64 by 96, half of it zeros", &sparse, trit_sparse_depth, 2 * trit_sparse_width, sparse_rows, 0},
     {"nonzeros", "252 rows", &nonzeros, trit_sparse_depth, 1, sparse_rows, 0},
     {"quads_mul", "16 tokens", &quads, 2560, cached, 32, 0},
@@ -450,6 +470,10 @@ static bool fill(trit_kernel_bench *b) {
     memset(b->w, 0x15, c->n_rows * b->stride); /* codes 0 and 1; small numbers in all float types */
     for (size_t i = 0; c->family == &quads && i < c->n_rows * b->stride / 2; i++)
         ((uint16_t *)(void *)b->w)[i] = (uint16_t)(((uint32_t)i * 2654435761u >> 16) % trit_quad_sums * trit_quad_tokens); /* as irregular as trits */
+    for (size_t i = 0; c->family == &bf16_matmul && i < (size_t)c->n_tokens * c->k; i++) { /* twice the same number a word */
+        uint32_t *word = (uint32_t *)(void *)&b->x[i];
+        *word = (*word & 0xffff0000u) | *word >> 16;
+    }
     for (size_t t = 0; t < c->n_tokens; t++) trit_kernels_for(trit_cpu_scalar)->a8_quantize(b->q + t * a8, b->x + t * c->k, c->k);
     return true;
 }

@@ -28,7 +28,7 @@ typedef struct matmul_work {
     const trit_kernels *kernels;
     trit_view a, b, y; /* as many dimensions each; batch strides 0 where they repeat */
     int64_t n_batch, n_parts, part; /* a product in parts of `part` rows, or columns where it is wider than high */
-    bool by_rows, by_blas;
+    bool by_rows, by_blas, are_pairs;
 } matmul_work;
 
 static int64_t rows_of(const trit_view *v) {
@@ -85,6 +85,15 @@ static trit_status prepare(cpu_device *cpu, cpu_matrices *m, const trit_call *ca
     return trit_ok;
 }
 
+/* The matrix as pairs along dimension `dim`. */
+static trit_status pair_up(cpu_device *cpu, cpu_matrices *m, uint32_t dim, trit_error *err) {
+    const trit_status status = trit_cpu_pair_up(cpu, &m->view, dim, err);
+    if (status != trit_ok) return status;
+    trit_free(m->copy);
+    m->copy = m->view.data;
+    return trit_ok;
+}
+
 /* Where all of a batch meet the same b, the rows of a are one high matrix: the last dimension of the batch joins them while strides allow. */
 static void fold(matmul_work *w) {
     while (w->y.n_dims > 2) {
@@ -119,7 +128,7 @@ static void one_part(const matmul_work *w, int64_t batch, int64_t part) {
     }
     const int64_t m = rows_of(&w->y), n_cols = cols_of(&w->y);
     cpu_product p = {.kind = n_cols == 1 ? cpu_product_column : m == 1 ? cpu_product_row : cpu_product_matrix, .type = w->y.dtype,
-                     .m = m, .n = n_cols, .k = cols_of(&w->a), .a_row = w->a.stride[row], .a_col = w->a.stride[col],
+                     .are_pairs = w->are_pairs, .m = m, .n = n_cols, .k = cols_of(&w->a), .a_row = w->a.stride[row], .a_col = w->a.stride[col],
                      .b_row = w->b.stride[row], .b_col = w->b.stride[col], .y_row = w->y.stride[row]};
     const int64_t first = part * w->part, whole = w->by_rows ? p.m : p.n, n = whole - first < w->part ? whole - first : w->part;
     if (w->by_rows) {
@@ -159,7 +168,7 @@ static void run(cpu_device *cpu, matmul_work *w) {
     const int64_t m = rows_of(&w->y), n = cols_of(&w->y), whole = m > n ? m : n;
     w->n_batch = trit_view_n_elements(&w->y) / (m * n);
     w->by_rows = m > n;
-    w->by_blas = trit_cpu_blas_takes(w->y.dtype);
+    w->by_blas = !w->are_pairs && trit_cpu_blas_takes(w->y.dtype);
     w->part = m == 1 || n == 1 ? vector_part : w->by_blas ? part_for_blas(whole) : part_for_us(w, whole, (int64_t)trit_team_size(cpu->team));
     w->n_parts = (whole + w->part - 1) / w->part;
     const double macs = (double)trit_view_n_elements(&w->y) * (double)cols_of(&w->a);
@@ -179,12 +188,15 @@ trit_status trit_cpu_call_matmul(cpu_device *cpu, const trit_call *call, trit_er
     if (trit_view_n_elements(out) == 0) return trit_ok;
     if (cols_of(&call->in[0]) == 0) return write_zeros(cpu, out, err);
     cpu_matrices a = {.copy = NULL}, b = {.copy = NULL}, y = {.view = *out};
+    const bool are_pairs = call->kind == trit_op_matmul_bf16;
     trit_status status = prepare(cpu, &a, call, &call->in[0], err);
     if (status == trit_ok) status = prepare(cpu, &b, call, &call->in[1], err);
+    if (status == trit_ok && are_pairs) status = pair_up(cpu, &a, 1, err);
+    if (status == trit_ok && are_pairs) status = pair_up(cpu, &b, 0, err);
     const bool direct = out->dtype == call->type && settle(&y.view) && y.view.stride[out->n_dims - 1] == 1;
     if (status == trit_ok && !direct) status = new_copy(&y, call->type, err);
     if (status == trit_ok) {
-        matmul_work w = {.kernels = cpu->kernels, .a = a.view, .b = b.view, .y = y.view};
+        matmul_work w = {.kernels = cpu->kernels, .a = a.view, .b = b.view, .y = y.view, .are_pairs = are_pairs};
         fold(&w);
         run(cpu, &w);
         if (!direct) status = copy_elements(cpu, out, &y.view, call->type, err);

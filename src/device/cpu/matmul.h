@@ -12,6 +12,7 @@ typedef enum cpu_product_kind { cpu_product_matrix, cpu_product_row, cpu_product
 typedef struct cpu_product {
     cpu_product_kind kind;
     trit_dtype type; /* a plain one, not a half */
+    bool are_pairs;  /* of a and b each element is two bfloat16s, as trit_kernels.bf16_matmul has them; k counts pairs; type is F32, y's */
     int64_t m, n, k;
     const void *a;
     int64_t a_row, a_col;
@@ -26,6 +27,10 @@ enum { trit_cpu_product_rows = 6 };
 
 /* Our own, on the calling thread: each element of y is summed over k from first to last, each product rounded. */
 void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p);
+
+/* pairs.c: x, floats with stride 1 in one of its two dimensions, becomes words of pairs along dimension `dim`, in memory that the caller frees with
+ * trit_free. Where their number is odd a zero is added. Errors: memory. */
+TRIT_MUST_CHECK trit_status trit_cpu_pair_up(cpu_device *cpu, trit_view *x, uint32_t dim, trit_error *err);
 
 /* sparse.c: the same, to the bit, faster where one of a and b is mostly zeros. False: not done, as far as a sample tells neither is. */
 bool trit_cpu_product_sparse(const trit_kernels *kernels, const cpu_product *p);

@@ -121,7 +121,7 @@ static void multiply_rows(const layout *o, int64_t i, int64_t rows) {
             q.m = o->tiles ? least(row_tile, rows - r) : rows;
             q.a = o->tiles ? o->tiles + r * o->depth * o->size : a;
             q.y = (unsigned char *)p->y + ((i + r) * p->y_row + o->j + j) * o->size;
-            o->kernels->matmul(&q);
+            (p->are_pairs ? o->kernels->bf16_matmul : o->kernels->matmul)(&q);
         }
     }
 }
@@ -154,7 +154,7 @@ static void by_layout(const trit_kernels *kernels, const cpu_product *p, int64_t
 
 void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p) {
     const int64_t size = (int64_t)trit_dtype_bytes(p->type);
-    if (trit_cpu_product_sparse(kernels, p)) return;
+    if (!p->are_pairs && trit_cpu_product_sparse(kernels, p)) return;
     if (p->m >= few_rows || p->b_col != 1) {
         by_layout(kernels, p, size);
         return;
@@ -162,5 +162,5 @@ void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p) {
     clear(p, 0, p->m, 0, p->n, size);
     const trit_matmul q = {.type = p->type, .m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->a_row, .a_col = p->a_col,
                            .b = p->b, .b_row = p->b_row, .y = p->y, .y_row = p->y_row};
-    kernels->matmul(&q);
+    (p->are_pairs ? kernels->bf16_matmul : kernels->matmul)(&q);
 }
