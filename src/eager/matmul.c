@@ -71,6 +71,16 @@ trit_status trit_tensor_matmul(trit_tensor **out, const trit_tensor *a, const tr
     return promoted(out, "matmul", a, b, x->n_dims == 1, y->n_dims == 1, err);
 }
 
+trit_status trit_tensor_matmul_bf16(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, trit_error *err) {
+    const trit_view *x = &a->view, *y = &b->view;
+    if (x->n_dims != 2 || y->n_dims != 2 || x->shape[1] != y->shape[0]) return refuse("matmul_bf16", a, b, err);
+    if (x->dtype != trit_dtype_f32 || y->dtype != trit_dtype_f32)
+        return trit_error_set(err, trit_arg, "matmul_bf16: types %s and %s, but it takes F32", trit_dtype_label(x->dtype), trit_dtype_label(y->dtype));
+    const trit_eager_op op = {.kind = trit_op_matmul_bf16, .n_in = 2, .in = {a, b}, .result = trit_dtype_f32, .type = trit_dtype_f32, .n_dims = 2,
+                              .shape = {x->shape[0], y->shape[1]}};
+    return trit_eager_run(out, &op, err);
+}
+
 /* t, repeated to the shape, as a list of rows. */
 static trit_status listed(trit_tensor **out, const trit_tensor *t, uint32_t n_dims, const int64_t *shape, trit_error *err) {
     trit_tensor *wide = NULL;

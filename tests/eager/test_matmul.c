@@ -1,7 +1,10 @@
 /* Products of matrices: what NumPy cannot show (tests/numpy/test_matmul.py has the values). */
+#include <math.h>
+
 #include "test.h"
 
 #include "base/rng.h"
+#include "tensor/half.h"
 #include "trit/device.h"
 #include "trit/linalg.h"
 
@@ -56,6 +59,57 @@ static void same_bits_for_any_number_of_threads(void **state) {
         }
 }
 
+/* What the two of the operands say, rounded here: [rows, cols] in whatever order they lie. */
+static void round_all(trit_tensor *t) {
+    float *x = trit_tensor_data(t);
+    for (int64_t i = 0; i < trit_tensor_n_elements(t); i++) x[i] = trit_f32_from_bf16(trit_bf16_from_f32(x[i]));
+}
+
+/* Operands along memory and across it, an odd number of pairs, more than is laid out at once: near the exact product of what was rounded, and the same
+ * bits for one thread and two. */
+static void bf16(void **state) {
+    (void)state;
+    trit_error err;
+    static const int64_t sizes[][3] = {{1, 1, 1}, {7, 5, 3}, {300, 200, 151}, {65, 33, 700}, {1, 500, 300}, {500, 1, 300}, {130, 70, 2}, {40, 60, 0}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (int turned = 0; turned < 4; turned++) {
+            const int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+            trit_device *devices[] = {one, two};
+            trit_tensor *y[2] = {NULL, NULL};
+            for (int i = 0; i < 2; i++) {
+                trit_tensor *a = numbers(devices[i], trit_dtype_f32, 2, turned & 1 ? (int64_t[]){k, m} : (int64_t[]){m, k}), *u = a;
+                trit_tensor *b = numbers(devices[i], trit_dtype_f32, 2, turned & 2 ? (int64_t[]){n, k} : (int64_t[]){k, n}), *v = b;
+                if (turned & 1) assert_ok(trit_tensor_transpose(&u, a, 0, 1, &err));
+                if (turned & 2) assert_ok(trit_tensor_transpose(&v, b, 0, 1, &err));
+                assert_ok(trit_tensor_matmul_bf16(&y[i], u, v, &err));
+                round_all(a), round_all(b);
+                const float *x = trit_tensor_data(a), *w = trit_tensor_data(b);
+                for (int64_t r = 0; r < m; r++)
+                    for (int64_t c = 0; c < n; c++) {
+                        double sum = 0;
+                        for (int64_t l = 0; l < k; l++) sum += (double)x[turned & 1 ? l * m + r : r * k + l] * (double)w[turned & 2 ? c * k + l : l * n + c];
+                        assert_float_equal(((const float *)trit_tensor_data(y[i]))[r * n + c], sum, 1e-5f * (1 + fabsf((float)sum)));
+                    }
+                if (u != a) trit_tensor_free(u);
+                if (v != b) trit_tensor_free(v);
+                trit_tensor_free(a), trit_tensor_free(b);
+            }
+            assert_memory_equal(trit_tensor_data(y[0]), trit_tensor_data(y[1]), (size_t)(m * n) * 4);
+            trit_tensor_free(y[0]), trit_tensor_free(y[1]);
+        }
+}
+
+static void bf16_refused(void **state) {
+    (void)state;
+    trit_error err;
+    trit_tensor *a = numbers(one, trit_dtype_f32, 2, (int64_t[]){2, 3}), *b = numbers(one, trit_dtype_f64, 2, (int64_t[]){3, 2}), *y = NULL;
+    assert_int_equal(trit_tensor_matmul_bf16(&y, a, a, &err), trit_arg);
+    assert_string_equal(err.message, "matmul_bf16: shapes [2, 3] and [2, 3] do not fit together");
+    assert_int_equal(trit_tensor_matmul_bf16(&y, a, b, &err), trit_arg);
+    assert_string_equal(err.message, "matmul_bf16: types F32 and F64, but it takes F32");
+    trit_tensor_free(a), trit_tensor_free(b);
+}
+
 /* The result may be an input. */
 static void in_place(void **state) {
     (void)state;
@@ -107,6 +161,8 @@ static void no_elements(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_for_any_number_of_threads),
+        cmocka_unit_test(bf16),
+        cmocka_unit_test(bf16_refused),
         cmocka_unit_test(in_place),
         cmocka_unit_test(refused),
         cmocka_unit_test(no_elements),
