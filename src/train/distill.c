@@ -16,6 +16,7 @@ struct trit_teacher {
     trit_tensor *hidden; /* [T, dim] of the rows that it looked at; NULL: none yet */
     trit_tensor *qkv[3]; /* of the same rows: its layer's queries, keys and values; NULL: attention is not learnt */
     double temperature, share, attention;
+    bool in_bf16;
     uint32_t n_heads;    /* of relations */
 };
 
@@ -77,7 +78,8 @@ static trit_status open_teacher(trit_teacher *t, trit_device *device, const trit
     trit_status status = open_params(t, device, o, err);
     if (status == trit_ok && o->attention > 0) status = settle_heads(t, o, err);
     if (status != trit_ok) return status;
-    status = trit_forward_new(&t->forward, &(trit_forward_opts){.params = t->params, .tapped = o->attention > 0 ? layer_of(t, o) : 0}, err);
+    const trit_forward_opts opts = {.params = t->params, .in_bf16 = o->in_bf16, .tapped = o->attention > 0 ? layer_of(t, o) : 0};
+    status = trit_forward_new(&t->forward, &opts, err);
     if (status != trit_ok) return status;
     trit_tape_pause(trit_forward_tape(t->forward));
     return trit_tensor_transpose(&t->head, trit_forward_head(t->forward)->master, 0, 1, err);
@@ -88,6 +90,7 @@ trit_status trit_teacher_new(trit_teacher **out, trit_device *device, const trit
     if (!t) return trit_error_memory(err, sizeof *t, "a teacher");
     t->temperature = o->temperature;
     t->share = o->share;
+    t->in_bf16 = o->in_bf16;
     t->attention = o->attention;
     trit_status status = open_teacher(t, device, o, err);
     if (status == trit_ok)
@@ -137,7 +140,7 @@ static trit_status log_p_of(trit_tensor **out, const trit_teacher *t, int64_t fi
     const trit_slice range = {.kind = trit_slice_range, .first = first, .last = first + n, .has_first = true, .has_last = true};
     trit_tensor *rows = NULL, *logits = NULL;
     trit_status status = trit_tensor_slice(&rows, t->hidden, 1, &range, err);
-    if (status == trit_ok) status = trit_tensor_matmul(&logits, rows, t->head, err);
+    if (status == trit_ok) status = trit_train_matmul(&logits, rows, t->head, t->in_bf16, err);
     if (status == trit_ok) status = scale(logits, 1 / t->temperature, err);
     if (status == trit_ok) status = trit_tensor_log_softmax(&logits, logits, 1, err);
     trit_tensor_free(rows);

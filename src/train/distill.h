@@ -21,6 +21,7 @@ typedef struct trit_teacher_opts {
     uint32_t context;   /* tokens that one of a row sees at most, itself included */
     double temperature; /* > 0 */
     double share;       /* of the teacher in the loss, 0 to 1 */
+    bool in_bf16;       /* its products of floats */
     double attention;   /* the weight above; 0: none is learnt */
     uint32_t layer;     /* of the student, counted from 1; the teacher's is as deep: that of the same share of its layers, rounded up */
     uint32_t n_heads;   /* of relations, which divide the widths of both models' queries and keys; 0: as many as heads of keys divide by */

@@ -90,7 +90,8 @@ trit_status trit_forward_new(trit_forward **out, const trit_forward_opts *o, tri
     trit_forward *f = trit_alloc_zero(1, sizeof *f);
     if (!f) return trit_error_memory(err, sizeof *f, "a forward pass");
     const trit_program *p = &o->params->model->embedder;
-    *f = (trit_forward){.params = o->params, .program = p, .group = o->params->model->config.master_group, .checkpoints = o->checkpoints, .lambda = 1};
+    *f = (trit_forward){.params = o->params, .program = p, .group = o->params->model->config.master_group, .checkpoints = o->checkpoints, .in_bf16 = o->in_bf16,
+                         .lambda = 1};
     f->quantized = trit_alloc_zero(o->params->n, sizeof *f->quantized);
     f->weight = trit_alloc_zero(p->n_ops, sizeof *f->weight);
     f->bias = trit_alloc_zero(p->n_ops, sizeof *f->bias);

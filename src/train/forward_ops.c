@@ -144,10 +144,11 @@ static bool is_ternary(const trit_forward *f, const trit_op *op, const trit_para
 }
 
 static trit_status op_linear(trit_walk *w, const trit_op *op, trit_param *p, const trit_param *bias, trit_tensor **out) {
+    const trit_linear_opts o = {.is_ternary = is_ternary(w->f, op, p), .in_bf16 = w->f->in_bf16};
     trit_tensor *weight, *master = NULL;
     trit_status status = trit_forward_weight(&weight, w->f, p, w->err);
     if (status == trit_ok) status = adapted(&master, w->f, p, w->err);
-    if (status == trit_ok) status = trit_linear_apply(out, w->f->tape, w->value[op->in[0]], weight, master, is_ternary(w->f, op, p), w->err);
+    if (status == trit_ok) status = trit_linear_apply(out, w->f->tape, w->value[op->in[0]], weight, master, o, w->err);
     trit_tensor_free(master);
     return status == trit_ok && bias ? add_bias(out, bias, w->err) : status;
 }

@@ -17,7 +17,7 @@ struct trit_forward {
     const trit_program *program;
     trit_tape *tape;
     uint32_t group; /* as trit_params_opts has it */
-    bool checkpoints;
+    bool checkpoints, in_bf16;
     double lambda;
     trit_tensor **quantized; /* [params] of ternary ones while they hold; NULL: not yet */
     trit_param **weight, **bias; /* [n_ops] that ops read */

@@ -76,7 +76,7 @@ static trit_status rows(trit_tensor **out, const trit_tensor *t, int64_t first, 
 static trit_status add_to_w(head *h, const trit_tensor *d, const trit_tensor *x) {
     trit_tensor *turned = NULL, *gw = NULL;
     trit_status status = trit_tensor_transpose(&turned, d, 0, 1, h->err);
-    if (status == trit_ok) status = trit_tensor_matmul(&gw, turned, x, h->err);
+    if (status == trit_ok) status = trit_train_matmul(&gw, turned, x, h->o->in_bf16, h->err);
     trit_tensor_free(turned);
     if (status != trit_ok || !h->g[1]) {
         h->g[1] = gw;
@@ -90,7 +90,7 @@ static trit_status add_to_w(head *h, const trit_tensor *d, const trit_tensor *x)
 static trit_status gradients(head *h, const trit_tensor *d, const trit_tensor *x, int64_t first) {
     trit_tensor *gx = NULL;
     trit_status status = h->of_x ? rows(&gx, h->g[0], first, x->view.shape[0], h->err) : trit_ok;
-    if (status == trit_ok && h->of_x) status = trit_tensor_matmul(&gx, d, h->w, h->err);
+    if (status == trit_ok && h->of_x) status = trit_train_matmul(&gx, d, h->w, h->o->in_bf16, h->err);
     if (status == trit_ok && h->of_w) status = add_to_w(h, d, x);
     trit_tensor_free(gx);
     return status;
@@ -101,7 +101,7 @@ static trit_status one_block(head *h, int64_t first, int64_t n) {
     trit_tensor *x = NULL, *logits = NULL;
     double sum = 0;
     trit_status status = rows(&x, h->x, first, n, h->err);
-    if (status == trit_ok) status = trit_tensor_matmul(&logits, x, h->turned, h->err);
+    if (status == trit_ok) status = trit_train_matmul(&logits, x, h->turned, o->in_bf16, h->err);
     if (status == trit_ok)
         status = o->block ? o->block(o->user, logits, first, o->target + first, &sum, h->err)
                           : trit_cross_entropy(logits, o->target + first, h->of_x || h->of_w, &sum, h->err);

@@ -103,10 +103,18 @@ trit_status trit_adapters_load(trit_params *p, const char *folder, trit_error *e
 
 /* ---- linear.c ---- */
 
+/* a b; with `in_bf16` by trit_tensor_matmul_bf16, where the two are matrices of F32. */
+trit_status trit_train_matmul(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, bool in_bf16, trit_error *err);
+
+typedef struct trit_linear_opts {
+    bool is_ternary; /* x and w are quantized wholly, w with one scale a row */
+    bool in_bf16;    /* products of floats, also on the way back */
+} trit_linear_opts;
+
 /* y = x w^T, recorded where x or the master has a record; w, which is the master or was made of it, stands for it in the walk: its gradient
- * is the master's. is_ternary: x and w are quantized wholly, w with one scale a row. */
+ * is the master's. */
 trit_status trit_linear_apply(trit_tensor **out, trit_tape *tape, const trit_tensor *x, const trit_tensor *w, const trit_tensor *master,
-                              bool is_ternary, trit_error *err);
+                              trit_linear_opts o, trit_error *err);
 
 /* ---- forward.c ---- */
 
@@ -114,6 +122,7 @@ typedef struct trit_forward trit_forward;
 
 typedef struct trit_forward_opts {
     trit_params *params;  /* borrowed */
+    bool in_bf16;         /* products of floats */
     bool checkpoints;     /* layers are computed again on the way back instead of kept */
     uint32_t tapped;      /* layer, counted from 1, whose queries, keys and values can be had after a run; 0: none */
 } trit_forward_opts;
@@ -146,6 +155,7 @@ typedef struct trit_loss_opts {
     const int32_t *target;  /* [T], -1: does not count */
     double divisor;         /* of the sum of losses: the targets of the whole global batch */
     double *sum;            /* the undivided sum is added here; NULL: it is not asked for */
+    bool in_bf16;           /* its products */
     trit_loss_block *block; /* instead of cross-entropy (distillation); NULL: cross-entropy */
     void *user;
 } trit_loss_opts;

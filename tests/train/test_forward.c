@@ -127,6 +127,37 @@ static void threads_same_bits(void **state) {
     device = usual;
 }
 
+static double squares_of(const float *x, const float *y, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += ((double)x[i] - (y ? (double)y[i] : 0)) * ((double)x[i] - (y ? (double)y[i] : 0));
+    return sum;
+}
+
+/* Products in bfloat16, which has 8 bits, move each gradient by less than a hundredth of its length where layers are ternary, and by less than an eighth
+ * where they are float, since then activations move, too; those of the layers' matrices by something. */
+static void in_bf16(void **state) {
+    (void)state;
+    for (int is_float = 0; is_float < 2; is_float++) {
+        trit_params *p = new_params("bitnet", trit_dtype_f32, is_float), *q = new_params("bitnet", trit_dtype_f32, is_float);
+        trit_forward *f = new_forward(p, false), *g;
+        assert_ok(trit_forward_new(&g, &(trit_forward_opts){.params = q, .in_bf16 = true}, &err));
+        backward(f);
+        backward(g);
+        for (size_t i = 0; i < p->n; i++) {
+            const trit_tensor *x = trit_tape_gradient(trit_forward_tape(f), p->at[i]->master), *y = trit_tape_gradient(trit_forward_tape(g), q->at[i]->master);
+            const int64_t n = trit_tensor_n_elements(x);
+            const double whole = squares_of(trit_tensor_data((trit_tensor *)x), NULL, n);
+            const double moved = squares_of(trit_tensor_data((trit_tensor *)x), trit_tensor_data((trit_tensor *)y), n);
+            if (!(moved <= whole * (is_float ? 1.0 / 64 : 1e-4)) || (p->at[i]->is_matrix && moved == 0))
+                fail_msg("%s: a gradient of squared length %g moved by %g", p->at[i]->name, whole, moved);
+        }
+        trit_forward_free(f);
+        trit_forward_free(g);
+        trit_params_free(p);
+        trit_params_free(q);
+    }
+}
+
 /* Quantized weights hold three values, and the gradient reaches the masters. */
 static void ternary(void **state) {
     (void)state;
@@ -206,7 +237,7 @@ int main(void) {
     assert_int_equal(trit_device_open(&device, NULL, &(trit_device_opts){.n_threads = 1}, &err), trit_ok);
     const struct CMUnitTest tests[] = {cmocka_unit_test(finite_differences), cmocka_unit_test(every_architecture), cmocka_unit_test(checkpoints_same_bits),
                                        cmocka_unit_test(threads_same_bits),  cmocka_unit_test(ternary),            cmocka_unit_test(frozen),
-                                       cmocka_unit_test(bitnet_takes_int8),  cmocka_unit_test(trits_of_rows)};
+                                       cmocka_unit_test(bitnet_takes_int8),  cmocka_unit_test(trits_of_rows), cmocka_unit_test(in_bf16)};
     const int n = cmocka_run_group_tests(tests, NULL, NULL);
     trit_device_close(device);
     return n;

@@ -48,7 +48,7 @@ static void assert_near(const trit_tensor *a, const trit_tensor *b, double most)
     }
 }
 
-static void compare(trit_dtype dtype, int64_t n, int64_t dim, int64_t vocab, double most) {
+static void compare(trit_dtype dtype, int64_t n, int64_t dim, int64_t vocab, double most, bool in_bf16) {
     trit_tape *tape;
     trit_tensor *x = random_tensor(dtype, n, dim, 1), *w = random_tensor(dtype, vocab, dim, 2), *fast = NULL;
     int32_t *target = malloc((size_t)n * sizeof *target);
@@ -63,7 +63,7 @@ static void compare(trit_dtype dtype, int64_t n, int64_t dim, int64_t vocab, dou
     assert_ok(trit_tensor_copy(&gw, trit_tape_gradient(tape, w), &err));
     trit_tape_clear(tape);
     double sum = 0;
-    const trit_loss_opts o = {.target = target, .divisor = 3, .sum = &sum};
+    const trit_loss_opts o = {.target = target, .divisor = 3, .sum = &sum, .in_bf16 = in_bf16};
     assert_ok(trit_head_loss(&fast, x, w, &o, &err));
     assert_near(fast, slow, most * 10);
     assert_ok(trit_tape_backward(tape, fast, NULL, &err));
@@ -77,9 +77,10 @@ static void compare(trit_dtype dtype, int64_t n, int64_t dim, int64_t vocab, dou
 
 static void equals_single_steps(void **state) {
     (void)state;
-    compare(trit_dtype_f64, 11, 6, 13, 1e-14);
-    compare(trit_dtype_f32, 11, 6, 13, 1e-6);
-    compare(trit_dtype_f64, 150, 3, 40000, 1e-13); /* several blocks */
+    compare(trit_dtype_f64, 11, 6, 13, 1e-14, false);
+    compare(trit_dtype_f32, 11, 6, 13, 1e-6, false);
+    compare(trit_dtype_f32, 11, 6, 13, 1e-2, true);
+    compare(trit_dtype_f64, 150, 3, 40000, 1e-13, false); /* several blocks */
 }
 
 /* Without a record there is no gradient, and the loss has the same bits. */

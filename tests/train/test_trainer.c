@@ -86,13 +86,13 @@ static void same_bits(void **state) {
 }
 
 /* Steps that are large enough for threads to share the work of every kernel. */
-static void same_bits_shared(void **state) {
+static void same_bits_of(const char *precision, trit_trainer **out) {
     static const char *const threads[] = {"1", "2", "3"};
-    (void)state;
     trit_trainer *first = NULL;
     double loss = 0;
     for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
-        trit_trainer *t = run_new(folder, (const char *const[]){"n_layers", "1", "dim", "128", "ff_dim", "256", "context", "128", "threads", threads[i], NULL});
+        trit_trainer *t = run_new(folder, (const char *const[]){"n_layers", "1", "dim", "128", "ff_dim", "256", "context", "128", "threads", threads[i],
+                                                                     "precision", precision, NULL});
         const trit_train_stats s = run_steps(t, 3);
         assert_int_equal(s.step_tokens, 512);
         if (!first) {
@@ -104,7 +104,19 @@ static void same_bits_shared(void **state) {
         assert_same_masters(first, t);
         trit_trainer_free(t);
     }
-    trit_trainer_free(first);
+    *out = first;
+}
+
+static void same_bits_shared(void **state) {
+    (void)state;
+    trit_trainer *exact, *rounded;
+    same_bits_of("f32", &exact);
+    same_bits_of("bf16", &rounded);
+    const double a = run_steps(exact, 1).loss, b = run_steps(rounded, 1).loss;
+    assert_true(a != b);
+    assert_true(fabs(a - b) <= 0.02);
+    trit_trainer_free(exact);
+    trit_trainer_free(rounded);
 }
 
 /* Four parts of a batch are the batch, up to the order of sums. */
