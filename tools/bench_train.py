@@ -113,12 +113,12 @@ def processor_time(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def of_trit(a):
+def of_trit(a, precision):
     """The same, by the line that `trit` prints at the end of each step."""
     with tempfile.TemporaryDirectory() as folder:
         args = [a.trit, "train", "--data", a.text, "--tokenizer", STORY, "--output", os.path.join(folder, "out"), "--dim", a.dim, "--ff-dim", a.ff,
                 "--n-layers", a.layers, "--n-heads", a.heads, "--context", a.seq, "--batch-rows", a.rows, "--steps", a.steps + 1, "--threads", a.threads,
-                "--eval-every", 0, "--eval-rows", 1, "--save-every", 0, "--json"]
+                "--precision", precision, "--eval-every", 0, "--eval-rows", 1, "--save-every", 0, "--json"]
         with subprocess.Popen([str(x) for x in args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as p:
             ends = [(json.loads(line)["tok_s"], processor_time(p.pid)) for line in p.stdout if '"tok_s"' in line]
     if p.returncode:
@@ -143,19 +143,20 @@ def main():
     a = p.parse_args()
     if a.torch:
         return torch_steps(a, a.torch)
-    sides = ["trit"] + ["PyTorch " + way for way in a.ways.split(",")]
+    sides = ["trit f32", "trit bf16"] + ["PyTorch " + way for way in a.ways.split(",")]
     times = {side: [] for side in sides}
     for _ in range(a.rounds):
         for side in sides:
-            times[side] += of_trit(a) if side == "trit" else of_torch(a, side.split()[1])
+            times[side] += (of_trit if side.startswith("trit") else of_torch)(a, side.split()[1])
     tokens = a.rows * a.seq
-    print("| | tokens/s, best | median | s of the processor a step | GMAC/s of the processor | trit: faster | less processor time |")
+    print("| | tokens/s, best | median | s of the processor a step | GMAC/s of the processor | trit bf16: faster | less processor time |")
     print("|---|--:|--:|--:|--:|--:|--:|")
     best, least = ({side: min(t[i] for t in times[side]) for side in sides} for i in (0, 1))
     for side in sides:
         wall = [t[0] for t in times[side]]
         print("| %s | %.0f | %.0f | %.2f | %.1f | %.2f | %.2f |" % (side, tokens / best[side], tokens / statistics.median(wall), least[side],
-                                                           multiply_adds(a) / least[side], best[side] / best["trit"], least[side] / least["trit"]))
+                                                           multiply_adds(a) / least[side], best[side] / best["trit bf16"],
+                                                           least[side] / least["trit bf16"]))
 
 
 main()
