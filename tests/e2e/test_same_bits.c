@@ -44,7 +44,11 @@ static void check(const char *env, const char *options) {
 
 static void every_instruction_set(void **state) {
     (void)state;
-    static const char *const tiers[] = {"scalar", "sse41", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16", "neon", "dotprod", "i8mm"};
+    static const char *const tiers[] = {
+#define TRIT_CPU_TIER(name, family, text) #name,
+#include "base/cpu_tiers.def"
+#undef TRIT_CPU_TIER
+    };
     for (size_t i = 0; i < sizeof tiers / sizeof tiers[0]; i++) {
         char env[64];
         snprintf(env, sizeof env, "TRIT_CPU=%s", tiers[i]);
