@@ -9,23 +9,7 @@
 
 #include "kernel/variants.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-/* Rows at once: twelve sums, two vectors of b and an element of a fit the sixteen registers of AVX2. */
-enum { matmul_rows = 6 };
-
 #define SUM(y, a, b) ((y) + (a) * (b))
-
-/* A pointer to the elements of a that the compiler takes for another one, so that it reads an element once for each vector of b. */
-#ifdef READS_AGAIN
-static inline const void *again(const void *a) {
-    __asm__("" : "+r"(a));
-    return a;
-}
-#define AGAIN(a) again(a)
-#else
-#define AGAIN(a) (a)
-#endif
 
 #define T float
 #define U float

@@ -4,6 +4,27 @@
  *   NAME(x)          x with the type's name behind it
  *   MULADD(y, a, b)  what a pair adds to an element of the result */
 
+#ifndef TRIT_KERNEL_MATMUL_TYPE_H
+#define TRIT_KERNEL_MATMUL_TYPE_H
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* Rows at once: twelve sums, two vectors of b and an element of a fit the sixteen registers of AVX2. */
+enum { matmul_rows = 6 };
+
+/* A pointer to the elements of a that the compiler takes for another one, so that it reads an element once for each vector of b. */
+#ifdef READS_AGAIN
+static inline const void *again(const void *a) {
+    __asm__("" : "+r"(a));
+    return a;
+}
+#define AGAIN(a) again(a)
+#else
+#define AGAIN(a) (a)
+#endif
+
+#endif
+
 typedef T NAME(vec) __attribute__((vector_size(VECTOR_BYTES)));
 typedef T NAME(vec_at) __attribute__((vector_size(VECTOR_BYTES), aligned(1), may_alias)); /* in memory */
 enum { NAME(lanes) = VECTOR_BYTES / (int)sizeof(T), NAME(wide) = 2 * NAME(lanes) };

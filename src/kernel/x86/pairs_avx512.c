@@ -3,5 +3,4 @@
 #define BF16_ROUND trit_bf16_round_avx512
 #define BF16_PAIRS trit_bf16_pairs_avx512
 #define VECTOR_BYTES 64
-#define READS_AGAIN
 #include "kernel/pairs_template.h"
