@@ -18,9 +18,9 @@ extern "C" {
 
 /* NumPy's matmul: [..., m, k] by [..., k, n] is [..., m, n]. One dimension: a is a row, b a column, and the result lacks that dimension. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_matmul(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, trit_error *err);
-/* The product of two matrices [m, k] and [k, n] of F32 whose elements are rounded to bfloat16 first, halves to even, and magnitudes below 2^-56 to 0: twice
- * as fast as the other one where the processor multiplies such numbers (AVX512_BF16), somewhat slower elsewhere. The sums are F32, with the same bits on
- * every processor. It records no gradient. */
+/* The product of two matrices [m, k] and [k, n] of F32 whose elements are rounded to bfloat16 first, halves to even, and magnitudes below 2^-56 to 0.
+ * Faster than the other one where the processor multiplies such numbers (AVX512_BF16) and the operands are not mostly zeros, and slower elsewhere. The sums
+ * are F32, as long as products are finite with the same bits on every processor. It records no gradient. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_matmul_bf16(trit_tensor **out, const trit_tensor *a, const trit_tensor *b, trit_error *err);
 /* NumPy's dot: over the last dimension of a and the last but one (or only one) of b; the result has all other dimensions of a, then those
  * of b. A number times a tensor where one of them has no dimensions. */

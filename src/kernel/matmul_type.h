@@ -1,9 +1,10 @@
-/* The product of matrices for one element type. Included by matmul_template.h once for each type, with
+/* The product of matrices for one element type. Included by matmul_template.h once for each type and by pairs_template.h, with
  *   T                the type; whole numbers as unsigned ones, which wrap around
  *   U                the one in which a single element is computed, which has room for a product
  *   NAME(x)          x with the type's name behind it
  *   MULADD(y, a, b)  what a pair adds to an element of the result */
 
+/* Once a file; what follows it, once a type. */
 #ifndef TRIT_KERNEL_MATMUL_TYPE_H
 #define TRIT_KERNEL_MATMUL_TYPE_H
 

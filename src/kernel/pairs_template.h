@@ -45,11 +45,11 @@ void BF16_MATMUL(const trit_matmul *p) {
 
 #ifdef BF16_ROUND
 
-/* The bits of a bfloat16 in the upper half, with what is cut off below them. NaN stays one. */
+/* trit_bf16_from_f32 without branches, in the upper half with what is cut off below it, and without magnitudes below 2^-56. */
 static inline __attribute__((always_inline)) uint32_t pairs_rounded(float x) {
     const uint32_t bits = trit_bits_from_f32(x), size = bits & 0x7fffffffu;
     const uint32_t near = size > 0x7f800000u ? bits | 0x00400000u : bits + 0x7fffu + (bits >> 16 & 1u);
-    return size < 0x23800000u ? bits & 0x80000000u : near; /* 2^-56 */
+    return size < 0x23800000u ? bits & 0x80000000u : near;
 }
 
 void BF16_ROUND(uint16_t *restrict y, const float *restrict x, size_t n) {

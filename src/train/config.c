@@ -267,6 +267,10 @@ trit_status trit_train_config_change(trit_train_config *c, const trit_train_conf
 
 /* ---- What they mean ---- */
 
+bool trit_train_in_bf16(const trit_train_config *c) {
+    return trit_train_is(c->precision, "bf16");
+}
+
 bool trit_train_is(const char *choice, const char *word) {
     return strcmp(choice, word) == 0;
 }

@@ -44,6 +44,7 @@ struct trit_train_config {
 
 /* Is this text of a choice that word? */
 bool trit_train_is(const char *choice, const char *word);
+bool trit_train_in_bf16(const trit_train_config *c); /* products of floats */
 
 /* Another configuration with the same values. Errors: memory. */
 TRIT_MUST_CHECK trit_status trit_train_config_copy(trit_train_config **out, const trit_train_config *c, trit_error *err);

@@ -226,7 +226,7 @@ static trit_status open_params(trit_trainer *t, const char *dir, trit_error *err
     const uint32_t n = trit_tokenizer_size(t->tokenizer), vocab = t->params->model->config.vocab_size;
     if (n > vocab) return trit_error_set(err, trit_arg, "tokenizer: %u tokens, but the model has %u", n, vocab);
     const uint32_t tapped = c->distill_attention > 0 ? (uint32_t)c->distill_layer : 0;
-    const trit_forward_opts f = {.params = t->params, .in_bf16 = trit_train_is(c->precision, "bf16"), .checkpoints = c->recompute,
+    const trit_forward_opts f = {.params = t->params, .in_bf16 = trit_train_in_bf16(c), .checkpoints = c->recompute,
                                  .tapped = tapped};
     return trit_forward_new(&t->forward, &f, err);
 }
@@ -236,7 +236,7 @@ static trit_status open_teacher(trit_trainer *t, trit_error *err) {
     if (!*c->teacher) return trit_ok;
     const trit_teacher_opts o = {.ref = c->teacher, .tokenizer = t->tokenizer, .student = &t->params->model->config,
                                  .context = (uint32_t)(c->seq_len < c->context ? c->seq_len : c->context),
-                                 .temperature = c->temperature, .share = c->distill, .in_bf16 = trit_train_is(c->precision, "bf16"),
+                                 .temperature = c->temperature, .share = c->distill, .in_bf16 = trit_train_in_bf16(c),
                                  .attention = c->distill_attention, .layer = (uint32_t)c->distill_layer, .n_heads = (uint32_t)c->distill_heads};
     return trit_teacher_new(&t->teacher, t->device, &o, err);
 }

@@ -44,7 +44,7 @@ static trit_status add_attention(trit_tensor **loss, trit_trainer *t, const trit
 static trit_status loss_of(trit_tensor **out, trit_trainer *t, const trit_train_batch *rows, trit_teacher *teacher, double divisor, double *sum,
                            trit_error *err) {
     trit_tensor *hidden = NULL;
-    const trit_loss_opts o = {.target = rows->target, .divisor = divisor, .sum = sum, .in_bf16 = trit_train_is(t->config->precision, "bf16"),
+    const trit_loss_opts o = {.target = rows->target, .divisor = divisor, .sum = sum, .in_bf16 = trit_train_in_bf16(t->config),
                               .block = teacher ? trit_teacher_block : NULL, .user = teacher};
     trit_status status = teacher ? trit_teacher_look(teacher, rows, err) : trit_ok;
     if (status == trit_ok) status = trit_forward_run(&hidden, t->forward, rows, err);

@@ -59,13 +59,13 @@ static void same_bits_for_any_number_of_threads(void **state) {
         }
 }
 
-/* What the two of the operands say, rounded here: [rows, cols] in whatever order they lie. */
+/* To bfloat16 and back. */
 static void round_all(trit_tensor *t) {
     float *x = trit_tensor_data(t);
     for (int64_t i = 0; i < trit_tensor_n_elements(t); i++) x[i] = trit_f32_from_bf16(trit_bf16_from_f32(x[i]));
 }
 
-/* Operands along memory and across it, an odd number of pairs, more than is laid out at once: near the exact product of what was rounded, and the same
+/* Operands along memory and across it, an odd number of elements, more than is laid out at once: near the exact product of what was rounded, and the same
  * bits for one thread and two. */
 static void bf16(void **state) {
     (void)state;
@@ -97,6 +97,25 @@ static void bf16(void **state) {
             assert_memory_equal(trit_tensor_data(y[0]), trit_tensor_data(y[1]), (size_t)(m * n) * 4);
             trit_tensor_free(y[0]), trit_tensor_free(y[1]);
         }
+}
+
+/* Every second column and row of operands, which have to be copied, and a result that is an input. */
+static void bf16_views(void **state) {
+    (void)state;
+    trit_error err;
+    enum { n = 20 };
+    const trit_slice steps[] = {{.kind = trit_slice_range, .step = 2}, {.kind = trit_slice_range, .step = 2}};
+    trit_tensor *x = numbers(one, trit_dtype_f32, 2, (int64_t[]){2 * n, 2 * n}), *few = NULL, *plain = NULL, *want = NULL;
+    assert_ok(trit_tensor_slice(&few, x, 2, steps, &err));
+    assert_ok(trit_tensor_copy(&plain, few, &err));
+    assert_ok(trit_tensor_matmul_bf16(&want, plain, plain, &err));
+    trit_tensor *y = NULL;
+    assert_ok(trit_tensor_matmul_bf16(&y, few, few, &err));
+    assert_memory_equal(trit_tensor_data(y), trit_tensor_data(want), n * n * sizeof(float));
+    assert_ok(trit_tensor_matmul_bf16(&plain, plain, plain, &err));
+    assert_memory_equal(trit_tensor_data(plain), trit_tensor_data(want), n * n * sizeof(float));
+    trit_tensor *const all[] = {x, few, plain, want, y};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) trit_tensor_free(all[i]);
 }
 
 static void bf16_refused(void **state) {
@@ -162,6 +181,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_for_any_number_of_threads),
         cmocka_unit_test(bf16),
+        cmocka_unit_test(bf16_views),
         cmocka_unit_test(bf16_refused),
         cmocka_unit_test(in_place),
         cmocka_unit_test(refused),

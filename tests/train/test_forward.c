@@ -17,10 +17,14 @@ static trit_params *new_params(const char *arch, trit_dtype dtype, bool is_float
     return p;
 }
 
-static trit_forward *new_forward(trit_params *p, bool checkpoints) {
+static trit_forward *forward_in(trit_params *p, bool checkpoints, bool in_bf16) {
     trit_forward *f;
-    assert_ok(trit_forward_new(&f, &(trit_forward_opts){.params = p, .checkpoints = checkpoints}, &err));
+    assert_ok(trit_forward_new(&f, &(trit_forward_opts){.params = p, .checkpoints = checkpoints, .in_bf16 = in_bf16}, &err));
     return f;
+}
+
+static trit_forward *new_forward(trit_params *p, bool checkpoints) {
+    return forward_in(p, checkpoints, false);
 }
 
 static void backward(trit_forward *f) {
@@ -95,10 +99,28 @@ static void assert_same_gradients(const trit_params *a, const trit_forward *fa, 
     }
 }
 
+/* In bfloat16, too, and with floats for trits, where all of a layer's products are. */
 static void checkpoints_same_bits(void **state) {
     (void)state;
-    trit_params *p = new_params("bitnet", trit_dtype_f32, false), *q = new_params("bitnet", trit_dtype_f32, false);
-    trit_forward *f = new_forward(p, false), *g = new_forward(q, true);
+    for (int way = 0; way < 4; way++) {
+        const bool is_float = way & 1, in_bf16 = way & 2;
+        trit_params *p = new_params("bitnet", trit_dtype_f32, is_float), *q = new_params("bitnet", trit_dtype_f32, is_float);
+        trit_forward *f = forward_in(p, false, in_bf16), *g = forward_in(q, true, in_bf16);
+        backward(f);
+        backward(g);
+        assert_same_gradients(p, f, q, g);
+        trit_forward_free(f);
+        trit_forward_free(g);
+        trit_params_free(p);
+        trit_params_free(q);
+    }
+}
+
+/* Doubles stay doubles. */
+static void no_bf16_of_doubles(void **state) {
+    (void)state;
+    trit_params *p = new_params("bitnet", trit_dtype_f64, true), *q = new_params("bitnet", trit_dtype_f64, true);
+    trit_forward *f = forward_in(p, false, false), *g = forward_in(q, false, true);
     backward(f);
     backward(g);
     assert_same_gradients(p, f, q, g);
@@ -139,8 +161,7 @@ static void in_bf16(void **state) {
     (void)state;
     for (int is_float = 0; is_float < 2; is_float++) {
         trit_params *p = new_params("bitnet", trit_dtype_f32, is_float), *q = new_params("bitnet", trit_dtype_f32, is_float);
-        trit_forward *f = new_forward(p, false), *g;
-        assert_ok(trit_forward_new(&g, &(trit_forward_opts){.params = q, .in_bf16 = true}, &err));
+        trit_forward *f = new_forward(p, false), *g = forward_in(q, false, true);
         backward(f);
         backward(g);
         for (size_t i = 0; i < p->n; i++) {
@@ -237,7 +258,8 @@ int main(void) {
     assert_int_equal(trit_device_open(&device, NULL, &(trit_device_opts){.n_threads = 1}, &err), trit_ok);
     const struct CMUnitTest tests[] = {cmocka_unit_test(finite_differences), cmocka_unit_test(every_architecture), cmocka_unit_test(checkpoints_same_bits),
                                        cmocka_unit_test(threads_same_bits),  cmocka_unit_test(ternary),            cmocka_unit_test(frozen),
-                                       cmocka_unit_test(bitnet_takes_int8),  cmocka_unit_test(trits_of_rows), cmocka_unit_test(in_bf16)};
+                                       cmocka_unit_test(bitnet_takes_int8),  cmocka_unit_test(trits_of_rows), cmocka_unit_test(in_bf16),
+                                       cmocka_unit_test(no_bf16_of_doubles)};
     const int n = cmocka_run_group_tests(tests, NULL, NULL);
     trit_device_close(device);
     return n;

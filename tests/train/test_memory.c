@@ -9,10 +9,10 @@
 
 static trit_device *device;
 
-static trit_status pass(trit_forward *f, trit_error *err) {
+static trit_status pass(trit_forward *f, bool in_bf16, trit_error *err) {
     const trit_train_batch *b = tiny_batch();
     trit_tensor *hidden = NULL, *loss = NULL;
-    const trit_loss_opts o = {.target = b->target, .divisor = 10};
+    const trit_loss_opts o = {.target = b->target, .divisor = 10, .in_bf16 = in_bf16};
     trit_status status = trit_forward_run(&hidden, f, b, err);
     if (status == trit_ok) status = trit_head_loss(&loss, hidden, trit_forward_head(f)->master, &o, err);
     if (status == trit_ok) status = tiny_add_attention(&loss, f, 2, 0.5, err);
@@ -22,13 +22,15 @@ static trit_status pass(trit_forward *f, trit_error *err) {
     return status;
 }
 
+/* With and without gradient checkpointing, which is also with and without bfloat16. */
 static trit_status all(bool checkpoints, trit_error *err) {
     const trit_synthetic shape = tiny_shape("bitnet");
     trit_params *p = NULL;
     trit_forward *f = NULL;
     trit_status status = trit_params_new(&p, device, &(trit_params_opts){.shape = &shape, .dtype = trit_dtype_f32}, err);
-    if (status == trit_ok) status = trit_forward_new(&f, &(trit_forward_opts){.params = p, .checkpoints = checkpoints, .tapped = 2}, err);
-    if (status == trit_ok) status = pass(f, err);
+    const trit_forward_opts o = {.params = p, .checkpoints = checkpoints, .in_bf16 = checkpoints, .tapped = 2};
+    if (status == trit_ok) status = trit_forward_new(&f, &o, err);
+    if (status == trit_ok) status = pass(f, checkpoints, err);
     trit_forward_free(f);
     trit_params_free(p);
     return status;

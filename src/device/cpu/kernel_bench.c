@@ -7,6 +7,7 @@
 #include "base/os.h"
 #include "device/cpu/cpu.h"
 #include "quant/layout.h"
+#include "tensor/half.h"
 
 enum { run_ns = 5000000, cached = 1024, from_memory = 0 /* as many rows as it takes */ }; /* whole tiles of rows */
 
@@ -270,6 +271,7 @@ static void call_matmul(bench *b) {
                                  .b = b->w, .b_row = c->n_rows / 2, .y = b->y, .y_row = c->n_rows / 2});
 }
 
+/* A pair counts as one multiply-add: a vector of the processor's floats has as many lanes as one of pairs, so the limit is that of floats. */
 static void call_bf16_matmul(bench *b) {
     const bench_case *c = &b->shape;
     AS(b, bf16_matmul)(&(trit_matmul){.m = c->n_tokens, .n = c->n_rows / 2, .k = c->k, .a = b->x, .a_row = c->k, .a_col = 1, .b = b->w,
@@ -471,8 +473,8 @@ static bool fill(trit_kernel_bench *b) {
     for (size_t i = 0; c->family == &quads && i < c->n_rows * b->stride / 2; i++)
         ((uint16_t *)(void *)b->w)[i] = (uint16_t)(((uint32_t)i * 2654435761u >> 16) % trit_quad_sums * trit_quad_tokens); /* as irregular as trits */
     for (size_t i = 0; c->family == &bf16_matmul && i < (size_t)c->n_tokens * c->k; i++) { /* twice the same number a word */
-        uint32_t *word = (uint32_t *)(void *)&b->x[i];
-        *word = (*word & 0xffff0000u) | *word >> 16;
+        const uint32_t bits = trit_bits_from_f32(b->x[i]);
+        b->x[i] = trit_f32_from_bits((bits & 0xffff0000u) | bits >> 16);
     }
     for (size_t t = 0; t < c->n_tokens; t++) trit_kernels_for(trit_cpu_scalar)->a8_quantize(b->q + t * a8, b->x + t * c->k, c->k);
     return true;

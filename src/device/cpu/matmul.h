@@ -1,4 +1,4 @@
-/* Products of matrices on the CPU: by an outside BLAS where the build has one and the type is a float, else by our own kernel. */
+/* Products of matrices on the CPU: by an outside BLAS where the build has one and the type is a float, not bfloat16 pairs, else by our own kernels. */
 #ifndef TRIT_DEVICE_CPU_MATMUL_H
 #define TRIT_DEVICE_CPU_MATMUL_H
 
@@ -25,11 +25,11 @@ typedef struct cpu_product {
 /* Rows that the kernels take at once. */
 enum { trit_cpu_product_rows = 6 };
 
-/* Our own, on the calling thread: each element of y is summed over k from first to last, each product rounded. */
+/* Our own, on the calling thread: each element of y is summed over k from first to last, each product rounded; pairs, as their kernel has it. */
 void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p);
 
-/* pairs.c: x, floats with stride 1 in one of its two dimensions, becomes words of pairs along dimension `dim`, in memory that the caller frees with
- * trit_free. Where their number is odd a zero is added. Errors: memory. */
+/* pairs.c: x, a matrix of floats with stride 1 in one of its two dimensions (no batch), becomes words of pairs along dimension `dim`, in
+ * memory that the caller frees with trit_free. Where their number is odd a zero is added. Errors: memory. */
 TRIT_MUST_CHECK trit_status trit_cpu_pair_up(cpu_device *cpu, trit_view *x, uint32_t dim, trit_error *err);
 
 /* sparse.c: the same, to the bit, faster where one of a and b is mostly zeros. False: not done, as far as a sample tells neither is. */

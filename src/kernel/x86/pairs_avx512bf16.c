@@ -1,5 +1,5 @@
-/* Products of bfloat16 pairs by VDPBF16PS, twice as fast as those of floats. The instruction has the order and the rounding of the specification, and
- * takes what the others make of pairs. */
+/* Products of bfloat16 pairs by VDPBF16PS, which does twice the multiply-adds of a vector of floats. The instruction has the order and the rounding of the
+ * specification, and takes what the others make of pairs. */
 #include <immintrin.h>
 
 #define BF16_MATMUL trit_bf16_matmul_avx512bf16
