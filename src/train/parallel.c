@@ -48,12 +48,13 @@ void trit_parallel_close(trit_parallel *p) {
 
 trit_status trit_parallel_agree(trit_parallel *p, trit_status own, trit_error *err) {
     if (p->size == 1) return own;
-    int mine = own == trit_ok ? p->size : p->rank, first = mine;
+    enum { n_kinds = 64 }; /* more than there are kinds of errors */
+    int mine = own == trit_ok ? p->size * n_kinds : p->rank * n_kinds + (int)own, first = mine;
     int code = MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
     if (own != trit_ok) return own;
     if (code != MPI_SUCCESS) return failed(code, "agreeing", err);
-    if (first == p->size) return trit_ok;
-    return trit_error_set(err, trit_fail, "process %d of %d failed; its own message says why", first, p->size);
+    if (first / n_kinds == p->size) return trit_ok;
+    return trit_error_set(err, (trit_status)(first % n_kinds), "process %d of %d failed; its own message says why", first / n_kinds, p->size);
 }
 
 /* sum[i] = parts[0][i] + parts[1][i] + ..., parts `stride` elements apart. */

@@ -23,12 +23,11 @@ typedef struct trit_parallel {
 TRIT_MUST_CHECK trit_status trit_parallel_open(trit_parallel *p, trit_error *err);
 void trit_parallel_close(trit_parallel *p); /* of a zeroed one: nothing */
 
-/* All processes come here with what happened to them, and none goes on where one failed: that one gives its own error, the others name it.
- * Errors: `own`, fail. */
+/* All processes come here with what happened to them, and none goes on where one failed: that one gives its own error, the others name the
+ * first of them, as errors of its kind: a job ends with one exit code, whichever process ends first. Errors: `own`, that of another process. */
 TRIT_MUST_CHECK trit_status trit_parallel_agree(trit_parallel *p, trit_status own, trit_error *err);
 
-/* Each tensor, contiguous F32 or F64 and of the same shape everywhere, becomes the sum over all processes. Errors: device_error, memory, fail
- * (another process has no memory). */
+/* Each tensor, contiguous F32 or F64 and of the same shape everywhere, becomes the sum over all processes. Errors: device_error, memory. */
 TRIT_MUST_CHECK trit_status trit_parallel_sum(trit_parallel *p, trit_tensor *const *t, size_t n, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_parallel_sum_f64(trit_parallel *p, double *x, size_t n, trit_error *err);
 
