@@ -21,25 +21,35 @@ static const trit_train_batch *words(void) {
     return &batch;
 }
 
-static trit_teacher *teacher(double share, double temperature) {
+static trit_teacher *teacher_in(double share, double temperature, bool in_bf16) {
     trit_teacher *t;
     const trit_config student = {.vocab_size = vocab};
-    const trit_teacher_opts o = {.ref = test_source("tests/model/story-256.gguf"), .student = &student, .temperature = temperature, .share = share};
+    const trit_teacher_opts o = {.ref = test_source("tests/model/story-256.gguf"), .student = &student, .temperature = temperature, .share = share,
+                                 .in_bf16 = in_bf16};
     assert_ok(trit_teacher_new(&t, device, &o, &err));
     assert_ok(trit_teacher_look(t, words(), &err));
     return t;
 }
 
+static trit_teacher *teacher(double share, double temperature) {
+    return teacher_in(share, temperature, false);
+}
+
 /* The loss of a student, recorded; *sum is not divided. */
-static trit_tensor *learn_from(trit_teacher *t, trit_forward *f, const trit_train_batch *rows, double *sum) {
+static trit_tensor *learn_in(trit_teacher *t, trit_forward *f, const trit_train_batch *rows, bool in_bf16, double *sum) {
     trit_tensor *hidden = NULL, *loss = NULL;
-    const trit_loss_opts o = {.target = rows->target, .divisor = (double)rows->n_targets, .sum = sum, .block = trit_teacher_block, .user = t};
+    const trit_loss_opts o = {.target = rows->target, .divisor = (double)rows->n_targets, .sum = sum, .in_bf16 = in_bf16,
+                              .block = trit_teacher_block, .user = t};
     *sum = 0;
     assert_ok(trit_teacher_look(t, rows, &err));
     assert_ok(trit_forward_run(&hidden, f, rows, &err));
     assert_ok(trit_head_loss(&loss, hidden, trit_forward_head(f)->master, &o, &err));
     trit_tensor_free(hidden);
     return loss;
+}
+
+static trit_tensor *learn_from(trit_teacher *t, trit_forward *f, const trit_train_batch *rows, double *sum) {
+    return learn_in(t, f, rows, false, sum);
 }
 
 /* The stored ternary weights become masters that are quantized to the same model. */
@@ -132,6 +142,36 @@ static void gradients_are_the_loss_s(void **state) {
     trit_tensor_free(z);
 }
 
+/* The divergence of story-256 from itself, its products of floats rounded or not. */
+static double divergence(bool teacher_rounds, bool student_rounds) {
+    trit_params *p;
+    trit_forward *f;
+    double sum;
+    trit_teacher *t = teacher_in(1, 1, teacher_rounds);
+    assert_ok(trit_params_new(&p, device, &(trit_params_opts){.base = test_source("tests/model/story-256.gguf"), .dtype = trit_dtype_f32}, &err));
+    assert_ok(trit_forward_new(&f, &(trit_forward_opts){.params = p, .in_bf16 = student_rounds}, &err));
+    trit_tensor_free(learn_in(t, f, words(), student_rounds, &sum));
+    trit_forward_free(f);
+    trit_params_free(p);
+    trit_teacher_free(t);
+    return sum;
+}
+
+/* A teacher in bfloat16 says nearly what it says in floats, and who computes as it does has nothing to learn from it. */
+static void in_bf16(void **state) {
+    (void)state;
+    const double own = divergence(true, true), moved = divergence(true, false), moved_too = divergence(false, true);
+    trit_tensor *z = random_logits();
+    trit_teacher *floats = teacher(1, 1), *rounds = teacher_in(1, 1, true);
+    const double a = loss_at(floats, z, 0, 0), b = loss_at(rounds, z, 0, 0);
+    assert_true(fabs(own) < 1e-6);
+    assert_true(moved > 0 && moved < 1e-3 && moved_too > 0 && moved_too < 1e-3);
+    assert_true(a != b && fabs(a - b) < 1e-3 * a);
+    trit_tensor_free(z);
+    trit_teacher_free(floats);
+    trit_teacher_free(rounds);
+}
+
 /* Without the teacher's share it is cross-entropy, to the bit. */
 static void share_of_nothing(void **state) {
     (void)state;
@@ -178,6 +218,7 @@ int main(void) {
         cmocka_unit_test(its_own_teacher),
         cmocka_unit_test(float_activations),
         cmocka_unit_test(gradients_are_the_loss_s),
+        cmocka_unit_test(in_bf16),
         cmocka_unit_test(share_of_nothing),
         cmocka_unit_test(other_models_are_refused),
     };
