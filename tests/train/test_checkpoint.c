@@ -44,9 +44,11 @@ static void assert_same_state(const trit_trainer *a, const trit_trainer *b) {
 }
 
 static void goes_on(void **state) {
-    static const char *const ways[][3] = {{"optimizer", "adamw", NULL}, {"optimizer", "muon", NULL}, {"weight_type", "float", NULL}, {"tied", "no", NULL},
-                                          {"masters", "bf16", NULL}};
+    static const char *const ways[][5] = {{"optimizer", "adamw", NULL}, {"optimizer", "muon", NULL}, {"weight_type", "float", NULL},
+                                          {"tied", "no", NULL},         {"masters", "bf16", NULL},   {"precision", "bf16", NULL},
+                                          {"precision", "bf16", "weight_type", "float", NULL}};
     (void)state;
+    double usual = 0;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         const size_t stop = 1 + (size_t)trit_rng_u64(i, 7) % 6;
         trit_trainer *whole = run_new(folder, ways[i]), *part = run_new(folder, ways[i]);
@@ -59,6 +61,8 @@ static void goes_on(void **state) {
         const trit_train_stats b = run_steps(part, 7 - stop);
         assert_true(a.loss == b.loss && a.flip_rate == b.flip_rate && a.zeros == b.zeros && a.grad_norm == b.grad_norm && a.tokens == b.tokens);
         assert_same_state(whole, part);
+        if (i == 0) usual = a.loss;
+        else assert_true(a.loss != usual); /* each way is one */
         trit_trainer_free(whole);
         trit_trainer_free(part);
     }
@@ -129,6 +133,82 @@ static void shape_of_init(void **state) {
     assert_true(t->config->n_layers == 2 && t->config->dim == 16 && t->config->context == 16 && t->config->seq_len == 16);
     trit_train_config_free(c);
     trit_trainer_free(t);
+}
+
+/* The weights of a plain decoder under the name of another architecture: each master is what `t` has, or one of a new sub-norm, which is ones. */
+static void assert_sub_norms_alone(const trit_trainer *t, const trit_params *plain) {
+    size_t n_new = 0;
+    for (size_t i = 0; i < t->params->n; i++) {
+        const trit_param *p = t->params->at[i], *before = trit_params_find(plain, p->name);
+        const float *x = trit_tensor_data(p->master);
+        const int64_t n = trit_tensor_n_elements(p->master);
+        if (before) {
+            assert_memory_equal(x, trit_tensor_data(before->master), (size_t)n * sizeof *x);
+            continue;
+        }
+        n_new++;
+        assert_non_null(strstr(p->name, "sub_norm"));
+        assert_int_equal(n, strstr(p->name, "ffn") ? t->config->ff_dim : t->config->dim);
+        for (int64_t e = 0; e < n; e++) assert_true(x[e] == 1.0f);
+    }
+    assert_int_equal(n_new, 2 * t->config->n_layers);
+    assert_int_equal(t->params->n, plain->n + n_new);
+    assert_non_null(trit_params_find(t->params, "blk.1.attn_sub_norm.weight"));
+    assert_non_null(trit_params_find(t->params, "blk.1.ffn_sub_norm.weight"));
+}
+
+static void assert_like_the_engine(trit_trainer *t, const char *ref) {
+    static float want[n_ids * n_vocab], got[n_ids * n_vocab];
+    trainer_logits(t, want);
+    engine_logits(ref, NULL, got);
+    for (size_t k = 0; k < n_ids * n_vocab; k++)
+        if (!(fabsf(want[k] - got[k]) <= 2e-5f)) fail_msg("%s: logit %zu is %.9g, the trainer's %.9g", ref, k, (double)got[k], (double)want[k]);
+}
+
+/* A float llama becomes a ternary bitnet: sub-norms come in as ones, learn, stop and go on with the rest, and the engine reads them. */
+static void gets_sub_norms(void **state) {
+    (void)state;
+    trit_trainer *plain = run_new(folder, (const char *const[]){"architecture", "llama", "weight_type", "float", "activation", "silu", "tied", "no", NULL});
+    run_steps(plain, 4);
+    assert_ok(trit_trainer_save(plain, at("out/plain"), &err));
+    const char *const more[] = {"init", at("out/plain"), "architecture", "bitnet", NULL};
+    trit_trainer *whole = run_new(folder, more), *t = run_new(folder, more);
+    assert_string_equal(t->params->model->config.arch->name, "bitnet");
+    assert_sub_norms_alone(t, plain->params);
+    trit_trainer_free(plain);
+    const trit_train_stats a = run_steps(whole, 5);
+    run_steps(t, 3);
+    const trit_tensor *norm = trit_params_find(t->params, "blk.0.ffn_sub_norm.weight")->master;
+    assert_true(*(const float *)trit_tensor_data((trit_tensor *)norm) != 1.0f);
+    assert_ok(trit_trainer_save(t, at("out/subnorm"), &err));
+    trit_trainer_free(t);
+    t = resume(at("out/subnorm"));
+    const trit_train_stats b = run_steps(t, 2);
+    assert_true(a.loss == b.loss && a.grad_norm == b.grad_norm);
+    assert_same_state(whole, t);
+    trit_trainer_free(whole);
+    assert_ok(trit_trainer_save(t, at("out/subnorm"), &err));
+    assert_ok(trit_convert(at("out/subnorm"), at("subnorm.gguf"), NULL, NULL, &err));
+    assert_like_the_engine(t, at("out/subnorm"));
+    assert_like_the_engine(t, at("subnorm.gguf"));
+    trit_trainer_free(t);
+}
+
+/* What has norms of its own gets no others: no program knows such a model. */
+static void sub_norms_are_for_plain_models(void **state) {
+    static const char *const archs[] = {"qwen3", "gemma3"};
+    (void)state;
+    for (size_t i = 0; i < sizeof archs / sizeof archs[0]; i++) {
+        char says[64];
+        trit_trainer *t = run_new(folder, (const char *const[]){"architecture", archs[i], "weight_type", "float", NULL});
+        assert_ok(trit_trainer_save(t, at("out/other"), &err));
+        trit_trainer_free(t);
+        trit_train_config *c = run_config(folder, (const char *const[]){"init", at("out/other"), "architecture", "bitnet", NULL});
+        snprintf(says, sizeof says, "architecture %s: with sub-norms", archs[i]);
+        assert_int_equal(trit_trainer_new(&t, c, &err), trit_unsupported);
+        if (!strstr(err.message, says)) fail_msg("%s", err.message);
+        trit_train_config_free(c);
+    }
 }
 
 /* Its context may be longer than any that a new model can be told. */
@@ -407,7 +487,7 @@ int main(void) {
     run_folder(folder, "train-checkpoint");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on),      cmocka_unit_test(other_batches),    cmocka_unit_test(chooses_again), cmocka_unit_test(shape_of_init),
-        cmocka_unit_test(long_context),
+        cmocka_unit_test(gets_sub_norms), cmocka_unit_test(sub_norms_are_for_plain_models), cmocka_unit_test(long_context),
         cmocka_unit_test(keeps_template), cmocka_unit_test(needs_a_tokenizer),
         cmocka_unit_test(engine_reads), cmocka_unit_test(begins_with_gguf), cmocka_unit_test(keeps_some),    cmocka_unit_test(keeps_the_new_one),
         cmocka_unit_test(full_disk),    cmocka_unit_test(killed_writer),    cmocka_unit_test(broken),
