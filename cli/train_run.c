@@ -166,9 +166,16 @@ static trit_status step(run *r, trit_error *err) {
     return status;
 }
 
+/* A run that began with another folder's checkpoint has none of its own at first. */
+static bool has_saved(const run *r) {
+    char path[1100];
+    snprintf(path, sizeof path, "%.1000s/step-%" PRIu64 "/trainer.json", r->dir.data, r->saved);
+    return r->saved && trit_fs_look(path).kind != trit_fs_absent;
+}
+
 /* Adds where a run that failed can go on. */
 static trit_status tell_saved(const run *r, trit_status status, trit_error *err) {
-    if (!r->saved || status == trit_cancelled || !err) return status;
+    if (status == trit_cancelled || !err || !has_saved(r)) return status;
     const trit_error why = *err;
     return trit_error_set(err, status, "%.300s; saved: %.150s/step-%" PRIu64, why.message, r->dir.data, r->saved);
 }

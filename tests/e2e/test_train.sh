@@ -119,6 +119,8 @@ expect 3 train --resume wild --lr 1000 --steps 400 --save-every 1000 -q
 says '^trit: step [0-9]*: the .* is not finite (a lower learning rate may help); saved: wild/step-4$' err
 expect 0 train --resume wild --steps 8 "$@"
 cmp wild/step-8/model.safetensors calm/step-8/model.safetensors || fail "what went wrong is not forgotten"
+expect 3 train --resume wild/step-4 -o apart --lr 1000 --steps 400 --save-every 1000 -q
+says '^trit: step [0-9]*: the .* is not finite (a lower learning rate may help)$' err # nothing was saved there
 
 # A disk that is full: no half checkpoint, and the one before is kept.
 narrow() {
