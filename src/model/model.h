@@ -48,6 +48,7 @@ typedef struct trit_config {
     trit_rope_scaling rope;
     trit_activation activation;
     const char *activation_why;
+    trit_activation usual_activation; /* of files that name none */
     bool act_int8; /* ternary projections take int8 activations */
     const char *act_int8_why;
     bool masters;  /* float projections are masters of ternary ones, to be quantized at load */
@@ -332,7 +333,7 @@ trit_status trit_masters_write(trit_model *m, trit_error *err); /* all are place
 #define TRIT_LAYER_IN_NORMS \
     (TRIT_LAYER_BIT(attn_q_norm_in) | TRIT_LAYER_BIT(attn_k_norm_in) | TRIT_LAYER_BIT(attn_v_norm_in) | TRIT_LAYER_BIT(attn_output_norm_in) | \
      TRIT_LAYER_BIT(ffn_gate_norm_in) | TRIT_LAYER_BIT(ffn_up_norm_in) | TRIT_LAYER_BIT(ffn_down_norm_in))
-/* The activation that the file names, or `otherwise` with its reason. */
+/* The activation that the file names, or `otherwise`, the usual one, with its reason. */
 void trit_settle_activation(trit_config *c, trit_reader *r, trit_activation otherwise, const char *why);
 /* int8 or float inputs of ternary projections, and whether floats are masters, by the marks that training leaves in a file.
  * `float_why`: why ternary weights without a mark take floats here, if they do; NULL: they do not. */

@@ -52,6 +52,18 @@ says 'folder: no checkpoint' err
 expect 3 export "$TRIT_SOURCE/models" model.gguf
 expect 2 export run
 
+# An activation that is not the architecture's usual one is another model for engines that do not read its key.
+expect 0 train story.txt -o relu2 --config small.json --architecture llama --steps 3 -q
+expect 0 export relu2 relu2.gguf
+says 'warning: llama.hidden_activation is relu2' err
+expect 0 export relu2 relu2-folder
+if grep -q warning: err; then fail "a folder names its activation, and so it is no other model"; fi
+expect 0 convert relu2.gguf again.gguf
+says 'warning: llama.hidden_activation is relu2' err
+expect 0 train story.txt -o silu --config small.json --architecture llama --activation silu --steps 3 -q
+expect 0 export silu silu.gguf
+if grep -q warning: err; then fail "llama has SiLU everywhere"; fi
+
 # The same bits with another number of threads; floats beside them.
 expect 0 train story.txt -o one --config small.json -q --threads 1
 expect 0 train story.txt -o three --config small.json -q --threads 3

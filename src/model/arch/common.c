@@ -15,7 +15,7 @@ void trit_settle_activation(trit_config *c, trit_reader *r, trit_activation othe
     } known[] = {{"silu", trit_act_silu},          {"swish", trit_act_silu},
                  {"relu2", trit_act_relu2},        {"relu_squared", trit_act_relu2},
                  {"gelu_pytorch_tanh", trit_act_gelu}, {"gelu_tanh", trit_act_gelu}, {"gelu_new", trit_act_gelu}};
-    c->activation = otherwise;
+    c->activation = c->usual_activation = otherwise;
     c->activation_why = why;
     if (!*r->hidden_act) return;
     c->activation_why = "the file names it";

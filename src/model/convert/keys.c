@@ -95,6 +95,14 @@ static void mend_activation(put *p, const trit_convert_job *job) {
     trit_convert_say(job, trit_convert_mended, "%s.hidden_activation is missing: %s (%s)", p->arch, activation, job->m->config.activation_why);
 }
 
+/* Other engines read no such key: llama.cpp knows one activation for each of these architectures. */
+static void warn_of_activation(const put *p, const trit_convert_job *job) {
+    const trit_config *c = &job->m->config;
+    if (c->arch->activation_is_open || c->activation == c->usual_activation) return;
+    trit_convert_say(job, trit_convert_warning, "%s.hidden_activation is %s: engines that take the architecture's usual one for granted, as llama.cpp does, "
+                     "compute another model", p->arch, activation_of(job));
+}
+
 static void mend_tokenizer(put *p, const trit_convert_job *job) {
     const trit_model *m = job->m;
     const char *pre = m->tokenizer ? trit_tokenizer_pre(m->tokenizer) : "", *template = trit_model_chat_template(m);
@@ -244,6 +252,7 @@ trit_status trit_convert_put_keys(const trit_convert_job *job, trit_gguf_writer 
     if (from_gguf) (void)copy_keys(job, &p);
     else (void)put_config(job, &p);
     put_activations(&p, job);
+    warn_of_activation(&p, job);
     if (p.status == trit_ok) p.status = put_file_type(job, w, err);
     return p.status == trit_ok ? trit_gguf_put_u32(w, "general.quantization_version", 2, err) : p.status;
 }
