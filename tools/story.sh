@@ -14,11 +14,11 @@ trit=${3:-${TRIT_PROGRAM:-trit}}
 
 : "${STORY_TOKENS:=4096}"         # of the vocabulary
 : "${STORY_SAMPLE:=1600}"         # stories by which they are chosen
-: "${STORY_CORPUS:=6000}"         # stories to learn from
+: "${STORY_CORPUS:=8400}"         # stories to learn from
 : "${STORY_SAMPLING:=-n -1 --temp 1 --top-k 1000 --top-p 0.95 --min-p 0 --parallel 64}"
-: "${STORY_STEPS:=1900}"
-: "${STORY_TRAINING:=--architecture llama --batch-rows 1 --seq-len 2048 --lr 4e-4 --warmup 20 --lambda linear --lambda-steps 80 --distill 1}"
-: "${STORY_FIGURES:=--eval-rows 16 --eval-every 200 --save-every 100 --keep 3}"
+: "${STORY_STEPS:=5300}"
+: "${STORY_TRAINING:=--architecture llama --batch-rows 1 --seq-len 2048 --lr 4e-4 --warmup 20 --lambda linear --lambda-steps 80 --distill 1 --precision bf16}"
+: "${STORY_FIGURES:=--eval-rows 16 --eval-every 200 --save-every 200 --keep 3}"
 : "${STORY_TYPES:=--type i2_s --embed-type q8_0}"
 
 say() { echo "story: $*" >&2; }
