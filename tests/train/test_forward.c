@@ -99,28 +99,8 @@ static void assert_same_gradients(const trit_params *a, const trit_forward *fa, 
     }
 }
 
-/* In bfloat16, too, and with floats for trits, where all of a layer's products are. */
-static void checkpoints_same_bits(void **state) {
-    (void)state;
-    for (int way = 0; way < 4; way++) {
-        const bool is_float = way & 1, in_bf16 = way & 2;
-        trit_params *p = new_params("bitnet", trit_dtype_f32, is_float), *q = new_params("bitnet", trit_dtype_f32, is_float);
-        trit_forward *f = forward_in(p, false, in_bf16), *g = forward_in(q, true, in_bf16);
-        backward(f);
-        backward(g);
-        assert_same_gradients(p, f, q, g);
-        trit_forward_free(f);
-        trit_forward_free(g);
-        trit_params_free(p);
-        trit_params_free(q);
-    }
-}
-
-/* Doubles stay doubles. */
-static void no_bf16_of_doubles(void **state) {
-    (void)state;
-    trit_params *p = new_params("bitnet", trit_dtype_f64, true), *q = new_params("bitnet", trit_dtype_f64, true);
-    trit_forward *f = forward_in(p, false, false), *g = forward_in(q, false, true);
+/* A pass forward and back of both gives the same gradients, to the bit. Frees them. */
+static void expect_same(trit_params *p, trit_forward *f, trit_params *q, trit_forward *g) {
     backward(f);
     backward(g);
     assert_same_gradients(p, f, q, g);
@@ -128,6 +108,23 @@ static void no_bf16_of_doubles(void **state) {
     trit_forward_free(g);
     trit_params_free(p);
     trit_params_free(q);
+}
+
+/* In bfloat16, too, and with floats for trits, where all of a layer's products are. */
+static void checkpoints_same_bits(void **state) {
+    (void)state;
+    for (int way = 0; way < 4; way++) {
+        const bool is_float = way & 1, in_bf16 = way & 2;
+        trit_params *p = new_params("bitnet", trit_dtype_f32, is_float), *q = new_params("bitnet", trit_dtype_f32, is_float);
+        expect_same(p, forward_in(p, false, in_bf16), q, forward_in(q, true, in_bf16));
+    }
+}
+
+/* Doubles stay doubles. */
+static void no_bf16_of_doubles(void **state) {
+    (void)state;
+    trit_params *p = new_params("bitnet", trit_dtype_f64, true), *q = new_params("bitnet", trit_dtype_f64, true);
+    expect_same(p, forward_in(p, false, false), q, forward_in(q, false, true));
 }
 
 static void threads_same_bits(void **state) {
@@ -137,14 +134,7 @@ static void threads_same_bits(void **state) {
     trit_params *p = new_params("bitnet", trit_dtype_f32, false);
     device = other;
     trit_params *q = new_params("bitnet", trit_dtype_f32, false);
-    trit_forward *f = new_forward(p, false), *g = new_forward(q, false);
-    backward(f);
-    backward(g);
-    assert_same_gradients(p, f, q, g);
-    trit_forward_free(f);
-    trit_forward_free(g);
-    trit_params_free(p);
-    trit_params_free(q);
+    expect_same(p, new_forward(p, false), q, new_forward(q, false));
     trit_device_close(other);
     device = usual;
 }
