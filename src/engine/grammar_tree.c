@@ -146,13 +146,12 @@ int trit_char_kind(uint32_t c) {
     return -1;
 }
 
-/* The expression's ranges are sorted and joined: one of them holds a range, or none does. */
+/* The expression's ranges are sorted and joined: one of them holds a range, or none does. A tree without ranges has no array of them. */
 int trit_expr_kinds(const trit_expr_tree *t, const trit_expr *chars) {
-    const trit_char_range *r = t->range + chars->at;
     int kinds = trit_n_char_kinds - 1;
     for (uint32_t i = 0, k = 0; i < n_free_chars; i++) {
-        while (k < chars->n && r[k].last < free_chars[i].range.last) k++;
-        bool is_there = k < chars->n && r[k].first <= free_chars[i].range.first;
+        while (k < chars->n && t->range[chars->at + k].last < free_chars[i].range.last) k++;
+        bool is_there = k < chars->n && t->range[chars->at + k].first <= free_chars[i].range.first;
         if (!is_there && kinds >= free_chars[i].kind) kinds = free_chars[i].kind - 1;
     }
     return kinds;
