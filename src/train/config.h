@@ -50,7 +50,8 @@ bool trit_train_in_bf16(const trit_train_config *c); /* products of floats */
 TRIT_MUST_CHECK trit_status trit_train_config_copy(trit_train_config **out, const trit_train_config *c, trit_error *err);
 
 /* Checks what keys say together and gives those that were left to choose (ff_dim, n_kv_heads, seq_len, micro_rows, lr2) their values;
- * lambda_steps waits until the length of the run is known. steps stays 0 where epochs or tokens say how long the run is. Errors: arg (names the keys). */
+ * lambda_steps waits until the length of the run is known, activation until the model is there. steps stays 0 where epochs or tokens
+ * say how long the run is. Errors: arg (names the keys). */
 TRIT_MUST_CHECK trit_status trit_train_config_settle(trit_train_config *c, trit_error *err);
 
 /* Takes over the keys that are set in `changes`, for a run that goes on, which was told `c` and chose `settled`; a length takes the place of another

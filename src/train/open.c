@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/os.h"
 #include "model/convert/convert.h"
+#include "train/config_keys.h"
 #include "train/trainer.h"
 
 /* ---- The tokenizer ---- */
@@ -175,7 +176,8 @@ static trit_status take_shape(trit_train_config *c, const trit_model *m, const t
         bool differs;
     } others[] = {{"tied", told && told->is_set[trit_train_key_tied] && c->tied != x.tied_embeddings},
                   {"rope_theta", told && told->is_set[trit_train_key_rope_theta] && fabs(c->rope_theta - (double)x.rope_theta) > 1e-6 * c->rope_theta},
-                  {"activation", told && told->is_set[trit_train_key_activation] && !trit_train_is(c->activation, x.activation)},
+                  {"activation", told && told->is_set[trit_train_key_activation] && !trit_train_is(c->activation, "auto") &&
+                                     !trit_train_is(c->activation, x.activation)},
                   {"architecture", told && told->is_set[trit_train_key_architecture] && !trit_train_is(c->architecture, x.arch) &&
                                        !trit_train_is(c->architecture, "bitnet")}};
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -207,12 +209,25 @@ static trit_status check_adapter(const trit_train_config *told, trit_error *err)
     return trit_ok;
 }
 
+/* Of a new model; NULL: the architecture's usual one. Files of bitnet have either; new ones have that of bitnet-b1.58-2B-4T. */
+static const char *activation_of(const trit_train_config *c) {
+    if (!trit_train_is(c->activation, "auto")) return c->activation;
+    return trit_train_is(c->architecture, "bitnet") ? "relu2" : NULL;
+}
+
+/* The one that the model has now. */
+static trit_status settle_activation(trit_trainer *t, trit_error *err) {
+    trit_model_info info;
+    trit_model_describe(t->params->model, &info);
+    return trit_train_set_text(t->config, trit_train_key_activation, trit_str_from(info.activation), err);
+}
+
 static trit_status open_params(trit_trainer *t, const char *dir, trit_error *err) {
     const trit_train_config *c = t->config;
     const trit_synthetic shape = shape_of(t);
     const trit_adapter_opts adapters = {(uint32_t)c->lora_rank, c->lora_alpha, c->lora_targets, c->lora_inside};
     const char *base = base_of(t, dir);
-    const trit_params_opts o = {.base = base, .shape = base ? NULL : &shape, .activation = base ? NULL : c->activation,
+    const trit_params_opts o = {.base = base, .shape = base ? NULL : &shape, .activation = base ? NULL : activation_of(c),
                                 .is_float = trit_train_is(c->weight_type, "float"),
                                 .has_float_inputs = trit_train_is(c->activation_type, "float"),
                                 .adds_sub_norms = *c->init && !dir && t->told->is_set[trit_train_key_architecture] &&
@@ -221,6 +236,7 @@ static trit_status open_params(trit_trainer *t, const char *dir, trit_error *err
                                 .adapters = c->lora_rank ? &adapters : NULL};
     trit_status status = dir ? trit_ok : check_adapter(t->told, err);
     if (status == trit_ok) status = trit_params_new(&t->params, t->device, &o, err);
+    if (status == trit_ok) status = settle_activation(t, err);
     if (status == trit_ok && dir && o.adapters) status = trit_adapters_load(t->params, dir, err);
     if (status != trit_ok) return status;
     const uint32_t n = trit_tokenizer_size(t->tokenizer), vocab = t->params->model->config.vocab_size;

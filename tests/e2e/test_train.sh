@@ -53,14 +53,15 @@ expect 3 export "$TRIT_SOURCE/models" model.gguf
 expect 2 export run
 
 # An activation that is not the architecture's usual one is another model for engines that do not read its key.
-expect 0 train story.txt -o relu2 --config small.json --architecture llama --steps 3 -q
+expect 0 train story.txt -o relu2 --config small.json --architecture llama --activation relu2 --steps 3 -q
 expect 0 export relu2 relu2.gguf
 says 'warning: llama.hidden_activation is relu2' err
 expect 0 export relu2 relu2-folder
 if grep -q warning: err; then fail "a folder names its activation, and so it is no other model"; fi
 expect 0 convert relu2.gguf again.gguf
 says 'warning: llama.hidden_activation is relu2' err
-expect 0 train story.txt -o silu --config small.json --architecture llama --activation silu --steps 3 -q
+expect 0 train story.txt -o silu --config small.json --architecture llama --steps 3 -q
+grep -q '"activation": "silu"' silu/step-3/trainer.json || fail "llama has another activation than SiLU, or the run does not say which"
 expect 0 export silu silu.gguf
 if grep -q warning: err; then fail "llama has SiLU everywhere"; fi
 

@@ -112,6 +112,42 @@ static void chooses_again(void **state) {
     trit_trainer_free(t);
 }
 
+/* A run that was not told its activation has the one that others take an architecture's files for, and stays with what it was begun with. */
+static void usual_activation(void **state) {
+    static const struct {
+        const char *architecture, *told, *is, *other;
+    } runs[] = {{"bitnet", "auto", "relu2", "silu"}, {"llama", "auto", "silu", "relu2"},   {"qwen3", "auto", "silu", "gelu"},
+                {"gemma3", "auto", "gelu", "silu"},  {"llama", "relu2", "relu2", "silu"}, {"bitnet", "silu", "silu", "auto"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        trit_trainer *t = run_new(folder, (const char *const[]){"architecture", runs[i].architecture, "activation", runs[i].told, NULL});
+        trit_model_info info;
+        const double first = run_steps(t, 1).loss;
+        assert_true(run_steps(t, 9).loss < first);
+        assert_string_equal(t->config->activation, runs[i].is);
+        assert_ok(trit_trainer_save(t, at("out/usual"), &err));
+        trit_trainer_free(t);
+        t = go_on(at("out/usual"), (const char *const[]){"activation", runs[i].is, NULL});
+        trit_model_describe(t->params->model, &info);
+        assert_string_equal(info.activation, runs[i].is);
+        assert_string_equal(t->config->activation, runs[i].is);
+        assert_string_equal(t->told->activation, runs[i].told);
+        trit_trainer_free(t);
+        trit_train_config *changes;
+        assert_ok(trit_train_config_new(&changes, &err));
+        assert_ok(trit_train_config_set(changes, "activation", runs[i].other, &err));
+        assert_int_equal(trit_trainer_resume(&t, at("out/usual"), changes, &err), trit_arg);
+        assert_string_equal(err.message, "activation: cannot change in a run that goes on");
+        trit_train_config_free(changes);
+    }
+    trit_train_config *c = run_config(folder, (const char *const[]){"init", at("out/usual"), "activation", "auto", NULL}); /* the last one's */
+    trit_trainer *t = NULL;
+    assert_ok(trit_trainer_new(&t, c, &err));
+    assert_string_equal(t->config->activation, "silu");
+    trit_trainer_free(t);
+    trit_train_config_free(c);
+}
+
 /* A model that a run begins with says its own shape. */
 static void shape_of_init(void **state) {
     static const char *const wrong[][3] = {{"n_layers", "3", "n_layers: 3, but the model of init has 2"}, {"context", "32", "context: 32, but the model"},
@@ -486,7 +522,8 @@ static void broken(void **state) {
 int main(void) {
     run_folder(folder, "train-checkpoint");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goes_on),      cmocka_unit_test(other_batches),    cmocka_unit_test(chooses_again), cmocka_unit_test(shape_of_init),
+        cmocka_unit_test(goes_on),      cmocka_unit_test(other_batches),    cmocka_unit_test(chooses_again), cmocka_unit_test(usual_activation),
+        cmocka_unit_test(shape_of_init),
         cmocka_unit_test(gets_sub_norms), cmocka_unit_test(sub_norms_are_for_plain_models), cmocka_unit_test(long_context),
         cmocka_unit_test(keeps_template), cmocka_unit_test(needs_a_tokenizer),
         cmocka_unit_test(engine_reads), cmocka_unit_test(begins_with_gguf), cmocka_unit_test(keeps_some),    cmocka_unit_test(keeps_the_new_one),
