@@ -57,6 +57,7 @@ trit_status trit_masters_write(trit_model *m, trit_error *err) {
 
 typedef struct list {
     trit_model *m;
+    trit_config own; /* of the model that the masters make; m's is the file's */
     trit_master *at;
     size_t n, capacity;
 } list;
@@ -75,7 +76,7 @@ static bool add_end(list *l, trit_end end, trit_weight *place, uint32_t n_rows) 
     trit_master *t = add(l);
     if (!t) return false;
     *t = (trit_master){.source = {.weight = trit_end_find(l->m, end), .n_rows = n_rows, .n_cols = c->dim}, .place = place,
-                       .is_norm = end == trit_end_norm, .is_less_one = end == trit_end_norm && c->arch->hf_norms_less_one};
+                       .n_rows = n_rows, .n_cols = c->dim, .is_norm = end == trit_end_norm, .is_less_one = end == trit_end_norm && c->arch->hf_norms_less_one};
     snprintf(t->name, sizeof t->name, "%s", trit_end_names[end][0]);
     snprintf(t->hf_name, sizeof t->hf_name, "%s", trit_end_names[end][1]);
     return true;
@@ -89,7 +90,7 @@ static void name(trit_master *t, const trit_arch *arch, uint32_t layer, size_t i
 
 static bool add_layer_tensor(list *l, uint32_t layer, size_t i) {
     const trit_config *c = &l->m->config;
-    const trit_layer_shape shape = trit_layer_shape_of(c, i);
+    const trit_layer_shape shape = trit_layer_shape_of(c, i), own = trit_layer_shape_of(&l->own, i);
     trit_projection p;
     const bool has = trit_layer_projection(&p, l->m, layer, i);
     if (!has && !(c->arch->required >> i & 1u)) return true;
@@ -97,7 +98,7 @@ static bool add_layer_tensor(list *l, uint32_t layer, size_t i) {
     trit_weight *place = (trit_weight *)&l->m->layers[layer] + i;
     trit_master *t = add(l);
     if (!t) return false;
-    *t = (trit_master){.source = p, .place = place, .is_linear = shape.is_linear, .is_norm = !shape.is_linear,
+    *t = (trit_master){.source = p, .n_rows = own.n_rows, .n_cols = own.n_cols, .place = place, .is_linear = shape.is_linear, .is_norm = !shape.is_linear,
                        .is_residual = i == trit_layer_attn_output || i == trit_layer_ffn_down,
                        .is_less_one = !shape.is_linear && !shape.is_in_norm && c->arch->hf_norms_less_one,
                        .turns = trit_heads_between(i, l->m->source.gguf && !c->arch->gguf_rope_neox, false) != trit_heads_stay};
@@ -106,19 +107,22 @@ static bool add_layer_tensor(list *l, uint32_t layer, size_t i) {
     const bool turns = t->turns;
     t = add(l);
     if (!t) return false;
-    *t = (trit_master){.source = {.weight = p.bias, .n_rows = 1, .n_cols = p.n_rows}, .place = place, .is_bias = true, .turns = turns};
+    *t = (trit_master){.source = {.weight = p.bias, .n_rows = 1, .n_cols = p.n_rows}, .n_rows = 1, .n_cols = own.n_rows, .place = place, .is_bias = true,
+                       .turns = turns};
     name(t, c->arch, layer, i, "bias");
     return true;
 }
 
-trit_status trit_masters_list(trit_master **out, size_t *n, trit_model *m, trit_error *err) {
-    list l = {.m = m};
+trit_status trit_masters_list(trit_master **out, size_t *n, trit_model *m, uint32_t ff_copies, trit_error *err) {
+    list l = {.m = m, .own = m->config};
+    l.own.ff_dim *= ff_copies;
     bool ok = add_end(&l, trit_end_embd, &m->token_embd, m->config.vocab_size);
     for (uint32_t layer = 0; layer < m->config.n_layers && ok; layer++)
         for (size_t i = 0; i < trit_n_layer_tensors && ok; i++) ok = add_layer_tensor(&l, layer, i);
     ok = ok && add_end(&l, trit_end_norm, &m->output_norm, 1);
     if (ok && !trit_model_is_tied(m)) ok = add_end(&l, trit_end_head, &m->output, m->config.vocab_size);
     if (ok) {
+        m->config.ff_dim = l.own.ff_dim;
         *out = l.at;
         *n = l.n;
         return trit_ok;
@@ -213,6 +217,6 @@ void trit_master_place(const trit_master *t, const void *data, bool is_ternary) 
         t->place->bias = data;
         return;
     }
-    *t->place = (trit_weight){.dtype = is_ternary ? trit_dtype_t2 : trit_dtype_f32, .n_rows = t->source.n_rows, .n_cols = t->source.n_cols,
+    *t->place = (trit_weight){.dtype = is_ternary ? trit_dtype_t2 : trit_dtype_f32, .n_rows = t->n_rows, .n_cols = t->n_cols,
                               .data = data, .factor = 1.0f, .bias = t->place->bias};
 }

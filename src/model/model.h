@@ -301,7 +301,8 @@ void trit_synthetic_config(trit_config *c, const trit_synthetic *s); /* sizes */
 /* masters.c: models whose weights are floats that somebody else keeps, for training. */
 typedef struct trit_master {
     char name[64], hf_name[96]; /* "blk.0.attn_q.weight", "model.layers.0.self_attn.q_proj.weight" */
-    trit_projection source;     /* shape, and the file's tensor; weight NULL: the file has none */
+    trit_projection source;     /* the file's tensor, and its shape; weight NULL: the file has none */
+    uint32_t n_rows, n_cols;    /* its own shape: several times the file's where neurons of the feed-forward part are split */
     trit_weight *place;         /* what stands for it in the op list; of a bias: for its matrix */
     bool is_linear, is_norm, is_bias; /* none: a table of a row for each token */
     bool is_residual;           /* its output is added to the residual stream */
@@ -311,9 +312,10 @@ typedef struct trit_master {
 /* Of a file or folder, or of a shape, which outlives the model. sub_norms: a plain decoder gets those of "bitnet". opts: with a device. */
 trit_status trit_masters_open(trit_model **out, const char *ref, const trit_synthetic *shape, bool sub_norms, const trit_model_opts *opts,
                               trit_error *err);
-/* All of them in the order of files; the caller frees the list. */
-trit_status trit_masters_list(trit_master **out, size_t *n, trit_model *m, trit_error *err);
-/* [n_rows, n_cols], from the file. Weights that are ternary there become masters that absmean, over the matrix, makes the same of. */
+/* All of them in the order of files; the caller frees the list. The model's feed-forward part is `ff_copies` times as wide from now on. */
+trit_status trit_masters_list(trit_master **out, size_t *n, trit_model *m, uint32_t ff_copies, trit_error *err);
+/* As wide as the file has it, [source.n_rows, source.n_cols]. Weights that are ternary there become masters that absmean, over the matrix, makes the
+ * same of. */
 trit_status trit_master_read(float *out, const trit_model *m, const trit_master *t, trit_error *err);
 /* What the engine makes of a projection of the file. */
 typedef struct trit_master_kind {

@@ -153,8 +153,9 @@ static const char *base_of(const trit_trainer *t, const char *dir) {
     return *t->told->init ? t->told->init : NULL;
 }
 
-/* A model that is there says its shape itself, and the context with it; another one that a new run was told is a mistake. `told` has what it
- * was told; NULL: the run goes on. `bitnet` for an architecture means sub-norms for a model that has none. */
+/* A model that is there says its shape itself, and the context with it; another one that a new run was told is a mistake, but for a multiple of the
+ * feed-forward part's width, which splits neurons. `told` has what it was told; NULL: the run goes on. `bitnet` for an architecture means sub-norms for
+ * a model that has none. */
 static trit_status take_shape(trit_train_config *c, const trit_model *m, const trit_train_config *told, trit_error *err) {
     trit_model_info x;
     trit_model_describe(m, &x);
@@ -167,8 +168,11 @@ static trit_status take_shape(trit_train_config *c, const trit_model *m, const t
                  {"n_kv_heads", trit_train_key_n_kv_heads, &c->n_kv_heads, x.n_kv_heads},
                  {"context", trit_train_key_context, &c->context, x.context_length}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const bool may_grow = sizes[i].key == trit_train_key_ff_dim && told && !told->lora_rank;
+        if (may_grow && told->is_set[sizes[i].key] && *sizes[i].at && *sizes[i].at % sizes[i].is == 0) continue;
         if (told && told->is_set[sizes[i].key] && *sizes[i].at && *sizes[i].at != sizes[i].is)
-            return trit_error_set(err, trit_arg, "%s: %lld, but the model of init has %lld", sizes[i].name, (long long)*sizes[i].at, (long long)sizes[i].is);
+            return trit_error_set(err, trit_arg, "%s: %lld, but the model of init has %lld%s", sizes[i].name, (long long)*sizes[i].at, (long long)sizes[i].is,
+                                  may_grow ? ", and only multiples of it split neurons" : "");
         *sizes[i].at = sizes[i].is;
     }
     const struct {
@@ -230,6 +234,7 @@ static trit_status open_params(trit_trainer *t, const char *dir, trit_error *err
     const trit_params_opts o = {.base = base, .shape = base ? NULL : &shape, .activation = base ? NULL : activation_of(c),
                                 .is_float = trit_train_is(c->weight_type, "float"),
                                 .has_float_inputs = trit_train_is(c->activation_type, "float"),
+                                .ff_dim = base && !dir ? (uint32_t)c->ff_dim : 0,
                                 .adds_sub_norms = *c->init && !dir && t->told->is_set[trit_train_key_architecture] &&
                                                   trit_train_is(c->architecture, "bitnet"),
                                 .dtype = trit_dtype_f32, .seed = (uint64_t)c->seed, .group = trit_train_config_group(c),

@@ -60,12 +60,13 @@ static trit_status begin(trit_param *param, const trit_params *p, const trit_mas
     return trit_ok;
 }
 
-static trit_status read(trit_param *param, const trit_params *p, const trit_master *t, trit_error *err) {
+static trit_status read(trit_param *param, const trit_params *p, const trit_master *t, uint64_t seed, trit_error *err) {
     const trit_view *v = &param->master->view;
     const size_t n = (size_t)trit_view_n_elements(v);
     float *values = trit_alloc(n, sizeof *values);
     trit_tensor *narrow = NULL;
     trit_status status = values ? trit_master_read(values, p->model, t, err) : trit_error_memory(err, n * sizeof *values, param->name);
+    if (status == trit_ok) trit_neurons_split(values, t, trit_rng_named(seed, param->name));
     if (status == trit_ok) status = trit_tensor_borrow(&narrow, p->device, trit_dtype_f32, v->n_dims, v->shape, NULL, values, err);
     if (status == trit_ok) status = trit_tensor_assign(param->master, narrow, err);
     trit_tensor_free(narrow);
@@ -91,7 +92,7 @@ static trit_status settle_as_it_is(trit_param *param, const trit_params *p, cons
 
 static trit_status add_master(trit_params *p, const trit_master *t, const trit_params_opts *o, trit_error *err) {
     const uint32_t n_dims = t->is_norm || t->is_bias ? 1 : 2;
-    const int64_t shape[] = {n_dims == 2 ? t->source.n_rows : t->source.n_cols, t->source.n_cols};
+    const int64_t shape[] = {n_dims == 2 ? t->n_rows : t->n_cols, t->n_cols};
     trit_param *param;
     trit_status status = trit_params_add(&param, p, t->name, t->hf_name, n_dims, shape, err);
     if (status != trit_ok) return status;
@@ -105,7 +106,7 @@ static trit_status add_master(trit_params *p, const trit_master *t, const trit_p
     param->decays = n_dims == 2;
     if (stays_as_it_is(o) && t->is_linear) status = settle_as_it_is(param, p, t, err);
     if (status != trit_ok) return status;
-    status = t->source.weight ? read(param, p, t, err) : begin(param, p, t, o->seed, err);
+    status = t->source.weight ? read(param, p, t, o->seed, err) : begin(param, p, t, o->seed, err);
     trit_master_place(t, trit_tensor_data(param->master), param->is_ternary);
     return status;
 }
@@ -122,15 +123,27 @@ static trit_status settle(trit_params *p, const trit_params_opts *o, trit_error 
     return trit_ok;
 }
 
+/* *out: into how many neurons each of the base is split, so that its feed-forward part is as wide as asked for. */
+static trit_status ff_copies(uint32_t *out, const trit_params *p, const trit_params_opts *o, trit_error *err) {
+    const uint32_t is = p->model->config.ff_dim;
+    *out = 1;
+    if (!o->ff_dim || o->ff_dim == is) return trit_ok;
+    if (stays_as_it_is(o)) return trit_error_set(err, trit_arg, "ff_dim: %u, but the model has %u and stays as it is", o->ff_dim, is);
+    if (o->ff_dim % is) return trit_error_set(err, trit_arg, "ff_dim: %u is no multiple of the model's %u", o->ff_dim, is);
+    *out = o->ff_dim / is;
+    return trit_ok;
+}
+
 static trit_status build(trit_params *p, const trit_params_opts *o, trit_error *err) {
     const trit_model_opts opts = {.device = p->device, .activation = o->activation};
     trit_master *masters = NULL;
     size_t n = 0;
+    uint32_t copies;
     if (o->shape) p->shape = *o->shape;
     trit_status status = trit_masters_open(&p->model, o->base, o->base ? NULL : &p->shape, o->adds_sub_norms, &opts, err);
     if (status == trit_ok && !stays_as_it_is(o)) status = settle(p, o, err);
-    if (status != trit_ok) return status;
-    status = trit_masters_list(&masters, &n, p->model, err);
+    if (status == trit_ok) status = ff_copies(&copies, p, o, err);
+    if (status == trit_ok) status = trit_masters_list(&masters, &n, p->model, copies, err);
     for (size_t i = 0; i < n && status == trit_ok; i++) status = add_master(p, &masters[i], o, err);
     trit_free(masters);
     if (status == trit_ok && o->adapters) status = trit_adapters_add(p, o->adapters, o->seed, err);

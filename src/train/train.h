@@ -75,15 +75,16 @@ typedef struct trit_params_opts {
     bool is_float;                /* nothing is quantized: the same model in float */
     bool has_float_inputs;        /* ternary weights, float activations */
     uint32_t group;               /* weights that share a scale: 0: a matrix, or as the base has it, 1: a row, else so many of a row */
+    uint32_t ff_dim;              /* base: width of its feed-forward part, a multiple of what it is, each neuron being split; 0: as it is */
     bool adds_sub_norms;          /* base: layers of a plain architecture get sub-norms (of ones) and become "bitnet" */
     trit_dtype dtype;             /* of masters: F32 or F64 */
     bool is_frozen;               /* nothing is trained: a base computes as the engine has it, whatever is_float and has_float_inputs say */
     const trit_adapter_opts *adapters; /* nothing else is trained, and a base is as if frozen. NULL: the weights are trained */
-    uint64_t seed;                /* of a new one's masters */
+    uint64_t seed;                /* of a new one's masters, and of what tells copies of a neuron apart */
 } trit_params_opts;
 
 /* Masters: normal with deviation 0.02, divided by sqrt(2 n_layers) where the output is added to the residual stream; norms of ones; element i of
- * a parameter depends on the seed, the name and i alone. The caller frees. Errors: arg, those of trit_model_open, memory. */
+ * a parameter depends on the seed, the name and i alone. The caller frees. Errors: arg (ff_dim among them), those of trit_model_open, memory. */
 trit_status trit_params_new(trit_params **out, trit_device *device, const trit_params_opts *o, trit_error *err);
 void trit_params_free(trit_params *p); /* NULL is fine */
 /* A new parameter at the end, zeros; the name is GGUF's. */
@@ -91,6 +92,12 @@ trit_status trit_params_add(trit_param **out, trit_params *p, const char *name, 
 trit_param *trit_params_find(const trit_params *p, const char *name);           /* by either name; NULL: none */
 trit_param *trit_params_of(const trit_params *p, const trit_weight *weight, bool bias); /* by its place; NULL: none */
 uint64_t trit_params_n_elements(const trit_params *p);
+
+/* ---- split.c ---- */
+
+/* In w [n_rows, n_cols], the first source.n_rows * source.n_cols values are the file's; they become the master's. Nothing happens where both are one
+ * shape. */
+void trit_neurons_split(float *w, const trit_master *t, uint64_t seed);
 
 /* ---- lora.c ---- */
 

@@ -247,6 +247,99 @@ static void sub_norms_are_for_plain_models(void **state) {
     }
 }
 
+/* Weights of the neurons' copies: together they are what one was, none is what it was, and trits of either sort stay in their places. */
+static void assert_split(const float *was, const float *is, int64_t n_rows, int64_t n_cols, int64_t by_rows, int64_t by_cols) {
+    for (int64_t r = 0; r < n_rows; r++)
+        for (int64_t c = 0; c < n_cols; c++) {
+            const float w = was[r * n_cols + c], *first = is + r * by_cols * n_cols + c;
+            double sum = 0;
+            for (int64_t k = 0; k < by_rows * by_cols; k++) {
+                const float x = by_rows > 1 ? first[k * n_rows * n_cols] : first[k * n_cols];
+                if (w != 0) assert_true(x * w > 0 && fabsf(x * (float)by_cols - w) > 0.09f * fabsf(w));
+                sum += (double)x;
+            }
+            assert_true(fabs(sum - (double)w * (double)by_rows) <= 1e-6 * fabs((double)w));
+        }
+}
+
+/* A feed-forward part twice as wide has each neuron twice; it learns, stops and goes on, and the engine reads it. */
+static void splits_neurons(void **state) {
+    (void)state;
+    trit_trainer *narrow = run_new(folder, (const char *const[]){"ff_dim", "24", NULL});
+    run_steps(narrow, 4);
+    assert_ok(trit_trainer_save(narrow, at("out/narrow"), &err));
+    const char *const more[] = {"init", at("out/narrow"), "ff_dim", "48", NULL};
+    trit_trainer *whole = run_new(folder, more), *t = run_new(folder, more);
+    assert_true(t->config->ff_dim == 48 && t->params->model->config.ff_dim == 48 && t->params->n == narrow->params->n);
+    for (size_t i = 0; i < t->params->n; i++) {
+        const trit_param *is = t->params->at[i], *was = trit_params_find(narrow->params, is->name);
+        const trit_view *a = &was->master->view, *b = &is->master->view;
+        if (is->is_matrix && strstr(is->name, "ffn"))
+            assert_split(a->data, b->data, a->shape[0], a->shape[1], b->shape[0] / a->shape[0], b->shape[1] / a->shape[1]);
+        else
+            for (int64_t e = 0; e < trit_tensor_n_elements(is->master); e++)
+                assert_true(((float *)b->data)[e] == ((float *)a->data)[e % trit_tensor_n_elements(was->master)]);
+    }
+    trit_trainer_free(narrow);
+    const trit_train_stats a = run_steps(whole, 5);
+    run_steps(t, 3);
+    assert_ok(trit_trainer_save(t, at("out/wide"), &err));
+    trit_trainer_free(t);
+    t = resume(at("out/wide"));
+    const trit_train_stats b = run_steps(t, 2);
+    assert_true(a.loss == b.loss && a.grad_norm == b.grad_norm);
+    assert_same_state(whole, t);
+    trit_trainer_free(whole);
+    assert_ok(trit_trainer_save(t, at("out/wide"), &err));
+    assert_like_the_engine(t, at("out/wide"));
+    trit_trainer_free(t);
+}
+
+/* The greatest difference of logits that more width makes, beside the greatest logit. */
+static double distance_of_wide(const char *ff_dim, const char *const *keys) {
+    static float narrow[n_ids * n_vocab], wide[n_ids * n_vocab];
+    double most = 0, largest = 0;
+    trit_trainer *t = run_new(folder, keys);
+    run_steps(t, 4);
+    assert_ok(trit_trainer_save(t, at("out/narrow"), &err));
+    trainer_logits(t, narrow);
+    const bool is_float = trit_train_is(t->config->weight_type, "float");
+    trit_trainer_free(t);
+    t = run_new(folder, (const char *const[]){"init", at("out/narrow"), "ff_dim", ff_dim, "weight_type", is_float ? "float" : "ternary", NULL});
+    trainer_logits(t, wide);
+    trit_trainer_free(t);
+    for (size_t k = 0; k < n_ids * n_vocab; k++) {
+        most = fmax(most, fabs((double)(narrow[k] - wide[k])));
+        largest = fmax(largest, fabs((double)narrow[k]));
+    }
+    return most / largest;
+}
+
+/* What two copies differ in is felt in second order alone, where nothing is rounded. */
+static void wide_says_the_same(void **state) {
+    (void)state;
+    static const char *const llama[] = {"ff_dim", "24", "architecture", "llama", "activation", "silu", "weight_type", "float", NULL},
+                             *const bitnet[] = {"ff_dim", "24", "weight_type", "float", NULL}, *const ternary[] = {"ff_dim", "24", NULL};
+    assert_true(distance_of_wide("48", llama) < 0.01 && distance_of_wide("72", llama) < 0.01); /* a tenth squared */
+    assert_true(distance_of_wide("96", bitnet) < 0.01);
+    assert_true(distance_of_wide("48", ternary) < 0.1); /* trits within a tenth of a border change */
+}
+
+static void only_multiples_split(void **state) {
+    (void)state;
+    trit_trainer *t = run_new(folder, (const char *const[]){"ff_dim", "24", NULL});
+    assert_ok(trit_trainer_save(t, at("out/narrow"), &err));
+    trit_trainer_free(t);
+    static const char *const wrong[][4] = {{"ff_dim", "36", NULL, NULL}, {"ff_dim", "48", "lora_rank", "2"}};
+    static const char *const says[] = {"ff_dim: 36, but the model of init has 24, and only multiples", "ff_dim: 48, but the model of init has 24"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        trit_train_config *c = run_config(folder, (const char *const[]){"init", at("out/narrow"), wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], NULL});
+        assert_int_equal(trit_trainer_new(&t, c, &err), trit_arg);
+        if (!strstr(err.message, says[i])) fail_msg("%s", err.message);
+        trit_train_config_free(c);
+    }
+}
+
 /* Its context may be longer than any that a new model can be told. */
 static void long_context(void **state) {
     static const char key[] = "\"max_position_embeddings\": ";
@@ -524,7 +617,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on),      cmocka_unit_test(other_batches),    cmocka_unit_test(chooses_again), cmocka_unit_test(usual_activation),
         cmocka_unit_test(shape_of_init),
-        cmocka_unit_test(gets_sub_norms), cmocka_unit_test(sub_norms_are_for_plain_models), cmocka_unit_test(long_context),
+        cmocka_unit_test(gets_sub_norms), cmocka_unit_test(sub_norms_are_for_plain_models), cmocka_unit_test(splits_neurons),
+        cmocka_unit_test(wide_says_the_same), cmocka_unit_test(only_multiples_split), cmocka_unit_test(long_context),
         cmocka_unit_test(keeps_template), cmocka_unit_test(needs_a_tokenizer),
         cmocka_unit_test(engine_reads), cmocka_unit_test(begins_with_gguf), cmocka_unit_test(keeps_some),    cmocka_unit_test(keeps_the_new_one),
         cmocka_unit_test(full_disk),    cmocka_unit_test(killed_writer),    cmocka_unit_test(broken),
