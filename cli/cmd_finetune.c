@@ -1,4 +1,6 @@
 /* trit finetune: training that begins with a model. The trainer is that of `trit train`, with the usual figures of fine-tuning. */
+#include <string.h>
+
 #include "command.h"
 #include "base/error.h"
 #include "train_command.h"
@@ -6,10 +8,15 @@
 static const trit_train_preset whole[] = {{"lr", "2e-4"}, {"schedule", "cosine"}, {"weight_decay", "0"}, {"warmup", "20"}, {NULL, NULL}};
 static const trit_train_preset adapter[] = {{"lora_rank", "16"}, {"lr", "1e-3"}, {"schedule", "cosine"}, {"weight_decay", "0"}, {"warmup", "20"}, {NULL, NULL}};
 
+/* A rank says so as --lora does. */
+static bool is_adapter(const trit_train_opts *o) {
+    return o->lora || strcmp(o->flags.lora_rank, "0") != 0;
+}
+
 static trit_status run(const void *opts, const trit_args *args, trit_error *err) {
     const trit_train_opts *o = opts;
     if (!o->resume && !o->model) return trit_error_set(err, trit_arg, "fine-tuning begins with a model: trit finetune -m MODEL FILE... -o DIR");
-    return trit_train_command("finetune", o, o->lora ? adapter : whole, args, err);
+    return trit_train_command("finetune", o, is_adapter(o) ? adapter : whole, args, err);
 }
 
 static const trit_example examples[] = {

@@ -85,6 +85,8 @@ says 'bias' err
 for _ in 1 2 3 4 5 6 7 8; do echo "Captain Zog flew the silver rocket to the red moon. The moon was cold."; done >zog.txt
 tune() { expect 0 finetune zog.txt --seq-len 8 --batch-rows 2 --eval-rows 2 "$@"; }
 tune -m "$model" --lora --steps 3 -o whole
+tune -m "$model" --lora-rank 16 --steps 3 -o ranked
+cmp whole/step-3/adapter_model.safetensors ranked/step-3/adapter_model.safetensors || fail "--lora-rank alone trains otherwise than --lora"
 tune -m "$model" --lora --steps 3 --save-every 2 --keep 0 -o parts
 rm -r parts/step-3
 expect 0 finetune --resume parts --threads 1
