@@ -58,7 +58,8 @@ static const trit_option options[] = {
 
 static const trit_option finetune_options[] = {
     {"model", 'm', trit_opt_file, AT(model), "MODEL", 0, 0, "what to begin with: a file, a folder, or a model of the hub that was pulled"},
-    {"lora", 0, trit_opt_flag, AT(lora), NULL, 0, 0, "train an adapter, of rank 16 unless --lora-rank says another; that means --lora, too. The model stays as it is"},
+    {"lora", 0, trit_opt_flag, AT(lora), NULL, 0, 0,
+     "train an adapter, of rank 16 unless --lora-rank, which means --lora, too, says another; the model stays as it is"},
 };
 
 #define DEFAULT_int(key, otherwise) .key = #otherwise,
