@@ -32,6 +32,13 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_attention(trit_tensor **out, co
                                                            const trit_tensor *first, int64_t n_heads, int64_t n_kv_heads, double factor,
                                                            trit_error *err);
 
+/* The same of F32 tensors, with the operands of its products, and of those of its gradient, rounded to bfloat16 as trit_tensor_matmul_bf16 does: q times the
+ * factor, k, v, the weights, and back their and the result's gradients; maxima, exponentials and sums stay F32. Faster where `trit info` says yes to
+ * avx512bf16, the same bits elsewhere. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_attention_bf16(trit_tensor **out, const trit_tensor *q, const trit_tensor *k, const trit_tensor *v,
+                                                                const trit_tensor *first, int64_t n_heads, int64_t n_kv_heads, double factor,
+                                                                trit_error *err);
+
 /* x sigmoid(x); max(x, 0)^2; GELU by tanh. */
 typedef enum trit_activation { trit_act_silu, trit_act_relu2, trit_act_gelu } trit_activation;
 

@@ -124,8 +124,8 @@ static trit_status check_attention(const trit_eager_op *op, int64_t n_heads, int
     return trit_ok;
 }
 
-trit_status trit_tensor_attention(trit_tensor **out, const trit_tensor *q, const trit_tensor *k, const trit_tensor *v, const trit_tensor *first,
-                                  int64_t n_heads, int64_t n_kv_heads, double factor, trit_error *err) {
+static trit_status attention(trit_tensor **out, const trit_tensor *q, const trit_tensor *k, const trit_tensor *v, const trit_tensor *first,
+                             int64_t n_heads, int64_t n_kv_heads, double factor, bool in_bf16, trit_error *err) {
     trit_eager_op op = op_like(trit_op_attention, q);
     op.in[1] = k;
     op.in[2] = v;
@@ -133,8 +133,11 @@ trit_status trit_tensor_attention(trit_tensor **out, const trit_tensor *q, const
     op.n_in = 5;
     op.attrs.n = n_heads;
     op.attrs.n2 = n_kv_heads;
+    op.attrs.n3 = in_bf16;
     op.attrs.a = factor;
     trit_status status = check_attention(&op, n_heads, n_kv_heads, err);
+    if (status == trit_ok && in_bf16 && op.type != trit_dtype_f32)
+        return trit_error_set(err, trit_arg, "attention: elements of %s; in bfloat16 it takes F32", trit_dtype_label(op.type));
     if (status != trit_ok) return status;
     trit_tensor *sums = NULL;
     status = trit_tensor_new(&sums, q->device, op.type, 2, (int64_t[]){q->view.shape[0], n_heads}, err);
@@ -142,6 +145,16 @@ trit_status trit_tensor_attention(trit_tensor **out, const trit_tensor *q, const
     if (status == trit_ok) status = run(out, &op, err);
     trit_tensor_free(sums);
     return status;
+}
+
+trit_status trit_tensor_attention(trit_tensor **out, const trit_tensor *q, const trit_tensor *k, const trit_tensor *v, const trit_tensor *first,
+                                  int64_t n_heads, int64_t n_kv_heads, double factor, trit_error *err) {
+    return attention(out, q, k, v, first, n_heads, n_kv_heads, factor, false, err);
+}
+
+trit_status trit_tensor_attention_bf16(trit_tensor **out, const trit_tensor *q, const trit_tensor *k, const trit_tensor *v, const trit_tensor *first,
+                                       int64_t n_heads, int64_t n_kv_heads, double factor, trit_error *err) {
+    return attention(out, q, k, v, first, n_heads, n_kv_heads, factor, true, err);
 }
 
 trit_status trit_tensor_glu(trit_tensor **out, const trit_tensor *gate, const trit_tensor *up, trit_activation activation, trit_error *err) {

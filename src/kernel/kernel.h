@@ -164,6 +164,7 @@ typedef struct trit_matmul {
     int64_t b_row;
     void *y; /* [m, n], columns side by side; neither a nor b */
     int64_t y_row;
+    bool from_zero; /* y began at 0: what stands there is not read */
 } trit_matmul;
 
 /* The product of matrices whose elements are rounded to bfloat16, two of a row of a and of a column of b to a 32-bit word, the first one in its lower half:

@@ -36,6 +36,8 @@ ALWAYS_INLINE void NAME(block)(const trit_matmul *p, const T *a, const T *b, T *
     NAME(vec) left[matmul_rows], right[matmul_rows];
 #pragma GCC unroll 6
     for (int i = 0; i < n_rows; i++) {
+        left[i] = right[i] = (NAME(vec)){0};
+        if (p->from_zero) continue;
         left[i] = *(const NAME(vec_at) *)(y + i * p->y_row);
         if (is_wide) right[i] = *(const NAME(vec_at) *)(y + i * p->y_row + NAME(lanes));
     }
@@ -69,8 +71,8 @@ ALWAYS_INLINE void NAME(columns)(const trit_matmul *p, const T *b, T *y, bool is
 
 /* One row of fewer columns than a vector. */
 static void NAME(rest)(const trit_matmul *p, const T *a, const T *b, T *y, int64_t n) {
-    T sum[NAME(lanes)];
-    memcpy(sum, y, (size_t)n * sizeof *y);
+    T sum[NAME(lanes)] = {0};
+    if (!p->from_zero) memcpy(sum, y, (size_t)n * sizeof *y);
     for (int64_t l = 0; l < p->k; l++) {
         const T left = a[l * p->a_col], *right = b + l * p->b_row;
         for (int64_t j = 0; j < n; j++) sum[j] = (T)MULADD((U)sum[j], (U)left, (U)right[j]);

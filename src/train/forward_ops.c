@@ -155,8 +155,9 @@ static trit_status op_linear(trit_walk *w, const trit_op *op, trit_param *p, con
 
 static trit_status op_attention(trit_walk *w, const trit_op *op, trit_tensor **out) {
     const int64_t head_dim = op->head_dim, n_kv_heads = trit_tensor_shape(w->k)[1] / head_dim;
-    return trit_tensor_attention(out, w->value[op->in[0]], w->k, w->v, w->f->first[op->window != 0], op->n_heads, n_kv_heads, (double)op->factor,
-                                 w->err);
+    const bool in_bf16 = w->f->in_bf16 && w->f->params->dtype == trit_dtype_f32;
+    return (in_bf16 ? trit_tensor_attention_bf16 : trit_tensor_attention)(out, w->value[op->in[0]], w->k, w->v, w->f->first[op->window != 0], op->n_heads,
+                                                                         n_kv_heads, (double)op->factor, w->err);
 }
 
 trit_status trit_forward_compute(trit_tensor **out, trit_walk *w, size_t i) {

@@ -75,7 +75,7 @@ static void check_bf16_matmul(const pair *p) {
                 float *a = bytes(n_y * 4), *b = bytes(n_y * 4);
                 fill_pairs(x, n_x, ranges[r][0], ranges[r][1]), fill_pairs(u, n_u, ranges[r][0], ranges[r][1]);
                 memset(a, 0, n_y * 4), memset(b, 0, n_y * 4);
-                trit_matmul q = {trit_dtype_f32, m, n, k, x, turned ? 1 : k + 1, turned ? m + 1 : 1, u, n + 3, a, n + 2};
+                trit_matmul q = {trit_dtype_f32, m, n, k, x, turned ? 1 : k + 1, turned ? m + 1 : 1, u, n + 3, a, n + 2, false};
                 A(p, bf16_matmul)(&q);
                 q.y = b;
                 B(p, bf16_matmul)(&q);
@@ -84,6 +84,11 @@ static void check_bf16_matmul(const pair *p) {
                     for (int64_t j = 0; j < n; j++)
                         b[i * (n + 2) + j] = sum_of_pairs(0, x + i * q.a_row, (size_t)q.a_col, u + j, (size_t)q.b_row, (size_t)k);
                 same_bytes(p, "sums of pairs", a, b, n_y * 4);
+                for (size_t i = 0; i < n_y; i++) a[i] = i % (size_t)(n + 2) < (size_t)n ? NAN : 0;
+                q.y = a;
+                q.from_zero = true;
+                A(p, bf16_matmul)(&q);
+                same_bytes(p, "sums of pairs from zero", a, b, n_y * 4);
                 free(x), free(u), free(a), free(b);
             }
 }

@@ -8,6 +8,7 @@
 #include "kernel/kv_query.h"
 #include "quant/layout.h"
 #include "tensor/half.h"
+#include "tensor/tensor.h"
 #include "test.h"
 
 typedef void (*any_fn)(void);
@@ -701,11 +702,20 @@ static void check_matmul(const pair *p) {
                 void *x = bytes(n_x * 8), *u = bytes(n_u * 8), *a = bytes(n_y * 8), *b = bytes(n_y * 8);
                 fill_elements(types[t], x, n_x), fill_elements(types[t], u, n_u), fill_elements(types[t], a, n_y);
                 memcpy(b, a, n_y * 8);
-                trit_matmul q = {types[t], m, n, k, x, turned ? 1 : k + 1, turned ? m + 1 : 1, u, n + 3, a, n + 2};
+                trit_matmul q = {types[t], m, n, k, x, turned ? 1 : k + 1, turned ? m + 1 : 1, u, n + 3, a, n + 2, false};
                 A(p, matmul)(&q);
                 q.y = b;
                 B(p, matmul)(&q);
                 same_bytes(p, "product", a, b, n_y * 8);
+                memset(b, 0, n_y * 8);
+                B(p, matmul)(&q);
+                const size_t size = trit_dtype_bytes(types[t]);
+                for (int64_t i = 0; i < m * (n + 2); i++)
+                    memset((char *)a + (size_t)i * size, i % (n + 2) < n ? 0x7f : 0, size); /* columns that it has, and those beside them */
+                q.y = a;
+                q.from_zero = true;
+                A(p, matmul)(&q);
+                same_bytes(p, "product from zero", a, b, (size_t)(m * (n + 2)) * size);
                 free(x), free(u), free(a), free(b);
             }
 }

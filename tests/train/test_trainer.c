@@ -114,7 +114,7 @@ static void same_bits_shared(void **state) {
     same_bits_of("bf16", &rounded);
     const double a = run_steps(exact, 1).loss, b = run_steps(rounded, 1).loss;
     assert_true(a != b);
-    assert_true(fabs(a - b) <= 0.02);
+    assert_true(fabs(a - b) <= 0.1 * (log(28) - a)); /* a tenth of what was learnt; trits that flip let runs part */
     trit_trainer_free(exact);
     trit_trainer_free(rounded);
 }

@@ -9,7 +9,9 @@
  *     dv += p dy,   ds = p (v dy^T - delta) factor,   dk += ds q,   dq += ds^T k
  *
  * Forward, each block of queries of each head is on its own. Back, what is on its own are the heads of keys and values in each stretch of rows
- * that sees nothing before it: all that is added to a row of dk or dv is added by one member, in one order. */
+ * that sees nothing before it: all that is added to a row of dk or dv is added by one member, in one order.
+ *
+ * Products are of floats or, where the call asks for it, of bfloat16 pairs (nn_attention_pairs.h). */
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@
 #include "base/error.h"
 #include "base/math.h"
 #include "device/cpu/calls.h"
+#include "kernel/turn.h"
 
 /* Queries, and keys: whole tiles of the product's kernel. Columns that the kernels take at once. */
 enum { attend_block = 48, attend_columns = 16 };
@@ -70,7 +73,13 @@ typedef struct scratch {
     void *s, *ds;            /* [block of keys, block] */
     void *o;                 /* [block, d] */
     void *most, *by, *sum;   /* [block] */
+    void *pairs;             /* nn_attention_pairs.h */
 } scratch;
+
+/* Queries [t, end) of a stretch that begins at `begin`. */
+typedef struct bounds {
+    int64_t begin, t, end;
+} bounds;
 
 typedef struct attend_work {
     const cpu_device *cpu;
@@ -81,9 +90,12 @@ typedef struct attend_work {
     const char *q, *k, *v, *y, *dy;
     const int64_t *first;
     char *out, *log_sums, *dq, *dk, *dv;
-    int64_t *stretch, n_stretches; /* [n_stretches + 1]: where they begin, and the end */
-    int64_t *block, n_blocks;      /* likewise, blocks of queries; none goes beyond a stretch */
-    int64_t n_units, n_members;
+    bool are_pairs;
+    uint32_t *k_rows, *v_rows, *keys; /* words: [n_kv_heads, n_tokens, half of d] twice, [n_kv_heads, n_tokens, d]; back, keys, else values */
+    bounds *block;                 /* [n_blocks], none goes beyond a stretch */
+    int64_t n_blocks;
+    int64_t *stretch, n_stretches; /* [n_stretches + 1]: their first blocks, and n_blocks */
+    int64_t n_members;
     unsigned char *room; /* [n_members, room_bytes] */
     int64_t room_bytes;
 } attend_work;
@@ -91,8 +103,8 @@ typedef struct attend_work {
 static scratch scratch_of(const attend_work *w, unsigned member) {
     unsigned char *p = w->room + (int64_t)member * w->room_bytes;
     scratch s;
-    void **const parts[] = {&s.q, &s.dy, &s.o, &s.s, &s.ds, &s.most, &s.by, &s.sum};
-    const int64_t n[] = {w->d, w->d, w->d, attend_block, attend_block, 1, 1, 1};
+    void **const parts[] = {&s.q, &s.dy, &s.o, &s.s, &s.ds, &s.most, &s.by, &s.sum, &s.pairs};
+    const int64_t n[] = {w->d, w->d, w->d, attend_block, attend_block, 1, 1, 1, 0};
     for (size_t i = 0; i < sizeof n / sizeof n[0]; i++) {
         *parts[i] = p;
         p += n[i] * attend_block * w->size;
@@ -110,14 +122,14 @@ static void product(const attend_work *w, trit_matmul p) {
     w->cpu->kernels->matmul(&p);
 }
 
-static block block_at(const attend_work *w, int64_t t, int64_t end, int64_t head) {
-    block b = {.t = t, .n = end - t < attend_block ? end - t : attend_block, .head = head, .kv_head = head / (w->n_heads / w->n_kv_heads),
-               .low = t, .first = w->first + t};
+static block block_at(const attend_work *w, const bounds *at, int64_t head) {
+    block b = {.t = at->t, .n = at->end - at->t, .head = head, .kv_head = head / (w->n_heads / w->n_kv_heads), .low = at->t, .first = w->first + at->t};
     b.n_columns = (b.n + attend_columns - 1) / attend_columns * attend_columns;
     for (int64_t c = 0; c < b.n; c++) {
         if (b.first[c] < b.low) b.low = b.first[c];
         if (b.first[c] > b.all_see) b.all_see = b.first[c];
     }
+    if (w->are_pairs) b.low -= (b.low - at->begin) % attend_block; /* blocks of keys are those of queries */
     return b;
 }
 
@@ -127,9 +139,8 @@ static bool is_seen_whole(const block *b, int64_t key, int64_t n) {
 
 /* s = k q^T of n keys. */
 static void scores(const attend_work *w, const block *b, const char *k, const void *q, void *s, int64_t key, int64_t n) {
-    memset(s, 0, (size_t)(n * attend_block * w->size));
-    product(w, (trit_matmul){.m = n, .n = b->n_columns, .k = w->d, .a = row(w, k, w->n_kv_heads, key, b->kv_head),
-                             .a_row = w->n_kv_heads * w->d, .a_col = 1, .b = q, .b_row = attend_block, .y = s, .y_row = attend_block});
+    product(w, (trit_matmul){.m = n, .n = b->n_columns, .k = w->d, .a = row(w, k, w->n_kv_heads, key, b->kv_head), .a_row = w->n_kv_heads * w->d,
+                             .a_col = 1, .b = q, .b_row = attend_block, .y = s, .y_row = attend_block, .from_zero = true});
 }
 
 static void hide(const attend_work *w, const block *b, void *s, int64_t key, int64_t n) {
@@ -141,26 +152,41 @@ static int64_t keys_at(const block *b, int64_t key) {
     return left < attend_block ? left : attend_block;
 }
 
+static void softmax(const attend_work *w, const scratch *s, const block *b, int64_t n) {
+    if (w->type == trit_dtype_f64)
+        attend_f64(s->s, n, s->most, s->by, s->sum);
+    else
+        w->cpu->kernels->attend_softmax(&(trit_attend){.s = s->s, .stride = attend_block, .n_keys = (uint32_t)n, .n = (uint32_t)b->n_columns,
+                                               .most = s->most, .by = s->by, .sum = s->sum});
+}
+
+static void softmax_grad(const attend_work *w, const scratch *s, const block *b, int64_t n) {
+    if (w->type == trit_dtype_f64)
+        attend_grad_f64(s->s, s->ds, n, s->sum, s->by, w->factor);
+    else
+        w->cpu->kernels->attend_grad(&(trit_attend){.s = s->s, .stride = attend_block, .n_keys = (uint32_t)n, .n = (uint32_t)b->n_columns,
+                                                    .ds = s->ds, .log_sum = s->sum, .delta = s->by, .factor = (float)w->factor});
+}
+
+static void finish(const attend_work *w, const scratch *s, const block *b) {
+    TYPED(w, finish, (void *)row(w, w->out, w->n_heads, b->t, b->head), w->n_heads * w->d, (void *)(w->log_sums + (b->t * w->n_heads + b->head) * w->size),
+          w->n_heads, s->o, s->most, s->sum, b->n, w->d);
+}
+
 static void attend(const attend_work *w, const scratch *s, const block *b) {
     const int64_t q_row = w->n_heads * w->d, kv_row = w->n_kv_heads * w->d;
     TYPED(w, turn, s->q, (const void *)row(w, w->q, w->n_heads, b->t, b->head), q_row, b->n, w->d, w->factor);
     TYPED(w, begin, s->most, s->sum);
-    memset(s->o, 0, (size_t)(attend_block * w->d * w->size));
     for (int64_t key = b->low; key < b->t + b->n; key += attend_block) {
         const int64_t n = keys_at(b, key);
         scores(w, b, w->k, s->q, s->s, key, n);
         hide(w, b, s->s, key, n);
-        if (w->type == trit_dtype_f64)
-            attend_f64(s->s, n, s->most, s->by, s->sum);
-        else
-            w->cpu->kernels->attend_softmax(&(trit_attend){.s = s->s, .stride = attend_block, .n_keys = (uint32_t)n, .n = (uint32_t)b->n_columns,
-                                                   .most = s->most, .by = s->by, .sum = s->sum});
+        softmax(w, s, b, n);
         if (key > b->low) TYPED(w, scale_rows, s->o, w->d, s->o, s->by, b->n, w->d);
         product(w, (trit_matmul){.m = b->n, .n = w->d, .k = n, .a = s->s, .a_row = 1, .a_col = attend_block,
-                                 .b = row(w, w->v, w->n_kv_heads, key, b->kv_head), .b_row = kv_row, .y = s->o, .y_row = w->d});
+                                 .b = row(w, w->v, w->n_kv_heads, key, b->kv_head), .b_row = kv_row, .y = s->o, .y_row = w->d, .from_zero = key == b->low});
     }
-    TYPED(w, finish, (void *)row(w, w->out, w->n_heads, b->t, b->head), q_row, (void *)(w->log_sums + (b->t * w->n_heads + b->head) * w->size),
-          w->n_heads, s->o, s->most, s->sum, b->n, w->d);
+    finish(w, s, b);
 }
 
 /* dk, dv and dq of a block of queries. */
@@ -171,27 +197,29 @@ static void attend_back(const attend_work *w, const scratch *s, const block *b) 
     TYPED(w, turn, s->q, q, q_row, b->n, w->d, w->factor);
     TYPED(w, turn, s->dy, dy, q_row, b->n, w->d, 1);
     TYPED(w, deltas, s->by, s->sum, dy, y, q_row, (const void *)(w->log_sums + (b->t * w->n_heads + b->head) * w->size), w->n_heads, b->n, w->d);
-    memset(s->o, 0, (size_t)(attend_block * w->d * w->size));
     for (int64_t key = b->low; key < b->t + b->n; key += attend_block) {
         const int64_t n = keys_at(b, key);
         const char *k = row(w, w->k, w->n_kv_heads, key, b->kv_head);
         scores(w, b, w->k, s->q, s->s, key, n);
         scores(w, b, w->v, s->dy, s->ds, key, n);
         hide(w, b, s->s, key, n);
-        if (w->type == trit_dtype_f64)
-            attend_grad_f64(s->s, s->ds, n, s->sum, s->by, w->factor);
-        else
-            w->cpu->kernels->attend_grad(&(trit_attend){.s = s->s, .stride = attend_block, .n_keys = (uint32_t)n, .n = (uint32_t)b->n_columns,
-                                                        .ds = s->ds, .log_sum = s->sum, .delta = s->by, .factor = (float)w->factor});
+        softmax_grad(w, s, b, n);
         product(w, (trit_matmul){.m = n, .n = w->d, .k = b->n, .a = s->s, .a_row = attend_block, .a_col = 1, .b = dy, .b_row = q_row,
                                  .y = (void *)row(w, w->dv, w->n_kv_heads, key, b->kv_head), .y_row = kv_row});
         product(w, (trit_matmul){.m = n, .n = w->d, .k = b->n, .a = s->ds, .a_row = attend_block, .a_col = 1, .b = q, .b_row = q_row,
                                  .y = (void *)row(w, w->dk, w->n_kv_heads, key, b->kv_head), .y_row = kv_row});
         product(w, (trit_matmul){.m = b->n, .n = w->d, .k = n, .a = s->ds, .a_row = 1, .a_col = attend_block, .b = k, .b_row = kv_row,
-                                 .y = s->o, .y_row = w->d});
+                                 .y = (void *)row(w, w->dq, w->n_heads, b->t, b->head), .y_row = q_row, .from_zero = key == b->low});
     }
-    char *dq = w->dq + (b->t * w->n_heads + b->head) * w->d * w->size;
-    for (int64_t c = 0; c < b->n; c++) memcpy(dq + c * q_row * w->size, (char *)s->o + c * w->d * w->size, (size_t)(w->d * w->size));
+}
+
+#include "device/cpu/nn_attention_pairs.h"
+
+/* Unit: a head of keys and values, and in it a block. */
+static void pair_units(void *arg, unsigned member, uint64_t first, uint64_t last) {
+    const attend_work *w = arg;
+    (void)member;
+    for (int64_t u = (int64_t)first; u < (int64_t)last; u++) pair_keys(w, &w->block[u % w->n_blocks], u / w->n_blocks);
 }
 
 /* Unit: a head, and in it a block. */
@@ -199,9 +227,8 @@ static void forward_units(void *arg, unsigned member, uint64_t first, uint64_t l
     const attend_work *w = arg;
     const scratch s = scratch_of(w, member);
     for (int64_t u = (int64_t)first; u < (int64_t)last; u++) {
-        const int64_t *at = &w->block[u % w->n_blocks];
-        const block b = block_at(w, at[0], at[1], u / w->n_blocks);
-        attend(w, &s, &b);
+        const block b = block_at(w, &w->block[u % w->n_blocks], u / w->n_blocks);
+        (w->are_pairs ? attend_pairs : attend)(w, &s, &b);
     }
 }
 
@@ -211,11 +238,12 @@ static void backward_units(void *arg, unsigned member, uint64_t first, uint64_t 
     const int64_t group = w->n_heads / w->n_kv_heads;
     const scratch s = scratch_of(w, member);
     for (int64_t u = (int64_t)first; u < (int64_t)last; u++) {
-        const int64_t begin = w->stretch[u / w->n_kv_heads], end = w->stretch[u / w->n_kv_heads + 1], kv_head = u % w->n_kv_heads;
+        const int64_t stretch = u / w->n_kv_heads, kv_head = u % w->n_kv_heads;
+        for (int64_t i = w->stretch[stretch]; i < w->stretch[stretch + 1] && w->are_pairs; i++) pair_keys(w, &w->block[i], kv_head);
         for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
-            for (int64_t t = begin; t < end; t += attend_block) {
-                const block b = block_at(w, t, end, head);
-                attend_back(w, &s, &b);
+            for (int64_t i = w->stretch[stretch]; i < w->stretch[stretch + 1]; i++) {
+                const block b = block_at(w, &w->block[i], head);
+                (w->are_pairs ? attend_pairs_back : attend_back)(w, &s, &b);
             }
     }
 }
@@ -242,15 +270,20 @@ static void find_stretches(attend_work *w) {
     }
     w->stretch[n] = w->n_tokens;
     w->n_stretches = n;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t t = w->stretch[i]; t < w->stretch[i + 1]; t += attend_block) w->block[w->n_blocks++] = t;
-    w->block[w->n_blocks] = w->n_tokens;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t begin = w->stretch[i], end = w->stretch[i + 1];
+        w->stretch[i] = w->n_blocks;
+        for (int64_t t = begin; t < end; t += attend_block)
+            w->block[w->n_blocks++] = (bounds){begin, t, end - t < attend_block ? end : t + attend_block};
+    }
+    w->stretch[n] = w->n_blocks;
 }
 
 /* What both directions begin with; q is input number `at`, k, v, first and the sums come after it. */
 static attend_work work_of(cpu_device *cpu, const trit_call *call, uint32_t at) {
     attend_work w = {.cpu = cpu, .type = call->type, .size = (int64_t)trit_dtype_bytes(call->type), .n_tokens = call->in[at].shape[0],
-                     .n_heads = call->attrs.n, .n_kv_heads = call->attrs.n2, .factor = call->attrs.a, .n_members = (int64_t)trit_team_size(cpu->team)};
+                     .n_heads = call->attrs.n, .n_kv_heads = call->attrs.n2, .factor = call->attrs.a, .n_members = (int64_t)trit_team_size(cpu->team),
+                     .are_pairs = call->attrs.n3 != 0};
     w.d = call->in[at].shape[1] / w.n_heads;
     w.q = call->in[at].data;
     w.k = call->in[at + 1].data;
@@ -258,33 +291,49 @@ static attend_work work_of(cpu_device *cpu, const trit_call *call, uint32_t at) 
     w.first = call->in[at + 3].data;
     w.log_sums = call->in[at + 4].data;
     w.room_bytes = (3 * w.d + 2 * attend_block + 3) * attend_block * w.size;
+    if (w.are_pairs) w.room_bytes += (pair_room(w.d) * (int64_t)sizeof(uint32_t) + trit_cache_line - 1) / trit_cache_line * trit_cache_line;
     return w;
 }
 
-static trit_status run(cpu_device *cpu, attend_work *w, bool is_back, trit_error *err) {
-    const size_t n_bounds = 2 * ((size_t)w->n_tokens + 1);
-    w->stretch = trit_alloc(n_bounds, sizeof *w->stretch);
+static void share(const attend_work *w, int64_t n_units, void (*units)(void *arg, unsigned member, uint64_t first, uint64_t last)) {
+    if (trit_cpu_is_serial(w->cpu, n_units, 1, trit_cpu_work(w->n_tokens, w->n_heads * w->d)))
+        units((void *)(uintptr_t)w, 0, 0, (uint64_t)n_units);
+    else
+        trit_team_share(w->cpu->team, (uint64_t)n_units, 1, units, (void *)(uintptr_t)w);
+}
+
+static trit_status run(attend_work *w, bool is_back, trit_error *err) {
+    const size_t n = (size_t)w->n_tokens, n_kv = n * (size_t)w->n_kv_heads, n_rows = w->are_pairs ? n_kv * (size_t)half_of(w->d) : 0;
+    const size_t n_words = w->are_pairs ? (is_back ? 2 : 1) * n_rows + n_kv * (size_t)w->d : 0;
+    w->stretch = trit_alloc(n + 1, sizeof *w->stretch);
+    w->block = trit_alloc(n, sizeof *w->block);
     w->room = trit_alloc_aligned((size_t)w->n_members, (size_t)w->room_bytes);
-    if (w->stretch && w->room) {
-        w->block = w->stretch + w->n_tokens + 1;
+    uint32_t *words = trit_alloc_aligned(n_words, sizeof *words);
+    const bool has_room = w->stretch && w->block && w->room && words;
+    if (has_room) {
+        w->keys = words;
+        w->k_rows = words + n_kv * (size_t)w->d;
+        w->v_rows = w->k_rows + n_rows;
         find_stretches(w);
-        w->n_units = is_back ? w->n_stretches * w->n_kv_heads : w->n_blocks * w->n_heads;
-        if (trit_cpu_is_serial(cpu, w->n_units, 1, trit_cpu_work(w->n_tokens, w->n_heads * w->d)))
-            (is_back ? backward_units : forward_units)(w, 0, 0, (uint64_t)w->n_units);
+        if (w->are_pairs && !is_back) share(w, w->n_blocks * w->n_kv_heads, pair_units);
+        if (is_back)
+            share(w, w->n_stretches * w->n_kv_heads, backward_units);
         else
-            trit_team_share(cpu->team, (uint64_t)w->n_units, 1, is_back ? backward_units : forward_units, w);
+            share(w, w->n_blocks * w->n_heads, forward_units);
     }
-    const bool is_done = w->stretch && w->room;
     trit_free(w->stretch);
+    trit_free(w->block);
     trit_free(w->room);
-    return is_done ? trit_ok : trit_error_memory(err, n_bounds * sizeof *w->stretch + (uint64_t)(w->n_members * w->room_bytes), "blocks of attention");
+    trit_free(words);
+    return has_room ? trit_ok : trit_error_memory(err, n * (sizeof *w->stretch + sizeof *w->block) + n_words * sizeof *words +
+                                                           (uint64_t)(w->n_members * w->room_bytes), "blocks of attention");
 }
 
 static trit_status forward(cpu_device *cpu, const trit_call *call, trit_error *err) {
     attend_work w = work_of(cpu, call, 0);
     trit_status status = check_first(&w, err);
     w.out = call->out.data;
-    return status == trit_ok ? run(cpu, &w, false, err) : status;
+    return status == trit_ok ? run(&w, false, err) : status;
 }
 
 static trit_status backward(cpu_device *cpu, const trit_call *call, trit_error *err) {
@@ -298,7 +347,7 @@ static trit_status backward(cpu_device *cpu, const trit_call *call, trit_error *
     w.dk = w.dq + w.n_tokens * w.n_heads * w.d * w.size;
     w.dv = w.dk + n_kv;
     memset(w.dk, 0, (size_t)(2 * n_kv));
-    return run(cpu, &w, true, err);
+    return run(&w, true, err);
 }
 
 trit_status trit_cpu_call_nn_attention(cpu_device *cpu, const trit_call *call, trit_error *err) {

@@ -102,17 +102,12 @@ static void lay_out_b(const layout *o) {
                       o->depth, least(o->width, o->cols - j), p->b_row, p->b_col, o->size);
 }
 
-static void clear(const cpu_product *p, int64_t i, int64_t rows, int64_t j, int64_t cols, int64_t size) {
-    for (int64_t r = i; r < i + rows; r++) memset((unsigned char *)p->y + (r * p->y_row + j) * size, 0, (size_t)(cols * size));
-}
-
 /* All panels by rows [i, i + rows) of a, which are laid out first. */
 static void multiply_rows(const layout *o, int64_t i, int64_t rows) {
     const cpu_product *p = o->p;
     const unsigned char *a = (const unsigned char *)p->a + (i * p->a_row + o->l * p->a_col) * o->size;
     trit_matmul q = {.type = p->type, .k = o->depth, .a_row = o->tiles ? 1 : p->a_row, .a_col = o->tiles ? row_tile : p->a_col, .y_row = p->y_row,
-                     .b_row = o->width};
-    if (o->l == 0) clear(p, i, rows, o->j, o->cols, o->size);
+                     .b_row = o->width, .from_zero = o->l == 0};
     if (o->tiles) lay_out_tiles(o->tiles, a, rows, o->depth, p->a_row, p->a_col, o->size);
     for (int64_t j = 0; j < o->cols; j += o->width) {
         q.n = least(o->width, o->cols - j);
@@ -159,8 +154,7 @@ void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p) {
         by_layout(kernels, p, size);
         return;
     }
-    clear(p, 0, p->m, 0, p->n, size);
     const trit_matmul q = {.type = p->type, .m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->a_row, .a_col = p->a_col,
-                           .b = p->b, .b_row = p->b_row, .y = p->y, .y_row = p->y_row};
+                           .b = p->b, .b_row = p->b_row, .y = p->y, .y_row = p->y_row, .from_zero = true};
     (p->are_pairs ? kernels->bf16_matmul : kernels->matmul)(&q);
 }
