@@ -46,9 +46,14 @@ void trit_parallel_close(trit_parallel *p) {
     *p = (trit_parallel){0};
 }
 
+/* One number says who failed and how: its rank times this, and the kind of its error. */
+enum { n_kinds = 64 };
+#define TRIT_STATUS(name, value, exit_code, text) _Static_assert((value) >= 0 && (value) < n_kinds, "no room for trit_" #name);
+#include "trit/status.def"
+#undef TRIT_STATUS
+
 trit_status trit_parallel_agree(trit_parallel *p, trit_status own, trit_error *err) {
     if (p->size == 1) return own;
-    enum { n_kinds = 64 }; /* more than there are kinds of errors */
     int mine = own == trit_ok ? p->size * n_kinds : p->rank * n_kinds + (int)own, first = mine;
     int code = MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
     if (own != trit_ok) return own;

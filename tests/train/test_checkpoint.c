@@ -413,6 +413,60 @@ static void engine_reads(void **state) {
     }
 }
 
+/* The projections' types; all of them. */
+static void assert_projections(const char *file, const char *type) {
+    trit_model *m;
+    trit_tensor_info info;
+    size_t n = 0;
+    assert_ok(trit_model_open(&m, file, &(trit_model_opts){.no_weights = true}, &err));
+    for (size_t i = 0; trit_model_tensor_at(m, i, &info); i++) {
+        if (strncmp(info.name, "blk.", 4) != 0 || strstr(info.name, "norm")) continue;
+        assert_string_equal(info.type, type);
+        n++;
+    }
+    assert_int_equal(n, 2 * 7);
+    trit_model_close(m);
+}
+
+/* What export writes for other programs. A file whose scales are floats computes what the trainer does, to the bits of I2_S; one with scales in half
+ * precision is the one that is made of those trits, and its weights are as far off as halves are. */
+static void exported_types(void **state) {
+    static const struct {
+        const char *type;
+        bool is_exact;
+    } files[] = {{"iq2_bn", true}, {"tq1_0", false}, {"tq2_0", false}, {"q2_0", false}};
+    static float want[n_ids * n_vocab], exact[n_ids * n_vocab], got[n_ids * n_vocab], twice[n_ids * n_vocab];
+    (void)state;
+    trit_trainer *t = run_new(folder, (const char *const[]){"dim", "256", "ff_dim", "512", NULL});
+    run_steps(t, 3);
+    assert_ok(trit_trainer_save(t, at("out/types"), &err));
+    trainer_logits(t, want);
+    trit_trainer_free(t);
+    assert_ok(trit_convert(at("out/types"), at("i2_s.gguf"), &(trit_convert_opts){.type = "i2_s"}, NULL, &err));
+    assert_projections(at("i2_s.gguf"), "I2_S");
+    engine_logits(at("i2_s.gguf"), NULL, exact);
+    for (size_t k = 0; k < n_ids * n_vocab; k++) assert_true(fabsf(want[k] - exact[k]) <= 2e-5f);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const trit_convert_opts o = {.type = files[i].type};
+        trit_convert_report report;
+        char type[16];
+        for (size_t k = 0; k <= strlen(o.type); k++) type[k] = (char)(o.type[k] >= 'a' && o.type[k] <= 'z' ? o.type[k] - 'a' + 'A' : o.type[k]);
+        assert_ok(trit_convert(at("out/types"), at("direct.gguf"), &o, &report, &err));
+        assert_projections(at("direct.gguf"), type);
+        engine_logits(at("direct.gguf"), NULL, got);
+        assert_int_equal(report.lossless, files[i].is_exact);
+        assert_true(report.max_error <= (files[i].is_exact ? 0 : 0x1p-11));
+        if (files[i].is_exact) {
+            assert_memory_equal(got, exact, sizeof got);
+        } else {
+            for (size_t k = 0; k < n_ids * n_vocab; k++) assert_true(fabsf(want[k] - got[k]) <= 0.02f);
+            assert_ok(trit_convert(at("i2_s.gguf"), at("twice.gguf"), &o, NULL, &err));
+            engine_logits(at("twice.gguf"), NULL, twice);
+            assert_memory_equal(got, twice, sizeof got);
+        }
+    }
+}
+
 /* A run may begin with either: rows that RoPE turns stand elsewhere in GGUF, and Gemma's norms are one more. */
 static void begins_with_gguf(void **state) {
     static const char *const ways[][7] = {{"architecture", "llama", "weight_type", "float", "tied", "no", NULL},
@@ -616,6 +670,7 @@ int main(void) {
     run_folder(folder, "train-checkpoint");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on),      cmocka_unit_test(other_batches),    cmocka_unit_test(chooses_again), cmocka_unit_test(usual_activation),
+        cmocka_unit_test(exported_types),
         cmocka_unit_test(shape_of_init),
         cmocka_unit_test(gets_sub_norms), cmocka_unit_test(sub_norms_are_for_plain_models), cmocka_unit_test(splits_neurons),
         cmocka_unit_test(wide_says_the_same), cmocka_unit_test(only_multiples_split), cmocka_unit_test(long_context),
