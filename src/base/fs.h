@@ -58,6 +58,7 @@ TRIT_MUST_CHECK trit_status trit_fs_grow_open(trit_fs_grow *f, const char *path,
 /* Begins an empty one, which the user alone may read, in the place of a file or link that stands there. */
 TRIT_MUST_CHECK trit_status trit_fs_grow_begin(trit_fs_grow *f, const char *path, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_fs_grow_read(trit_fs_grow *f, uint64_t at, void *data, size_t n, const char *path, trit_error *err);
+/* All of it or nothing, so that a file of lines has whole ones where the disk became full. */
 TRIT_MUST_CHECK trit_status trit_fs_grow_add(trit_fs_grow *f, const void *data, size_t n, const char *path, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_fs_grow_cut(trit_fs_grow *f, uint64_t n, const char *path, trit_error *err);
 TRIT_MUST_CHECK trit_status trit_fs_grow_flush(trit_fs_grow *f, const char *path, trit_error *err); /* to the disk */

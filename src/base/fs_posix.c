@@ -238,12 +238,16 @@ trit_status trit_fs_grow_read(trit_fs_grow *f, uint64_t at, void *data, size_t n
 
 trit_status trit_fs_grow_add(trit_fs_grow *f, const void *data, size_t n, const char *path, trit_error *err) {
     for (size_t done = 0; done < n;) {
-        const ssize_t k = pwrite(f->fd - 1, (const char *)data + done, n - done, (off_t)f->n);
+        const ssize_t k = pwrite(f->fd - 1, (const char *)data + done, n - done, (off_t)(f->n + done));
         if (k < 0 && errno == EINTR) continue;
-        if (k < 0) return fail(path, err);
+        if (k < 0) {
+            const trit_status status = fail(path, err);
+            (void)!ftruncate(f->fd - 1, (off_t)f->n); /* where even that fails, nothing more can be done */
+            return status;
+        }
         done += (size_t)k;
-        f->n += (uint64_t)k;
     }
+    f->n += n;
     return trit_ok;
 }
 

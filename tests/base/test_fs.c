@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -123,6 +124,31 @@ static void growing(void **state) {
     assert_int_equal(trit_fs_grow_begin(&f, "top", &err), trit_io);
 }
 
+/* A disk that becomes full in the middle of what is added: nothing of it stays, and what comes later stands behind what was there. */
+static void growing_on_a_full_disk(void **state) {
+    (void)state;
+    struct rlimit before, small;
+    trit_fs_grow f = {0};
+    char data[8] = "";
+    assert_ok(trit_fs_make_dirs("top", &err));
+    assert_ok(trit_fs_grow_open(&f, "top/f", &err));
+    assert_ok(trit_fs_grow_add(&f, "abc", 3, "top/f", &err));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 5;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const trit_status status = trit_fs_grow_add(&f, "defg", 4, "top/f", &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, trit_io);
+    assert_memory_equal(err.message, "top/f: ", 7);
+    assert_int_equal(trit_fs_look("top/f").n_bytes, 3);
+    assert_ok(trit_fs_grow_add(&f, "XY", 2, "top/f", &err));
+    assert_ok(trit_fs_grow_read(&f, 0, data, 5, "top/f", &err));
+    assert_string_equal(data, "abcXY");
+    trit_fs_grow_close(&f);
+}
+
 static void locks(void **state) {
     (void)state;
     trit_fs_lock a = {0};
@@ -158,6 +184,7 @@ int main(void) {
         cmocka_unit_test_setup(links, set_up),
         cmocka_unit_test_setup(one_link_by_threads, set_up),
         cmocka_unit_test_setup(growing, set_up),
+        cmocka_unit_test_setup(growing_on_a_full_disk, set_up),
         cmocka_unit_test_setup(locks, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

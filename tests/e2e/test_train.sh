@@ -151,6 +151,35 @@ says 'saved: calm/step-8$' err
 [ "$(echo calm/step-*)" = "calm/step-4 calm/step-8" ] || fail "checkpoints: $(ls calm)"
 expect 0 train --resume calm --steps 9 -q
 
+# The same of the other files of a run, each named in one line: tokens of 16000 bytes of text; a log with a line for each of many steps, which keeps
+# whole lines and goes on with the run; a page. Limits are in blocks of 512 bytes.
+full() { # BLOCKS WORDS arguments...
+    blocks=$1 words=$2 code=0
+    shift 2
+    (
+        ulimit -f "$blocks"
+        t train "$@" -q
+    ) >out 2>err || code=$?
+    [ "$code" = 3 ] || fail "train $*: exit $code instead of 3 on a full disk"
+    [ "$(grep -c . err)" = 1 ] || fail "train $*: not one line of error"
+    says "^trit: $words$" err
+}
+cat >tiny.json <<'END'
+{"dim": 8, "n_layers": 1, "n_heads": 1, "ff_dim": 8, "context": 8, "batch_rows": 1, "steps": 400, "warmup": 2, "eval_every": 0, "eval_rows": 1,
+ "save_every": 50, "tokenizer": "byte"}
+END
+full 16 'cached/tokens/story.txt-[^ ]*: File too large' story.txt -o cached --config tiny.json
+[ -z "$(find cached/tokens -type f)" ] || fail "half a cache: $(ls cached/tokens)"
+expect 0 train story.txt -o cached --config tiny.json --steps 20 -q
+full 80 'logged/log.jsonl: File too large; saved: logged/step-[0-9]*50' story.txt -o logged --config tiny.json
+[ "$(wc -c <logged/log.jsonl)" -gt 40000 ] || fail "the log is not what grew too large: $(ls -l logged)"
+[ "$(tail -c 2 logged/log.jsonl)" = '}' ] || fail "the log ends within a line: $(tail -n 1 logged/log.jsonl)"
+expect 0 train --resume logged -q
+[ "$(grep -c '^{.*}$' logged/log.jsonl)" = 401 ] || fail "the log has $(grep -c . logged/log.jsonl) lines" # a loss at the end is one
+full 16 'page.html[^ ]*: File too large' --resume cached --report page.html
+[ -z "$(find . -maxdepth 1 -name 'page.html*')" ] || fail "half a page: $(ls page.html*)"
+expect 0 train --resume cached --report page.html -q
+
 # What is refused, in one line that names it.
 : >empty.txt
 printf 'Once\000\001\002\377\376\000upon' >binary.txt
