@@ -16,6 +16,7 @@ enum {
     col_part = 32,      /* panels of floats */
     vector_part = 1024, /* elements of the result, where it is a vector */
     macs_per_element = 16, /* that cost as much as an element of a map */
+    pairing_members = 4,   /* of a team whose members make pairs of an operand each, since they lay it out each; more share pairs that were made before */
 };
 
 /* A view as matrices, one for each index of the batch. */
@@ -29,6 +30,7 @@ typedef struct matmul_work {
     trit_view a, b, y; /* as many dimensions each; batch strides 0 where they repeat */
     int64_t n_batch, n_parts, part; /* a product in parts of `part` rows, or columns where it is wider than high */
     bool by_rows, by_blas, are_pairs;
+    int64_t n_floats; /* as cpu_product has them */
 } matmul_work;
 
 static int64_t rows_of(const trit_view *v) {
@@ -128,8 +130,8 @@ static void one_part(const matmul_work *w, int64_t batch, int64_t part) {
     }
     const int64_t m = rows_of(&w->y), n_cols = cols_of(&w->y);
     cpu_product p = {.kind = n_cols == 1 ? cpu_product_column : m == 1 ? cpu_product_row : cpu_product_matrix, .type = w->y.dtype,
-                     .are_pairs = w->are_pairs, .m = m, .n = n_cols, .k = cols_of(&w->a), .a_row = w->a.stride[row], .a_col = w->a.stride[col],
-                     .b_row = w->b.stride[row], .b_col = w->b.stride[col], .y_row = w->y.stride[row]};
+                     .are_pairs = w->are_pairs, .n_floats = w->n_floats, .m = m, .n = n_cols, .k = w->n_floats ? (w->n_floats + 1) / 2 : cols_of(&w->a),
+                     .a_row = w->a.stride[row], .a_col = w->a.stride[col], .b_row = w->b.stride[row], .b_col = w->b.stride[col], .y_row = w->y.stride[row]};
     const int64_t first = part * w->part, whole = w->by_rows ? p.m : p.n, n = whole - first < w->part ? whole - first : w->part;
     if (w->by_rows) {
         p.m = n;
@@ -191,12 +193,14 @@ trit_status trit_cpu_call_matmul(cpu_device *cpu, const trit_call *call, trit_er
     const bool are_pairs = call->kind == trit_op_matmul_bf16;
     trit_status status = prepare(cpu, &a, call, &call->in[0], err);
     if (status == trit_ok) status = prepare(cpu, &b, call, &call->in[1], err);
-    if (status == trit_ok && are_pairs) status = pair_up(cpu, &a, 1, err);
-    if (status == trit_ok && are_pairs) status = pair_up(cpu, &b, 0, err);
+    const bool on_the_way = are_pairs && rows_of(out) >= trit_cpu_product_few && trit_team_size(cpu->team) <= pairing_members;
+    if (status == trit_ok && are_pairs && !on_the_way) status = pair_up(cpu, &a, 1, err);
+    if (status == trit_ok && are_pairs && !on_the_way) status = pair_up(cpu, &b, 0, err);
     const bool direct = out->dtype == call->type && settle(&y.view) && y.view.stride[out->n_dims - 1] == 1;
     if (status == trit_ok && !direct) status = new_copy(&y, call->type, err);
     if (status == trit_ok) {
-        matmul_work w = {.kernels = cpu->kernels, .a = a.view, .b = b.view, .y = y.view, .are_pairs = are_pairs};
+        matmul_work w = {.kernels = cpu->kernels, .a = a.view, .b = b.view, .y = y.view, .are_pairs = are_pairs,
+                         .n_floats = on_the_way ? cols_of(&a.view) : 0};
         fold(&w);
         run(cpu, &w);
         if (!direct) status = copy_elements(cpu, out, &y.view, call->type, err);

@@ -13,6 +13,7 @@ typedef struct cpu_product {
     cpu_product_kind kind;
     trit_dtype type; /* a plain one, not a half */
     bool are_pairs;  /* of a and b each element is two bfloat16s, as trit_kernels.bf16_matmul has them; k counts pairs; type is F32, y's */
+    int64_t n_floats; /* of pairs, where a and b are still floats [m, n_floats] and [n_floats, n]; 0: they are pairs */
     int64_t m, n, k;
     const void *a;
     int64_t a_row, a_col;
@@ -22,8 +23,8 @@ typedef struct cpu_product {
     int64_t y_row;
 } cpu_product;
 
-/* Rows that the kernels take at once. */
-enum { trit_cpu_product_rows = 6 };
+/* Rows that the kernels take at once; rows of a, of which fewer do not pay for laying out all of b. */
+enum { trit_cpu_product_rows = 6, trit_cpu_product_few = 8 };
 
 /* Our own, on the calling thread: each element of y is summed over k from first to last, each product rounded; pairs, as their kernel has it. */
 void trit_cpu_product(const trit_kernels *kernels, const cpu_product *p);

@@ -41,7 +41,7 @@ static pair_scratch pair_scratch_of(void *room, int64_t d) {
 static void pair_row(const attend_work *w, uint32_t *y, const float *x) {
     uint16_t *halves = (uint16_t *)(void *)y;
     w->cpu->kernels->bf16_round(halves, x, (size_t)w->d);
-    if (w->d % 2) halves[w->d] = 0;
+    if (w->d % 2) memset(halves + w->d, 0, sizeof *halves);
 }
 
 /* n rows as pairs of rows i and i + apart, each at `step` from the last; one that is not there counts as zeros. */

@@ -1,6 +1,6 @@
-/* Operands of products in bfloat16: floats become words of two neighbours along the dimension that is summed over. All of them once, before the product
- * is divided; laid out for the kernels they are half of what floats are. Kernels write and read the words as halves and as floats: they are files of their
- * own, and nothing else looks into them. */
+/* Operands of products in bfloat16: floats become words of two neighbours along the dimension that is summed over. All of them once, before the product is
+ * divided among many members; few make them while they lay out (product.c). Kernels write and read the words as halves and as floats: they are files of
+ * their own, and nothing else looks into them. */
 #include "base/alloc.h"
 #include "base/error.h"
 #include "device/cpu/matmul.h"
