@@ -64,6 +64,12 @@ TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_ternary_product(trit_tensor **o
  * as a product of the floats (docs/performance.md) and wrong by as few roundings. */
 TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_ternary_product_grad(trit_tensor **out, const trit_tensor *gy, const trit_tensor *w, trit_error *err);
 
+/* The same, coarser and faster: gy by the scales of w's rows becomes whole numbers of 11 bits, 32 neighbours in a row at a time by their absmax m (at
+ * least 2^-100), round(v 1023 / m), halves to even. Sums of 32 are of whole numbers, those of m / 1023 times these of floats. A token of which a
+ * number is not finite gets NaN everywhere. */
+TRIT_API TRIT_MUST_CHECK trit_status trit_tensor_ternary_product_grad_i16(trit_tensor **out, const trit_tensor *gy, const trit_tensor *w,
+                                                                          trit_error *err);
+
 #ifdef __cplusplus
 }
 #endif

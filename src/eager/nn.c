@@ -214,9 +214,14 @@ trit_status trit_tensor_ternary_product(trit_tensor **out, const trit_tensor *x,
     return ternary(out, trit_op_ternary_product, x, "x", w, 1, "matrices with rows of one length, 4194304 at most, are what it takes", err);
 }
 
+static const char what_gradients_take[] = "matrices, w with as many rows as gy has columns, rows of 4194304 at most, are what it takes";
+
 trit_status trit_tensor_ternary_product_grad(trit_tensor **out, const trit_tensor *gy, const trit_tensor *w, trit_error *err) {
-    return ternary(out, trit_op_ternary_product_grad, gy, "gy", w, 0,
-                   "matrices, w with as many rows as gy has columns, rows of 4194304 at most, are what it takes", err);
+    return ternary(out, trit_op_ternary_product_grad, gy, "gy", w, 0, what_gradients_take, err);
+}
+
+trit_status trit_tensor_ternary_product_grad_i16(trit_tensor **out, const trit_tensor *gy, const trit_tensor *w, trit_error *err) {
+    return ternary(out, trit_op_ternary_product_grad_i16, gy, "gy", w, 0, what_gradients_take, err);
 }
 
 trit_status trit_nn_grad(trit_tensor **out, trit_op_kind kind, uint32_t n_in, const trit_tensor *const *in, const trit_attrs *attrs,

@@ -209,8 +209,16 @@ typedef struct trit_quads_mul {
     uint32_t n_tokens;
     float *y; /* [n_tokens, y_stride floats] */
     size_t y_stride;
-    float *room; /* [k, 16], 64-byte aligned */
+    float *room; /* [k, 16], of quads_i16_mul [k, 32], 64-byte aligned */
 } trit_quads_mul;
+
+/* quads_i16_mul is the same with x_r rounded: a token's numbers of 32 rows become whole ones of 11 bits, so that any sum of them fits 16 bits and a
+ * lookup serves 32 tokens. Of rows 32 b ... 32 b + 31, with m the largest |x_r| and 2^-100 at least:
+ *
+ *   y[t][c] = sum over b, rising, of (float)(sum of trit[r][c] q_r) * (m / 1023),   q_r = x_r * (1023 / m) to the nearest whole number, halves to even
+ *
+ * starting at 0.0f. Where an x_r is not finite, y[t][c] is NaN for all c. */
+enum { trit_quad_i16_rows = 32, trit_quad_i16_tokens = 32, trit_quad_i16_most = 1023 };
 
 /* A block of scores of attention, queries beside each other, on the way to weights and back. n is a multiple of 16. */
 typedef struct trit_attend {
@@ -336,6 +344,7 @@ typedef struct trit_kernels {
     void (*nonzeros)(uint64_t *bits, const float *x, size_t n);
     void (*sparse_mul)(const trit_sparse_mul *p);
     void (*quads_mul)(const trit_quads_mul *p);
+    void (*quads_i16_mul)(const trit_quads_mul *p);
 
     /* Probes of the processor, for benchmarks: how fast the tier reads and multiplies at best. The results are exact in any order.
      * read: exclusive or of the 64-bit words of p[0..n), p and n multiples of 64.

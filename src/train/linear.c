@@ -30,8 +30,9 @@ static trit_status step_linear(trit_record *r, trit_error *err) {
     trit_status status = trit_kept_check(&x->kept, r->name, err);
     if (status == trit_ok) status = trit_kept_check(&w->kept, r->name, err);
     if (status == trit_ok && x->from)
-        status = r->attrs.n & is_ternary ? trit_tensor_ternary_product_grad(&gx, r->gradient, w->kept.tensor, err)
-                                         : trit_train_matmul(&gx, r->gradient, w->kept.tensor, rounds, err);
+        status = !(r->attrs.n & is_ternary) ? trit_train_matmul(&gx, r->gradient, w->kept.tensor, rounds, err)
+                 : rounds                   ? trit_tensor_ternary_product_grad_i16(&gx, r->gradient, w->kept.tensor, err)
+                                            : trit_tensor_ternary_product_grad(&gx, r->gradient, w->kept.tensor, err);
     if (status == trit_ok && gx) status = trit_walk_give(x->from, gx, err);
     if (status == trit_ok && master->from) status = product(&gw, r->gradient, x->kept.tensor, true, rounds, err);
     if (status == trit_ok && gw) status = trit_walk_give(master->from, gw, err);

@@ -45,11 +45,16 @@ static void as_floats(void **state) {
     trit_device_close(device);
 }
 
+typedef trit_status (*product_grad)(trit_tensor **out, const trit_tensor *gy, const trit_tensor *w, trit_error *err);
+
+static const product_grad grads[] = {trit_tensor_ternary_product_grad, trit_tensor_ternary_product_grad_i16};
+enum { n_grads = sizeof grads / sizeof grads[0] };
+
 /* Its gradient for x, and the product of the same floats. */
-static trit_tensor *gradient(trit_device *device, int64_t n, int64_t m, int64_t k, bool by_rows, trit_tensor **floats) {
+static trit_tensor *gradient(product_grad grad, trit_device *device, int64_t n, int64_t m, int64_t k, bool by_rows, trit_tensor **floats) {
     trit_tensor *gy = random_matrix(device, n, m, 1), *w = random_matrix(device, m, k, 2), *qw = NULL, *gx = NULL;
     assert_ok(trit_tensor_absmean_ternary(&qw, w, by_rows ? k : 0, 1, &err));
-    assert_ok(trit_tensor_ternary_product_grad(&gx, gy, qw, &err));
+    assert_ok(grad(&gx, gy, qw, &err));
     if (floats) assert_ok(trit_tensor_matmul(floats, gy, qw, &err));
     free_all(3, (trit_tensor *const[]){gy, w, qw});
     return gx;
@@ -60,14 +65,17 @@ static void gradient_as_floats(void **state) {
     trit_device *device;
     (void)state;
     assert_ok(trit_device_open(&device, NULL, NULL, &err));
-    for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
-        const int64_t *s = sizes[i / 2];
-        trit_tensor *floats = NULL, *gx = gradient(device, s[0], s[1], s[2], i % 2, &floats);
+    for (size_t i = 0; i < 2 * n_grads * sizeof sizes / sizeof sizes[0]; i++) {
+        const int64_t *s = sizes[i / (2 * n_grads)];
+        const bool is_i16 = i / 2 % n_grads;
+        trit_tensor *floats = NULL, *gx = gradient(grads[is_i16], device, s[0], s[1], s[2], i % 2, &floats);
         const float *a = trit_tensor_data(gx), *b = trit_tensor_data(floats);
+        /* As many roundings of sums that grow as its root, in two orders. As whole numbers, of which the largest stands for 5 or less, each is wrong by
+         * 5 / 2046 at most, and their sum by less than five times its root. */
+        const float bound = (is_i16 ? 5 * 5 / 2046.0f : 1e-5f) * sqrtf((float)s[1]);
         assert_int_equal(trit_tensor_n_elements(gx), s[0] * s[2]);
         for (int64_t e = 0; e < s[0] * s[2]; e++)
-            if (!(fabsf(a[e] - b[e]) <= 1e-5f * sqrtf((float)s[1]))) /* as many roundings of sums that grow as its root, in two orders */
-                fail_msg("case %zu, element %lld: %.9g and %.9g", i, (long long)e, (double)a[e], (double)b[e]);
+            if (!(fabsf(a[e] - b[e]) <= bound)) fail_msg("case %zu, element %lld: %.9g and %.9g", i, (long long)e, (double)a[e], (double)b[e]);
         free_all(2, (trit_tensor *const[]){gx, floats});
     }
     trit_device_close(device);
@@ -82,9 +90,12 @@ static void threads_same_bits(void **state) {
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
         trit_tensor *a = product(one, tokens[i], 250, 130, false, NULL), *b = product(three, tokens[i], 250, 130, false, NULL);
         assert_memory_equal(trit_tensor_data(a), trit_tensor_data(b), (size_t)tokens[i] * 250 * sizeof(float));
-        trit_tensor *ga = gradient(one, tokens[i], 250, 130, false, NULL), *gb = gradient(three, tokens[i], 250, 130, false, NULL);
-        assert_memory_equal(trit_tensor_data(ga), trit_tensor_data(gb), (size_t)tokens[i] * 130 * sizeof(float));
-        free_all(4, (trit_tensor *const[]){a, b, ga, gb});
+        for (size_t j = 0; j < n_grads; j++) {
+            trit_tensor *ga = gradient(grads[j], one, tokens[i], 250, 130, false, NULL), *gb = gradient(grads[j], three, tokens[i], 250, 130, false, NULL);
+            assert_memory_equal(trit_tensor_data(ga), trit_tensor_data(gb), (size_t)tokens[i] * 130 * sizeof(float));
+            free_all(2, (trit_tensor *const[]){ga, gb});
+        }
+        free_all(2, (trit_tensor *const[]){a, b});
     }
     trit_device_close(one);
     trit_device_close(three);
@@ -114,24 +125,25 @@ static void not_finite(void **state) {
     trit_device_close(device);
 }
 
-/* Of gradients too: those of a token, as far as trits take them, and all where the scale is bad. */
+/* Of gradients too: those of a token, as far as trits take them or, in whole numbers, all; and all where the scale is bad. */
 static void gradients_not_finite(void **state) {
     enum { n = 3, m = 5, k = 40, row = 1 };
     trit_device *device;
     (void)state;
     assert_ok(trit_device_open(&device, NULL, NULL, &err));
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t c = 0; c < 2 * n_grads; c++) {
+        const bool i = c % 2, is_i16 = c / 2;
         trit_tensor *gy = random_matrix(device, n, m, 1), *w = random_matrix(device, m, k, 2), *qw = NULL, *gx = NULL;
         ((float *)trit_tensor_data(i ? w : gy))[row * (i ? k : m) + 3] = NAN;
         assert_ok(trit_tensor_absmean_ternary(&qw, w, 0, 1, &err));
-        assert_ok(trit_tensor_ternary_product_grad(&gx, gy, qw, &err));
+        assert_ok(grads[is_i16](&gx, gy, qw, &err));
         const float *z = trit_tensor_data(gx);
         size_t n_bad = 0;
         for (int e = 0; e < n * k; e++) {
             n_bad += isfinite(z[e]) ? 0 : 1;
             if (!i && e / k != row && !isfinite(z[e])) fail_msg("element %d: %g", e, (double)z[e]);
         }
-        assert_true(i ? n_bad == n * k : n_bad > 0);
+        assert_true(i ? n_bad == n * k : is_i16 ? n_bad == k : n_bad > 0);
         free_all(4, (trit_tensor *const[]){gy, w, qw, gx});
     }
     trit_device_close(device);
@@ -152,6 +164,9 @@ static void bad_input(void **state) {
     assert_int_equal(trit_tensor_ternary_product(&y, flat, x, &err), trit_arg);
     assert_int_equal(trit_tensor_ternary_product_grad(&y, x, w, &err), trit_arg);
     assert_string_equal(err.message, "ternary_product_grad: gy [2, 3] and w [4, 5]: matrices, w with as many rows as gy has columns, rows of 4194304 at "
+                                     "most, are what it takes");
+    assert_int_equal(trit_tensor_ternary_product_grad_i16(&y, x, w, &err), trit_arg);
+    assert_string_equal(err.message, "ternary_product_grad_i16: gy [2, 3] and w [4, 5]: matrices, w with as many rows as gy has columns, rows of 4194304 at "
                                      "most, are what it takes");
     assert_null(y);
     free_all(4, (trit_tensor *const[]){x, w, flat, wide});

@@ -119,12 +119,31 @@ static float quads_sum(const int8_t *trits, const float *scale, uint32_t n_rows,
     return y;
 }
 
+/* The same by quads_i16_mul. */
+static float quads_i16_sum(const int8_t *trits, const float *scale, uint32_t n_rows, uint32_t k, const float *x, uint32_t c) {
+    float y = 0.0f;
+    for (uint32_t b = 0; b < n_rows; b += 32) {
+        const uint32_t end = n_rows - b < 32 ? n_rows : b + 32;
+        float most = 0x1p-100f;
+        int sum = 0;
+        for (uint32_t r = b; r < end; r++) {
+            const float size = fabsf(x[r] * scale[r]);
+            if (!isfinite(size)) return NAN;
+            most = size > most ? size : most;
+        }
+        for (uint32_t r = b; r < end; r++) sum += trits[r * k + c] * (int)nearbyintf(x[r] * scale[r] * (1023.0f / most));
+        y += (float)sum * (most / 1023.0f);
+    }
+    return y;
+}
+
 static void check_quads(const pair *p) {
-    static const uint32_t sizes[][3] = {{1, 1, 1}, {16, 16, 16}, {17, 33, 19}, {40, 5, 32}, {5, 100, 3}, {320, 48, 17}, {64, 64, 1}};
+    static const uint32_t sizes[][3] = {{1, 1, 1}, {16, 16, 16}, {17, 33, 19}, {40, 5, 32}, {5, 100, 3}, {320, 48, 17}, {64, 64, 1}, {33, 20, 65}, {96, 7, 48}};
+    const bool is_i16 = strcmp(p->row->slot, "quads_i16_mul") == 0;
     for (size_t s = 0; s < n_moods * sizeof sizes / sizeof sizes[0]; s++) {
         const uint32_t n_rows = sizes[s / n_moods][0], k = sizes[s / n_moods][1], n_tokens = sizes[s / n_moods][2];
         const size_t x_stride = n_rows + 3, y_stride = k + 2, n_y = n_tokens * y_stride;
-        float *x = floats((n_tokens - 1) * x_stride + n_rows, s % n_moods), *scale = floats(n_rows, calm), *room = bytes((size_t)k * 64);
+        float *x = floats((n_tokens - 1) * x_stride + n_rows, s % n_moods), *scale = floats(n_rows, calm), *room = bytes((size_t)k * 128);
         float *a = canaries(n_y), *b = canaries(n_y);
         int8_t *trits = bytes((size_t)n_rows * k);
         for (size_t i = 0; i < (size_t)n_rows * k; i++) trits[i] = (int8_t)((int)(next() % 3) - 1);
@@ -136,7 +155,8 @@ static void check_quads(const pair *p) {
         B(p, quads_mul)(&q);
         same_floats(p, "product", a, b, n_y + 2 * margin);
         for (uint32_t t = 0; t < n_tokens; t++)
-            for (uint32_t c = 0; c < k; c++) b[margin + t * y_stride + c] = quads_sum(trits, scale, n_rows, k, x + t * x_stride, c);
+            for (uint32_t c = 0; c < k; c++)
+                b[margin + t * y_stride + c] = (is_i16 ? quads_i16_sum : quads_sum)(trits, scale, n_rows, k, x + t * x_stride, c);
         same_floats(p, "product counted out", a, b, n_y + 2 * margin);
         free(x), free(scale), free(room), free(a), free(b), free(trits), free(quads);
     }

@@ -779,6 +779,7 @@ static const struct {
     {"convert", check_convert},   {"fold_run", check_fold_run},   {"fold_rows", check_fold_rows},
     {"matmul", check_matmul},      {"bf16_matmul", check_bf16_matmul}, {"bf16_round", check_bf16_round}, {"bf16_pairs", check_bf16_pairs},
     {"nonzeros", check_nonzeros}, {"sparse_mul", check_sparse},   {"quads_mul", check_quads},
+    {"quads_i16_mul", check_quads},
     {"probe_read", check_probe_read}, {"probe_int8", check_probe_int8}, {"probe_float", check_probe_float},
 };
 enum { n_checks = sizeof checks / sizeof checks[0] };

@@ -135,11 +135,14 @@ static void gradients(bench *b, const trit_kernels *f) {
 
 static void back(bench *b, const trit_kernels *f) {
     enum { n_cols = 60 };
-    _Alignas(64) float room[n_cols][trit_quad_tokens];
+    _Alignas(64) float room[n_cols][trit_quad_i16_tokens];
     uint16_t quads[n_tiles * n_cols * trit_quads_at_once];
     for (size_t i = 0; i < n_tiles * n_cols * trit_quads_at_once; i++) quads[i] = (uint16_t)(b->t2[0][i] % trit_quad_sums * trit_quad_tokens);
-    f->quads_mul(&(trit_quads_mul){.quads = quads, .scale = b->row_scale, .n_rows = n_rows, .k = n_cols, .x = b->x[0], .x_stride = k + 5,
-                                   .n_tokens = n_tokens, .y = b->y[0], .y_stride = n_cols, .room = room[0]});
+    const trit_quads_mul p = {.quads = quads, .scale = b->row_scale, .n_rows = n_rows, .k = n_cols, .x = b->x[0], .x_stride = k + 5, .n_tokens = n_tokens,
+                              .y = b->y[0], .y_stride = n_cols, .room = room[0]};
+    f->quads_mul(&p);
+    keep(b, b->y[0], n_tokens * n_cols * sizeof *b->y[0]);
+    f->quads_i16_mul(&p);
     keep(b, b->y[0], n_tokens * n_cols * sizeof *b->y[0]);
 }
 

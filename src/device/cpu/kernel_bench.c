@@ -308,11 +308,26 @@ static void count_quads(const bench *b, trit_kernel_work *out) {
     *out = (trit_kernel_work){.float_macs = macs_of(b) / 2 / trit_quad_rows, .bytes = weights_of(b)};
 }
 
-static void call_quads(bench *b) {
+/* An addition of 64 bytes has twice as many whole numbers as floats, which the peak counts. */
+static void count_quads_i16(const bench *b, trit_kernel_work *out) {
+    *out = (trit_kernel_work){.float_macs = macs_of(b) / 4 / trit_quad_rows, .bytes = weights_of(b)};
+}
+
+static trit_quads_mul half_of_tokens(bench *b) {
     const bench_case *c = &b->shape;
     const uint32_t n_tokens = c->n_tokens / 2;
-    AS(b, quads_mul)(&(trit_quads_mul){.quads = (const uint16_t *)(const void *)b->w, .scale = b->scale, .n_rows = c->n_rows, .k = c->k, .x = b->x,
-                                       .x_stride = c->n_rows, .n_tokens = n_tokens, .y = b->y, .y_stride = c->k, .room = b->y + (size_t)n_tokens * c->k});
+    return (trit_quads_mul){.quads = (const uint16_t *)(const void *)b->w, .scale = b->scale, .n_rows = c->n_rows, .k = c->k, .x = b->x,
+                            .x_stride = c->n_rows, .n_tokens = n_tokens, .y = b->y, .y_stride = c->k, .room = b->y + (size_t)n_tokens * c->k};
+}
+
+static void call_quads(bench *b) {
+    const trit_quads_mul p = half_of_tokens(b);
+    AS(b, quads_mul)(&p);
+}
+
+static void call_quads_i16(bench *b) {
+    const trit_quads_mul p = half_of_tokens(b);
+    AS(b, quads_i16_mul)(&p);
 }
 
 /* Works in place: what it gets is copied anew. */
@@ -356,6 +371,7 @@ static const family bf16_pairs = {call_bf16_pairs, count_row};
 static const family sparse = {call_sparse, count_sparse};
 static const family nonzeros = {call_nonzeros, count_columns};
 static const family quads = {call_quads, count_quads};
+static const family quads_i16 = {call_quads_i16, count_quads_i16};
 static const family crc32c = {call_crc32c, count_crc32c};
 
 /* 2560, 6912: width and feed-forward of BitNet b1.58 2B4T. */
@@ -417,6 +433,7 @@ static const bench_case cases[] = {
     {"sparse_mul", "252 by 64 by 96, half of it zeros", &sparse, trit_sparse_depth, 2 * trit_sparse_width, sparse_rows, 0},
     {"nonzeros", "252 rows", &nonzeros, trit_sparse_depth, 1, sparse_rows, 0},
     {"quads_mul", "16 tokens", &quads, 2560, cached, 32, 0},
+    {"quads_i16_mul", "32 tokens", &quads_i16, 2560, cached, 64, 0},
     {"crc32c", "64 KiB", &crc32c, 65536, 1, 1, 0},
 };
 
@@ -470,7 +487,7 @@ static bool fill(trit_kernel_bench *b) {
     b->y = floats(c->n_tokens * widest);
     if (!b->w || !b->q || !b->scale || !b->x || !b->u || !b->y) return false;
     memset(b->w, 0x15, c->n_rows * b->stride); /* codes 0 and 1; small numbers in all float types */
-    for (size_t i = 0; c->family == &quads && i < c->n_rows * b->stride / 2; i++)
+    for (size_t i = 0; starts_with(c->slots, "quads") && i < c->n_rows * b->stride / 2; i++)
         ((uint16_t *)(void *)b->w)[i] = (uint16_t)(((uint32_t)i * 2654435761u >> 16) % trit_quad_sums * trit_quad_tokens); /* as irregular as trits */
     for (size_t i = 0; c->family == &bf16_matmul && i < (size_t)c->n_tokens * c->k; i++) { /* twice the same number a word */
         const uint32_t bits = trit_bits_from_f32(b->x[i]);

@@ -1,6 +1,6 @@
 /* Ternary products of tensors. On the way forth by the kernels of programs: rows of activations become A8, weights T2, and sums are whole numbers.
- * Twice as fast as products of the same floats, and what the finished model computes, to the bit. On the way back gradients are floats, and sums of
- * four rows at once come from tables (quads_mul). */
+ * Twice as fast as products of the same floats, and what the finished model computes, to the bit. On the way back gradients are floats, or rounded to
+ * 11 bits, and sums of four rows at once come from tables (quads_mul, quads_i16_mul). */
 #include <float.h>
 #include <math.h>
 
@@ -25,7 +25,9 @@ typedef struct product {
     uint16_t *quads;    /* [n_tiles, k, 4] */
     float *scale;       /* [n_tiles, 16] */
     int8_t *trits;      /* [n_tiles, k]: of one row */
-    float *room;        /* [members, k, 16] of quads_mul */
+    void (*mul)(const trit_quads_mul *p);
+    int64_t block;      /* tokens that it takes at once */
+    float *room;        /* [members, k, block] */
     size_t a8_bytes, tile_bytes;
 } product;
 
@@ -128,19 +130,18 @@ static trit_status forth(cpu_device *cpu, product *p, int64_t n_tiles, trit_erro
     return trit_ok;
 }
 
-/* Blocks of 16 tokens. */
 static void multiply_back(void *arg, unsigned member, uint64_t first, uint64_t last) {
     const product *p = arg;
-    const int64_t token = (int64_t)first * trit_quad_tokens, end = (int64_t)last * trit_quad_tokens;
-    p->kernels->quads_mul(&(trit_quads_mul){.quads = p->quads, .scale = p->scale, .n_rows = (uint32_t)p->n_rows, .k = (uint32_t)p->k,
-                                            .x = p->x + token * p->n_rows, .x_stride = (size_t)p->n_rows,
-                                            .n_tokens = (uint32_t)((end < p->n_tokens ? end : p->n_tokens) - token),
-                                            .y = p->y + token * p->k, .y_stride = (size_t)p->k, .room = p->room + member * p->k * trit_quad_tokens});
+    const int64_t token = (int64_t)first * p->block, end = (int64_t)last * p->block;
+    p->mul(&(trit_quads_mul){.quads = p->quads, .scale = p->scale, .n_rows = (uint32_t)p->n_rows, .k = (uint32_t)p->k,
+                             .x = p->x + token * p->n_rows, .x_stride = (size_t)p->n_rows,
+                             .n_tokens = (uint32_t)((end < p->n_tokens ? end : p->n_tokens) - token),
+                             .y = p->y + token * p->k, .y_stride = (size_t)p->k, .room = p->room + member * p->k * p->block});
 }
 
 static trit_status back(cpu_device *cpu, product *p, int64_t n_tiles, trit_error *err) {
-    const size_t n_quads = (size_t)n_tiles * (size_t)p->k, room_bytes = (size_t)p->k * trit_quad_tokens * sizeof *p->room;
-    const int64_t n_blocks = (p->n_tokens + trit_quad_tokens - 1) / trit_quad_tokens;
+    const size_t n_quads = (size_t)n_tiles * (size_t)p->k, room_bytes = (size_t)p->k * (size_t)p->block * sizeof *p->room;
+    const int64_t n_blocks = (p->n_tokens + p->block - 1) / p->block;
     p->quads = trit_alloc(n_quads, trit_quads_at_once * sizeof *p->quads);
     p->room = trit_alloc_aligned(trit_team_size(cpu->team), room_bytes);
     if (!p->quads || !p->room) return trit_error_memory(err, n_quads * trit_quads_at_once * sizeof *p->quads + room_bytes, "a ternary product's gradient");
@@ -155,6 +156,9 @@ static trit_status back(cpu_device *cpu, product *p, int64_t n_tiles, trit_error
 trit_status trit_cpu_call_nn_ternary(cpu_device *cpu, const trit_call *call, trit_error *err) {
     product p = {.kernels = cpu->kernels, .x = call->in[0].data, .w = call->in[1].data, .y = call->out.data, .n_tokens = call->in[0].shape[0],
                  .n_rows = call->in[1].shape[0], .k = call->in[1].shape[1]};
+    const bool is_i16 = call->kind == trit_op_ternary_product_grad_i16;
+    p.mul = is_i16 ? cpu->kernels->quads_i16_mul : cpu->kernels->quads_mul;
+    p.block = is_i16 ? trit_quad_i16_tokens : trit_quad_tokens;
     const size_t n_tiles = trit_n_tiles((size_t)p.n_rows);
     if (trit_view_n_elements(&call->out) == 0) return trit_ok;
     p.scale = trit_alloc_aligned(n_tiles, trit_tile_rows * sizeof *p.scale);

@@ -2,6 +2,7 @@
 #include "kernel/x86/turn_avx2.h"
 
 #define QUADS_MUL trit_quads_mul_avx2
+#define QUADS_I16_MUL trit_quads_i16_mul_avx2
 #define VECTOR_BYTES 32
 #define TURN_16 turn_16
 #include "kernel/quads_template.h"
