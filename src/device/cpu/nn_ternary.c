@@ -3,11 +3,13 @@
  * 11 bits, and sums of four rows at once come from tables (quads_mul, quads_i16_mul). */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "device/cpu/calls.h"
 #include "quant/layout.h"
+#include "tensor/half.h"
 
 enum { tokens_at_once = 64 }; /* rows of A8 that stay in a core's cache while all weights pass */
 
@@ -24,7 +26,7 @@ typedef struct product {
     uint8_t *tiles;     /* [n_tiles, tile_bytes] */
     uint16_t *quads;    /* [n_tiles, k, 4] */
     float *scale;       /* [n_tiles, 16] */
-    int8_t *trits;      /* [n_tiles, k]: of one row */
+    int8_t *trits;      /* [n_tiles, 16, k] */
     void (*mul)(const trit_quads_mul *p);
     int64_t block;      /* tokens that it takes at once */
     float *room;        /* [members, k, block] */
@@ -47,20 +49,23 @@ static void quantize_rows(void *arg, int64_t first, int64_t last) {
     }
 }
 
-/* Signs to `trits`; the value that they stand for. NaN has one too, so that it reaches what is looked up by trits. */
+/* Signs to `trits`; the value that they stand for. NaN has one too, so that it reaches what is looked up by trits. Magnitudes are compared as whole
+ * numbers, which orders them alike and becomes vector code. */
 static float signs(int8_t *trits, const float *w, int64_t k) {
-    float largest = 0;
+    int32_t largest = 0;
     for (int64_t c = 0; c < k; c++) {
-        if (fabsf(w[c]) > largest) largest = fabsf(w[c]);
-        trits[c] = (int8_t)(!(w[c] <= 0) - (w[c] < 0));
+        const int32_t bits = (int32_t)trit_bits_from_f32(w[c]), size = bits & INT32_MAX;
+        largest = size > largest ? size : largest;
+        trits[c] = (int8_t)((size > 0) - 2 * ((bits < 0) & (size > 0)));
     }
-    return is_finite(w, k) ? largest : NAN;
+    const float value = trit_f32_from_bits((uint32_t)largest);
+    return isfinite(value) ? value : NAN;
 }
 
 static void pack_tiles(void *arg, int64_t first, int64_t last) {
     const product *p = arg;
     for (int64_t tile = first; tile < last; tile++) {
-        int8_t *trits = p->trits + tile * p->k;
+        int8_t *trits = p->trits + tile * rows_at_once * p->k; /* of one row after the other */
         for (int64_t i = 0; i < trit_tile_rows; i++) {
             const int64_t r = tile * trit_tile_rows + i;
             float *scale = &p->scale[r];
@@ -70,25 +75,27 @@ static void pack_tiles(void *arg, int64_t first, int64_t last) {
     }
 }
 
-/* Trits of a row become a digit of its four rows' numbers; digit 1 is no trit. */
-static void add_digit(uint16_t *quads, const int8_t *trits, int64_t k, int64_t row) {
-    static const int place[trit_quad_rows] = {1, 3, 9, 27};
-    for (int64_t c = 0; c < k; c++) {
-        uint16_t *q = &quads[c * trit_quads_at_once + row / trit_quad_rows];
-        *q = (uint16_t)(*q + trits[c] * place[row % trit_quad_rows] * trit_quad_tokens);
-    }
+/* The numbers of sixteen rows' trits. */
+static void pack_numbers(uint16_t *restrict quads, const int8_t *restrict trits, int64_t k) {
+    for (int64_t c = 0; c < k; c++)
+        for (int64_t q = 0; q < trit_quads_at_once; q++) {
+            const int8_t *t = trits + trit_quad_rows * q * k + c;
+            quads[c * trit_quads_at_once + q] = (uint16_t)((trit_quad_sums / 2 + t[0] + 3 * t[k] + 9 * t[2 * k] + 27 * t[3 * k]) * trit_quad_tokens);
+        }
 }
 
 static void pack_quads(void *arg, int64_t first, int64_t last) {
     const product *p = arg;
     for (int64_t tile = first; tile < last; tile++) {
-        int8_t *trits = p->trits + tile * p->k;
-        uint16_t *quads = p->quads + tile * p->k * trit_quads_at_once;
-        for (int64_t i = 0; i < p->k * trit_quads_at_once; i++) quads[i] = trit_quad_sums / 2 * trit_quad_tokens;
-        for (int64_t r = tile * rows_at_once; r < p->n_rows && r < (tile + 1) * rows_at_once; r++) {
-            p->scale[r] = signs(trits, p->w + r * p->k, p->k);
-            add_digit(quads, trits, p->k, r % rows_at_once);
+        int8_t *trits = p->trits + tile * rows_at_once * p->k;
+        for (int64_t i = 0; i < rows_at_once; i++) {
+            const int64_t r = tile * rows_at_once + i;
+            if (r < p->n_rows)
+                p->scale[r] = signs(trits + i * p->k, p->w + r * p->k, p->k);
+            else
+                memset(trits + i * p->k, 0, (size_t)p->k);
         }
+        pack_numbers(p->quads + tile * p->k * trit_quads_at_once, trits, p->k);
     }
 }
 
@@ -162,8 +169,8 @@ trit_status trit_cpu_call_nn_ternary(cpu_device *cpu, const trit_call *call, tri
     const size_t n_tiles = trit_n_tiles((size_t)p.n_rows);
     if (trit_view_n_elements(&call->out) == 0) return trit_ok;
     p.scale = trit_alloc_aligned(n_tiles, trit_tile_rows * sizeof *p.scale);
-    p.trits = trit_alloc(n_tiles, (size_t)p.k);
-    trit_status status = p.scale && p.trits ? trit_ok : trit_error_memory(err, n_tiles * (size_t)p.k, "trits of a product");
+    p.trits = trit_alloc(n_tiles, rows_at_once * (size_t)p.k);
+    trit_status status = p.scale && p.trits ? trit_ok : trit_error_memory(err, n_tiles * rows_at_once * (size_t)p.k, "trits of a product");
     if (status == trit_ok) status = (call->kind == trit_op_ternary_product ? forth : back)(cpu, &p, (int64_t)n_tiles, err);
     trit_free(p.a8);
     trit_free(p.tiles);
