@@ -7,8 +7,10 @@ Usage: bench_train.py --trit PROGRAM --text FILE [--threads 2] [--dim 320] [--ff
 PyTorch's model spells quantization z + (q(z) - z).detach(), has fused attention, norms and AdamW; `compiled` is torch.compile of it, bf16 its autocast,
 `compiled-bf16` both.
 Each round runs every side for a few steps after one that warms up, in a process of its own; printed are the best and the median step of all
-rounds, by the clock and by processor time, the multiply-adds that a second of processor time does, and what the ratios are.
-Needs PyTorch and NumPy; `trit train` takes the vocabulary of tests/model/story-256.gguf."""
+rounds, by the clock and by processor time, the multiply-adds that a second of processor time does, how much that is of what a core does at best
+(tools/peak.c in each round, by the compiler that CC names: pairs of bfloat16 for the sides in bf16 where the processor has them, else floats), and what
+the ratios are. Ternary products of `trit` are of whole numbers, so that more than 100 % may come out.
+Needs PyTorch but for `--ways none`; `trit train` takes the vocabulary of tests/model/story-256.gguf."""
 import argparse
 import json
 import os
@@ -19,11 +21,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.append(os.path.join(HERE, "reference"))
-import gguf_file  # noqa: E402
-
 STORY = os.path.join(HERE, "..", "tests", "model", "story-256.gguf")
-VOCAB = len(gguf_file.Gguf(STORY).kv["tokenizer.ggml.tokens"])
 
 
 def model(a, torch):
@@ -65,7 +63,7 @@ def model(a, torch):
     class Model(nn.Module):
         def __init__(self):
             super().__init__()
-            self.table = nn.Embedding(VOCAB, a.dim)
+            self.table = nn.Embedding(a.vocab, a.dim)
             self.layers = nn.ModuleList(Layer() for _ in range(a.layers))
             self.norm = nn.Parameter(torch.ones(a.dim))
 
@@ -73,7 +71,7 @@ def model(a, torch):
             x = self.table(token)
             for layer in self.layers:
                 x = layer(x)
-            return F.cross_entropy(F.linear(norm(x, self.norm), self.table.weight).view(-1, VOCAB).float(), target.view(-1))
+            return F.cross_entropy(F.linear(norm(x, self.norm), self.table.weight).view(-1, a.vocab).float(), target.view(-1))
 
     return Model()
 
@@ -89,7 +87,7 @@ def torch_steps(a, way):
     out = []
     for _ in range(a.steps + 1):
         wall, cpu = time.time(), time.process_time()
-        token, target = torch.randint(0, VOCAB, (a.rows, a.seq)), torch.randint(0, VOCAB, (a.rows, a.seq))
+        token, target = (torch.randint(0, a.vocab, (a.rows, a.seq)) for _ in range(2))
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=way.endswith("bf16")):
             loss = forward(token, target)
         optim.zero_grad()
@@ -101,7 +99,7 @@ def torch_steps(a, way):
 
 
 def of_torch(a, way):
-    keys = ("threads", "dim", "ff", "layers", "heads", "rows", "seq", "steps")
+    keys = ("threads", "dim", "ff", "layers", "heads", "rows", "seq", "steps", "vocab")
     args = [sys.executable, __file__, "--torch", way] + ["--%s=%d" % (k, getattr(a, k)) for k in keys]
     return json.loads(subprocess.run(args, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
@@ -123,12 +121,34 @@ def of_trit(a, precision):
             ends = [(json.loads(line)["tok_s"], processor_time(p.pid)) for line in p.stdout if '"tok_s"' in line]
     if p.returncode:
         sys.exit("%s train ended with status %d" % (a.trit, p.returncode))
-    return [(a.rows * a.seq / speed, cpu - before) for (_, before), (speed, cpu) in zip(ends, ends[1:])]
+    tick = 1 / os.sysconf("SC_CLK_TCK")
+    return [(a.rows * a.seq / speed, max(cpu - before, tick)) for (_, before), (speed, cpu) in zip(ends, ends[1:])]
+
+
+def build_peak(folder):
+    """The program of tools/peak.c for this processor; None: no compiler that can."""
+    program = os.path.join(folder, "peak")
+    args = [os.environ.get("CC", "cc"), "-O2", "-march=native", "-ffp-contract=fast", os.path.join(HERE, "peak.c"), "-o", program]
+    try:
+        return program if subprocess.run(args, stderr=subprocess.DEVNULL).returncode == 0 else None
+    except OSError:
+        return None
+
+
+def best_peak(program, before):
+    """Of floats and of bfloat16, the better of now and before; 0: none."""
+    now = json.loads(subprocess.run([program], check=True, capture_output=True, text=True).stdout) if program else {}
+    return tuple(max(old, now.get(key) or 0) for old, key in zip(before, ("float_gmac_s", "bf16_gmac_s")))
+
+
+def share(side, rate, peak):
+    most = peak[1] if "bf16" in side and peak[1] else peak[0]
+    return "%.0f %%" % (100 * rate / most) if most else "-"
 
 
 def multiply_adds(a):
     """Of a step, in thousand millions: forward and both gradients of each product, attention with what a token sees and its scores made twice."""
-    weights = a.layers * (4 * a.dim * a.dim + 3 * a.dim * a.ff) + VOCAB * a.dim
+    weights = a.layers * (4 * a.dim * a.dim + 3 * a.dim * a.ff) + a.vocab * a.dim
     return (3 * weights * a.rows * a.seq + a.layers * a.rows * 7 * a.dim * a.seq * (a.seq + 1) / 2) * 1e-9
 
 
@@ -137,26 +157,33 @@ def main():
     p.add_argument("--trit")
     p.add_argument("--text")
     p.add_argument("--torch", help=argparse.SUPPRESS)
+    p.add_argument("--vocab", type=int, help=argparse.SUPPRESS)
     p.add_argument("--ways", default="fp32,bf16,compiled,compiled-bf16")
     for key, default in dict(threads=2, dim=320, ff=960, layers=6, heads=5, rows=16, seq=256, rounds=3, steps=3).items():
         p.add_argument("--" + key, type=int, default=default)
     a = p.parse_args()
     if a.torch:
         return torch_steps(a, a.torch)
-    sides = ["trit f32", "trit bf16"] + ["PyTorch " + way for way in a.ways.split(",")]
-    times = {side: [] for side in sides}
-    for _ in range(a.rounds):
-        for side in sides:
-            times[side] += (of_trit if side.startswith("trit") else of_torch)(a, side.split()[1])
+    a.vocab = json.loads(subprocess.run([a.trit, "info", "-m", STORY, "--json"], check=True, capture_output=True, text=True).stdout)["vocab_size"]
+    sides = ["trit f32", "trit bf16"] + ["PyTorch " + way for way in a.ways.split(",") if way != "none"]
+    times, peak = {side: [] for side in sides}, (0, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        program = build_peak(folder)
+        for _ in range(a.rounds):
+            peak = best_peak(program, peak)
+            for side in sides:
+                times[side] += (of_trit if side.startswith("trit") else of_torch)(a, side.split()[1])
     tokens = a.rows * a.seq
-    print("| | tokens/s, best | median | s of the processor a step | GMAC/s of the processor | trit bf16: faster | less processor time |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
+    print("| | tokens/s, best | median | s of the processor a step | GMAC/s of the processor | of the peak | trit bf16: faster | less processor time |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|")
     best, least = ({side: min(t[i] for t in times[side]) for side in sides} for i in (0, 1))
     for side in sides:
         wall = [t[0] for t in times[side]]
-        print("| %s | %.0f | %.0f | %.2f | %.1f | %.2f | %.2f |" % (side, tokens / best[side], tokens / statistics.median(wall), least[side],
-                                                           multiply_adds(a) / least[side], best[side] / best["trit bf16"],
-                                                           least[side] / least["trit bf16"]))
+        rate = multiply_adds(a) / least[side]
+        print("| %s | %.0f | %.0f | %.2f | %.1f | %s | %.2f | %.2f |" % (side, tokens / best[side], tokens / statistics.median(wall), least[side], rate,
+                                                                  share(side, rate, peak), best[side] / best["trit bf16"],
+                                                                  least[side] / least["trit bf16"]))
+    print("\nA core at best, GMAC/s: floats %s, pairs of bfloat16 %s" % tuple("%.1f" % x if x else "-" for x in peak))
 
 
 main()
