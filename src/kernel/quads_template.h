@@ -165,7 +165,8 @@ static void make_whole(whole_numbers *w, const trit_quads_mul *p, uint32_t token
     }
     for (size_t r = 0; r < n_tiles * n_rows_at_once; r++)
         for (size_t v = 0; v < n_vectors; v++) ((bits *)w->x[0][r])[v] = (((bits *)w->x[0][r])[v] & 0xffff) | ((bits *)w->x[1][r])[v] << 16;
-    for (size_t q = 0; q < n_tiles * trit_quads_at_once; q++) make_short_sums(w->tables[0][q], w->x[0][q * trit_quad_rows]);
+    for (size_t i = 0; i < n_tiles; i++)
+        for (size_t q = 0; q < trit_quads_at_once; q++) make_short_sums(w->tables[i][q], w->x[0][i * n_rows_at_once + q * trit_quad_rows]);
 }
 
 static inline __attribute__((always_inline)) void add_whole(float *y, const whole_numbers *w, const uint16_t *quads, uint32_t k, size_t n_tiles) {
