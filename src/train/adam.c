@@ -29,11 +29,13 @@ trit_adam_numbers trit_adam_numbers_of(const trit_optim_opts *o, uint64_t t, dou
     };
 }
 
-void trit_adam_update(float *p, const float *g, float *m, float *v, int64_t n, const trit_adam_numbers *a) {
+/* Vector code, for which the build has sqrtf leave errno alone and the numbers are a copy that no store can reach. */
+void trit_adam_update(float *restrict p, const float *restrict g, float *restrict m, float *restrict v, int64_t n, const trit_adam_numbers *numbers) {
+    const trit_adam_numbers a = *numbers;
     for (int64_t i = 0; i < n; i++) {
-        const float gi = a->scale * g[i] + a->l2 * p[i];
-        m[i] = a->beta1 * m[i] + a->one_less_beta1 * gi;
-        v[i] = a->beta2 * v[i] + a->one_less_beta2 * (gi * gi);
-        p[i] = a->keep * p[i] - a->rate * (m[i] / (sqrtf(v[i]) / a->root_bias2 + a->eps));
+        const float gi = a.scale * g[i] + a.l2 * p[i];
+        m[i] = a.beta1 * m[i] + a.one_less_beta1 * gi;
+        v[i] = a.beta2 * v[i] + a.one_less_beta2 * (gi * gi);
+        p[i] = a.keep * p[i] - a.rate * (m[i] / (sqrtf(v[i]) / a.root_bias2 + a.eps));
     }
 }

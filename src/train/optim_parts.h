@@ -25,7 +25,7 @@ typedef struct trit_adam_numbers {
 
 /* `t`: the step, from 1; wd: 0 for a parameter that does not decay. */
 trit_adam_numbers trit_adam_numbers_of(const trit_optim_opts *o, uint64_t t, double scale, double lr, double wd);
-void trit_adam_update(float *p, const float *g, float *m, float *v, int64_t n, const trit_adam_numbers *a);
+void trit_adam_update(float *restrict p, const float *restrict g, float *restrict m, float *restrict v, int64_t n, const trit_adam_numbers *numbers);
 
 void trit_sgd_update(float *p, const float *g, float *buffer, int64_t n, float scale, float lr, float wd, float momentum);
 
