@@ -12,13 +12,15 @@ typedef struct count {
 
 static void count_some(void *arg, unsigned i, uint64_t first, uint64_t last) {
     count *c = arg;
-    uint64_t flips = 0, zeros = 0;
+    const float *restrict w = c->w;
+    int8_t *restrict codes = c->code;
+    uint32_t flips = 0, zeros = 0;
     (void)i;
     for (uint64_t e = first; e < last; e++) {
-        const int8_t code = (int8_t)((c->w[e] > 0) - (c->w[e] < 0));
-        flips += c->code[e] != code;
+        const int8_t code = (int8_t)((w[e] > 0) - (w[e] < 0));
+        flips += codes[e] != code;
         zeros += code == 0;
-        c->code[e] = code;
+        codes[e] = code;
     }
     atomic_fetch_add(&c->flips, flips);
     atomic_fetch_add(&c->zeros, zeros);
