@@ -157,7 +157,7 @@ static double divergence(bool teacher_rounds, bool student_rounds) {
     return sum;
 }
 
-/* A teacher in bfloat16 says nearly what it says in floats, and who computes as it does has nothing to learn from it. */
+/* A teacher in bfloat16, attention's products among the rest, says nearly what it says in floats, and who computes as it does has nothing to learn from it. */
 static void in_bf16(void **state) {
     (void)state;
     const double own = divergence(true, true), moved = divergence(true, false), moved_too = divergence(false, true);
@@ -165,8 +165,8 @@ static void in_bf16(void **state) {
     trit_teacher *floats = teacher(1, 1), *rounds = teacher_in(1, 1, true);
     const double a = loss_at(floats, z, 0, 0), b = loss_at(rounds, z, 0, 0);
     assert_true(fabs(own) < 1e-6);
-    assert_true(moved > 0 && moved < 1e-3 && moved_too > 0 && moved_too < 1e-3);
-    assert_true(a != b && fabs(a - b) < 1e-3 * a);
+    assert_true(moved > 0 && moved < 1e-2 && moved_too > 0 && moved_too < 1e-2);
+    assert_true(a != b && fabs(a - b) < 1e-2 * a);
     trit_tensor_free(z);
     trit_teacher_free(floats);
     trit_teacher_free(rounds);
