@@ -26,7 +26,7 @@ static inline __attribute__((always_inline)) __m512i halves(__m512 first, __m512
 }
 
 static inline __attribute__((always_inline)) __mmask16 lanes_below(size_t n) {
-    return n < 16 ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffffu;
+    return (__mmask16)(n < 16 ? (1u << n) - 1 : 0xffffu);
 }
 
 void trit_bf16_round_avx512bf16(uint16_t *restrict y, const float *restrict x, size_t n) {
