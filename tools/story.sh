@@ -3,7 +3,8 @@
 #
 #   tools/story.sh stories15M.F16.gguf FOLDER [TRIT]
 #
-#   the teacher's stories -> the tokens that they need -> a smaller teacher -> more stories -> a ternary student of them -> FOLDER/story.gguf
+#   the teacher's stories -> the tokens that they need -> a smaller teacher -> more stories
+#   -> a ternary student of the teacher's shape -> one of twice its feed-forward width -> FOLDER/story.gguf
 #
 # What is there already is not made again, and what was interrupted goes on, so the same command is given until it is done. Each figure below can be
 # set in the environment. Behind it: copy story.gguf to models/ and run tools/reference/story.py for its golden record (models/README.md).
@@ -14,10 +15,13 @@ trit=${3:-${TRIT_PROGRAM:-trit}}
 
 : "${STORY_TOKENS:=4096}"         # of the vocabulary
 : "${STORY_SAMPLE:=1600}"         # stories by which they are chosen
-: "${STORY_CORPUS:=8400}"         # stories to learn from
-: "${STORY_SAMPLING:=-n -1 --temp 1 --top-k 1000 --top-p 0.95 --min-p 0 --parallel 64}"
+: "${STORY_CORPUS:=20400}"        # stories to learn from
+: "${STORY_SAMPLING:=-n -1 --temp 1 --top-k 0 --top-p 0.95 --min-p 0 --parallel 64}"
+: "${STORY_TRAINING:=--batch-rows 1 --seq-len 2048 --warmup 20 --distill 1 --precision bf16}"
 : "${STORY_STEPS:=5300}"
-: "${STORY_TRAINING:=--architecture llama --batch-rows 1 --seq-len 2048 --lr 4e-4 --warmup 20 --lambda linear --lambda-steps 80 --distill 1 --precision bf16}"
+: "${STORY_NARROW:=--architecture llama --lr 4e-4 --lambda linear --lambda-steps 80}"
+: "${STORY_WIDE_STEPS:=5000}"
+: "${STORY_WIDE:=--ff-dim 1536 --lr 3e-4}"
 : "${STORY_FIGURES:=--eval-rows 16 --eval-every 200 --save-every 200 --keep 3}"
 : "${STORY_TYPES:=--type i2_s --embed-type q8_0}"
 
@@ -30,18 +34,21 @@ write() {
     [ -e "$1" ] || "$trit" batch "$out/start.txt" "$1" -m "$2" --raw --samples "$3" --seed "$4" $STORY_SAMPLING --quiet
 }
 
-# learn: begins a run, or goes on with it, to step STORY_STEPS
+# learn RUN MODEL STEPS OPTIONS: begins a run, or goes on with it, to a step
 learn() {
+    run=$out/$1 model=$2 steps=$3 options=$4
+    [ -d "$run/step-$steps" ] && return
     rm -f "$out/story.gguf" # of fewer steps
-    if ls "$out"/run/step-* >/dev/null 2>&1; then
-        say "the run in $out/run goes on"
-        "$trit" finetune --resume "$out/run" --steps "$STORY_STEPS"
-        return
+    if ls "$run"/step-* >/dev/null 2>&1; then
+        say "the run in $run goes on"
+        "$trit" finetune --resume "$run" --steps "$steps"
+    else
+        say "$steps steps of training: $run"
+        # shellcheck disable=SC2086
+        "$trit" finetune -m "$model" "$out/corpus.jsonl" "$out/sample.jsonl" --text-field completion --teacher "$out/teacher.gguf" \
+            --validation-share 0.02 -o "$run" --report "$run.html" --steps "$steps" $STORY_TRAINING $options $STORY_FIGURES
     fi
-    say "$STORY_STEPS steps of training: $out/run"
-    # shellcheck disable=SC2086
-    "$trit" finetune -m "$out/teacher.gguf" "$out/corpus.jsonl" "$out/sample.jsonl" --text-field completion --teacher "$out/teacher.gguf" \
-        --validation-share 0.02 -o "$out/run" --report "$out/report.html" --steps "$STORY_STEPS" $STORY_TRAINING $STORY_FIGURES
+    [ -d "$run/step-$steps" ] || { say "the run in $run ended without step $steps"; exit 1; }
 }
 
 mkdir -p "$out"
@@ -50,9 +57,10 @@ write "$out/sample.jsonl" "$teacher" "$STORY_SAMPLE" 1
 [ -e "$out/teacher.gguf" ] ||
     "$trit" convert "$teacher" "$out/teacher.gguf" --prune-vocab "$STORY_TOKENS" --vocab-text "$out/sample.jsonl" --text-field completion
 write "$out/corpus.jsonl" "$out/teacher.gguf" "$STORY_CORPUS" 2
-[ -d "$out/run/step-$STORY_STEPS" ] || learn
-[ -d "$out/run/step-$STORY_STEPS" ] || { say "the run in $out/run ended without step $STORY_STEPS"; exit 1; }
+learn narrow "$out/teacher.gguf" "$STORY_STEPS" "$STORY_NARROW"
+wide=wide-of-$STORY_STEPS
+learn "$wide" "$out/narrow/step-$STORY_STEPS" "$STORY_WIDE_STEPS" "$STORY_WIDE"
 # shellcheck disable=SC2086
-[ -e "$out/story.gguf" ] || "$trit" export "$out/run" "$out/story.gguf" $STORY_TYPES
+[ -e "$out/story.gguf" ] || "$trit" export "$out/$wide" "$out/story.gguf" $STORY_TYPES
 say "$out/story.gguf is made; its first words:"
 "$trit" run -m "$out/story.gguf" "Once upon a time" -n 64 --seed 1 --quiet
