@@ -160,7 +160,9 @@ class Browser:
 
 
 def size(width, height, mobile=False, scale=1):
+    """The page hears of it with the next frame: a click before that would open a menu that the news closes again."""
     b.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
+    b.js("new Promise(r => { requestAnimationFrame(() => requestAnimationFrame(() => r(1))); setTimeout(() => r(1), 1000); })")
 
 
 def scheme(name):
