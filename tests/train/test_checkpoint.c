@@ -247,7 +247,7 @@ static void sub_norms_are_for_plain_models(void **state) {
     }
 }
 
-/* Weights of the neurons' copies: together they are what one was, none is what it was, and trits of either sort stay in their places. */
+/* Weights of the neurons' copies: together they are what one was, none is what it was, and none changes its sign. */
 static void assert_split(const float *was, const float *is, int64_t n_rows, int64_t n_cols, int64_t by_rows, int64_t by_cols) {
     for (int64_t r = 0; r < n_rows; r++)
         for (int64_t c = 0; c < n_cols; c++) {
